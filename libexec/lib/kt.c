@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Errors, program set-up and allocation: see kt.h. */
+#include "kt.h"
+
+static const char *prog = "ktstr";
+
+static void vformat(char *buf, size_t size, const char *fmt, va_list ap)
+{
+	/* A message that does not fit is cut; the cut is shown. */
+	if (vsnprintf(buf, size, fmt, ap) >= (int)size)
+		memcpy(buf + size - 4, "...", 4);
+}
+
+int kt_fail(struct kt_err *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return -1;
+	va_start(ap, fmt);
+	vformat(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int kt_context(struct kt_err *err, const char *fmt, ...)
+{
+	struct kt_err inner;
+	va_list ap;
+	size_t n;
+
+	if (!err)
+		return -1;
+	inner = *err;
+	va_start(ap, fmt);
+	vformat(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	n = strlen(err->msg);
+	snprintf(err->msg + n, sizeof(err->msg) - n, ": %s", inner.msg);
+	return -1;
+}
+
+void kt_errs_add(struct kt_errs *errs, const char *fmt, ...)
+{
+	va_list ap;
+	char *msg;
+
+	va_start(ap, fmt);
+	if (vasprintf(&msg, fmt, ap) < 0)
+		die(KT_TROUBLE, "out of memory");
+	va_end(ap);
+	errs->msgs = xrealloc(errs->msgs, errs->n + 1, sizeof(*errs->msgs));
+	errs->msgs[errs->n++] = msg;
+}
+
+void kt_errs_print(const struct kt_errs *errs)
+{
+	for (size_t i = 0; i < errs->n; i++)
+		kt_warn("%s", errs->msgs[i]);
+}
+
+void kt_errs_deinit(struct kt_errs *errs)
+{
+	for (size_t i = 0; i < errs->n; i++)
+		free(errs->msgs[i]);
+	free(errs->msgs);
+	*errs = (struct kt_errs){ 0 };
+}
+
+static void close_stdout(void)
+{
+	/* EPIPE is a consumer that has seen enough; EBADF a stdout that was closed on purpose. */
+	errno = 0;
+	bool failed = ferror(stdout);
+	if ((fclose(stdout) != 0 || failed) && errno != EPIPE && errno != EBADF) {
+		kt_warn("cannot write to stdout: %s", errno ? strerror(errno) : "write error");
+		_exit(KT_TROUBLE);
+	}
+}
+
+void kt_init(const char *name)
+{
+	prog = name;
+	if (atexit(close_stdout))
+		BUG("atexit failed");
+}
+
+const char *kt_prog(void)
+{
+	return prog;
+}
+
+static void vsay(const char *fmt, va_list ap)
+{
+	char *msg;
+
+	/* One write, so that the lines of the programs of a pipeline do not mix. */
+	if (vasprintf(&msg, fmt, ap) < 0)
+		return;
+	fprintf(stderr, "%s: %s\n", prog, msg);
+	free(msg);
+}
+
+void kt_warn(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsay(fmt, ap);
+	va_end(ap);
+}
+
+void die(int code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsay(fmt, ap);
+	va_end(ap);
+	exit(code);
+}
+
+void die_usage(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsay(fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "Try '%s --help'.\n", prog);
+	exit(KT_USAGE);
+}
+
+void kt_bug(const char *func, const char *fmt, ...)
+{
+	va_list ap;
+
+	fprintf(stderr, "%s: BUG in %s: ", prog, func);
+	va_start(ap, fmt);
+	vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	fputc('\n', stderr);
+	abort();
+}
+
+void *xcalloc(size_t n, size_t size)
+{
+	void *p = calloc(n ? n : 1, size);
+
+	if (!p)
+		die(KT_TROUBLE, "out of memory");
+	return p;
+}
+
+void *xrealloc(void *p, size_t n, size_t size)
+{
+	p = reallocarray(p, n ? n : 1, size);
+	if (!p)
+		die(KT_TROUBLE, "out of memory");
+	return p;
+}
+
+char *xstrdup(const char *s)
+{
+	char *p = strdup(s);
+
+	if (!p)
+		die(KT_TROUBLE, "out of memory");
+	return p;
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	va_list ap;
+	char *p;
+
+	va_start(ap, fmt);
+	if (vasprintf(&p, fmt, ap) < 0)
+		die(KT_TROUBLE, "out of memory");
+	va_end(ap);
+	return p;
+}
+
+int kt_parse_i64(const char *s, const char *what, int64_t min, int64_t max, int64_t *ret, struct kt_err *err)
+{
+	char *end;
+	long long v;
+
+	errno = 0;
+	v = strtoll(s, &end, 10);
+	/* strtoll takes leading space and '+'; people who type those made a mistake. */
+	if (end == s || *end || !(*s == '-' || (*s >= '0' && *s <= '9')))
+		return kt_fail(err, "%s: '%s' is not a whole number", what, s);
+	if (errno || v < min || v > max)
+		return kt_fail(err, "%s: %s is not in %lld..%lld", what, s, (long long)min, (long long)max);
+	*ret = v;
+	return 0;
+}

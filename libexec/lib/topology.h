@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * topology.h - CPU topologies and the plan: what ktstr-topo writes and every other program reads.
+ *
+ * A topology name is NnNlNcNt: NUMA nodes, LLCs (the total over all nodes, which must divide evenly), cores per
+ * LLC, threads per core. LLC: last-level cache, the CPUs that share an L3. Node: NUMA node. CPUs are numbered as the
+ * guest numbers them: by node, LLC, core, thread.
+ *
+ * The plan is one JSON object:
+ *   {"kind":"plan","ktstr":1,"name":"1n2l2c1t",
+ *    "cpus":[{"cpu":0,"node":0,"llc":0,"core":0,"thread":0,"apic_id":0}, ...],
+ *    "nodes":[{"node":0,"cpus":"0-3","memory_mib":2048,"distances":[10]}, ...],
+ *    "qemu":{"version":"7.2.22","args":["-cpu","...","-smp","...","-numa","...", ...]}}
+ * llc and core count through the whole machine; thread counts within its core. A memory-only node has "cpus":"". The
+ * sum of memory_mib is the machine's memory; ktstr-boot scales it, keeping proportions, when a spec sets memory_mb.
+ * qemu.args name node i's memory backend "ram<i>" (-numa node,memdev=ram<i>; or, when there is one node, the
+ * machine's memory-backend=ram0, and no -numa); ktstr-boot adds -m and those objects. A plan made with --no-qemu
+ * has no "qemu" member and cannot be booted, only looked at, or run on a bare host.
+ */
+#ifndef KT_TOPOLOGY_H
+#define KT_TOPOLOGY_H
+
+#include "cpulist.h"
+#include "json.h"
+
+enum { TOPO_MAX_NODES = 64 };
+
+struct topo_cpu {
+	unsigned cpu, node, llc, core, thread, apic_id;
+};
+
+struct topo_node {
+	struct cpumask cpus;
+	uint64_t memory_mib;
+	unsigned distances[TOPO_MAX_NODES];
+};
+
+struct topo {
+	char name[64];
+	unsigned nr_cpus, nr_llcs, nr_cores, nr_nodes;
+	struct topo_cpu *cpus;   /* nr_cpus of them, in order */
+	struct topo_node *nodes; /* nr_nodes of them */
+	char qemu_version[64];   /* "" without a "qemu" member */
+	char **qemu_args;        /* NULL-terminated, or NULL */
+};
+
+/* Read a plan and check it (ids in range and consistent, each CPU once, distances symmetric enough for QEMU); file
+ * is what errors call it. All errors are added to errs; -1 if there were any. */
+int topo_from_json(json_t *plan, const char *file, struct topo *ret, struct kt_errs *errs);
+json_t *topo_to_json(const struct topo *t);
+void topo_deinit(struct topo *t);
+
+struct cpumask topo_all_cpus(const struct topo *t);
+struct cpumask topo_llc_cpus(const struct topo *t, unsigned llc);
+struct cpumask topo_node_cpus(const struct topo *t, unsigned node);
+/* All CPUs, but without the last one when there are more than two: it is left to the root cgroup. The fractional
+ * cpusets of a spec divide these. */
+struct cpumask topo_usable_cpus(const struct topo *t);
+
+#endif
