@@ -11,11 +11,17 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 msg = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
-LIB = kt json cpulist topology topology-cpus
+LIB = kt json cpulist topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB_OBJS = $(LIB:%=libexec/lib/%.o)
-PROGRAMS =
+PROGRAMS = bin/ktstr-topo
 
 all: $(PROGRAMS)
+
+bin/ktstr-topo: bin/ktstr-topo.o libexec/libktstr.a
+
+$(PROGRAMS):
+	$(call msg,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JANSSON_LIBS)
 
 libexec/libktstr.a: $(LIB_OBJS)
 	$(call msg,AR,$@)
