@@ -11,13 +11,19 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 msg = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
-LIB = kt json cpulist topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
-LIB_OBJS = $(LIB:%=libexec/lib/%.o)
-PROGRAMS = bin/ktstr-topo
+LIB = kt json rows cpulist topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs \
+	cpuset spec histogram
+WORK = work worker spin_wait yield_heavy mixed bursty sequence pipe_io futex_ping_pong
+SCENARIO = cgroup crew record scenario
+LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
+PROGRAMS = bin/ktstr-topo bin/ktstr-work
 
 all: $(PROGRAMS)
 
 bin/ktstr-topo: bin/ktstr-topo.o libexec/libktstr.a
+# Static: the same file is the guest's payload, where there is no libc.
+bin/ktstr-work: LDFLAGS += -static
+bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) libexec/libktstr.a
 
 $(PROGRAMS):
 	$(call msg,LD,$@)
