@@ -53,7 +53,7 @@ json_t *record_worker(const struct crew *c, unsigned i, const struct spec *spec)
 		"cpu_time_ns", (json_int_t)cpu, "wall_time_ns", (json_int_t)wall,
 		"off_cpu_ns", (json_int_t)minus(wall, cpu), "migrations", (json_int_t)w->migrations,
 		"cpus_used", cpulist_format(&w->cpus_used, used), "max_gap_ns", (json_int_t)w->max_gap_ns,
-		"max_gap_cpu", (int)w->max_gap_cpu,
+		"max_gap_cpu", w->started ? (int)w->max_gap_cpu : -1,
 		"max_gap_at_ns", (json_int_t)(w->max_gap_ns ? minus(w->max_gap_start_ns, start) : 0));
 	int bad = 0;
 	if (m->after.timeslices) {

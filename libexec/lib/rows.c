@@ -106,6 +106,8 @@ static bool unknown_key(const struct jcur *c, const struct row *rows)
 	const char *names[MAX_ROWS + 1];
 
 	names_of(rows, names);
+	if (!names[0])
+		return jcur_error(c, "unknown key (none is known here)");
 	const char *near = nearest_name(c->key, names);
 	if (near)
 		return jcur_error(c, "unknown key (did you mean '%s'?)", near);
@@ -175,7 +177,8 @@ static void print_one(FILE *f, const char *path, const struct row *r)
 		[ROW_BOOL] = "boolean", [ROW_UINT] = "integer", [ROW_INT] = "integer", [ROW_REAL] = "number",
 		[ROW_NS] = "number", [ROW_STR] = "string", [ROW_CUSTOM] = "?",
 	};
-	bool number = r->kind == ROW_UINT || r->kind == ROW_INT || r->kind == ROW_REAL || r->kind == ROW_NS;
+	bool whole = r->kind == ROW_UINT || r->kind == ROW_INT;
+	bool number = whole || r->kind == ROW_REAL || r->kind == ROW_NS;
 	const char *unit = "-";
 
 	if (r->kind == ROW_NS)
@@ -189,7 +192,9 @@ static void print_one(FILE *f, const char *path, const struct row *r)
 		fprintf(f, "%.15g", r->def);
 	else
 		fputc('-', f);
-	if (number)
+	if (whole)
+		fprintf(f, "\t%lld..%lld", (long long)r->min, (long long)r->max);
+	else if (number)
 		fprintf(f, "\t%.15g..%.15g", r->min, r->max);
 	else
 		fputs("\t-", f);

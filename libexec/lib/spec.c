@@ -22,8 +22,8 @@ static bool name_ok(const struct jcur *c, const char *s, size_t max)
 		return jcur_error(c, "'%s' must not start with '.'", s);
 	size_t ok = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
 	if (s[ok])
-		return jcur_error(c, "'%s' must be letters, digits, '_', '-' and '.'; '%c' is none of these", s,
-				  s[ok] >= ' ' && s[ok] < 127 ? s[ok] : '?');
+		return jcur_error(c, "must be letters, digits, '_', '-' and '.'; what follows '%.*s' is none of these", (int)ok,
+				  s);
 	return true;
 }
 
