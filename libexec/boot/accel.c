@@ -66,12 +66,11 @@ static bool kvm_usable(struct boot *b, char **reason)
 		*reason = xasprintf("/dev/kvm: %s", strerror(errno));
 		return false;
 	}
-	_cleanup_close_ int dir = cache_open("", &err);
-	if (dir < 0)
+	_cleanup_free_ char *path = cache_dir("", &err), *file = xasprintf("%s/kvm.json", path ? path : "");
+	if (!path)
 		die(KT_TROUBLE, "%s", err.msg);
-	_cleanup_close_ int fd = openat(dir, "kvm.json", O_RDONLY | O_CLOEXEC);
 	json_error_t e;
-	json_auto_t *known = fd < 0 ? NULL : json_loadfd(fd, 0, &e);
+	json_auto_t *known = json_load_file(file, 0, &e);
 	const char *who = json_string_value(json_object_get(known, "machine"));
 	const char *why = json_string_value(json_object_get(known, "reason"));
 	if (who && why && streq(who, identity)) {
@@ -84,9 +83,9 @@ static bool kvm_usable(struct boot *b, char **reason)
 		xasprintf("/dev/kvm opens, but a canary guest does not come up under it: %s", err.msg);
 	kt_warn("%s", *reason);
 	json_auto_t *answer = KT_PACK("{ss,sb,ss}", "machine", identity, "usable", usable, "reason", *reason);
-	_cleanup_close_ int out = openat(dir, "kvm.json.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (out < 0 || json_dumpfd(answer, out, JSON_INDENT(1)) < 0 || renameat(dir, "kvm.json.new", dir, "kvm.json") < 0)
-		kt_warn("cannot remember that in the cache: %s", strerror(errno));
+	_cleanup_free_ char *text = json_dumps(answer, JSON_INDENT(1));
+	if (!text || cache_write(file, text, strlen(text), &err) < 0)
+		kt_warn("cannot remember that: %s", err.msg);
 	return usable;
 }
 

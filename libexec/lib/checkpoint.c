@@ -293,8 +293,11 @@ int checkpoint_get(const struct vm_config *cfg, const char *kernel_hash, const s
 	*c = (struct checkpoint){ .state = -1, .nr_ram = cfg->plan->nr_nodes };
 	for (unsigned i = 0; i < TOPO_MAX_NODES; i++)
 		c->ram[i] = -1;
-	_cleanup_close_ int root = cache_open("checkpoints", err);
-	if (root < 0 || key_of(cfg, kernel_hash, c->key, err) < 0)
+	_cleanup_free_ char *path = cache_dir("checkpoints", err);
+	_cleanup_close_ int root = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (path && root < 0)
+		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
+	if (!path || key_of(cfg, kernel_hash, c->key, err) < 0)
 		return -1;
 	if (!open_entry(root, c, &bad))
 		return 0;
