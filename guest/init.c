@@ -165,13 +165,13 @@ int main(void)
 	mount_or_die("tmpfs", "/tmp");
 	mount_or_die("tmpfs", "/dev/shm");
 	mount_or_die("cgroup2", "/sys/fs/cgroup");
+	/* Boot-time kernel work (workqueues, RCU, probes) comes to rest before the checkpoint. */
+	int settle_ms = env_int("ktstr_settle_ms");
+	nanosleep(&(struct timespec){ settle_ms / 1000, settle_ms % 1000 * NSEC_PER_MSEC }, NULL);
 	if (topo_from_sysfs("", &seen, &err) < 0)
 		give_up("error", err.msg);
 	json_t *record = guest_record(&seen);
 
-	/* Boot-time kernel work (workqueues, RCU, probes) comes to rest before the checkpoint. */
-	int settle_ms = env_int("ktstr_settle_ms");
-	nanosleep(&(struct timespec){ settle_ms / 1000, settle_ms % 1000 * NSEC_PER_MSEC }, NULL);
 	if (env_int("ktstr_metronome"))
 		hw_metronome(env_int("ktstr_metronome"));
 	hw_ready();

@@ -106,8 +106,11 @@ static bool same_topology(const struct boot *b, json_t *record, struct result *r
 	struct kt_errs errs = { 0 };
 	struct topo seen;
 	char diff[256];
+	/* The plan's members, in the plan's shape. */
+	json_auto_t *as_plan = KT_PACK("{ss,si,ss,sO*,sO*}", "kind", "plan", "ktstr", 1, "name", b->plan.name,
+				       "cpus", json_object_get(record, "cpus"), "nodes", json_object_get(record, "nodes"));
 
-	if (topo_from_json(record, "the guest's topology", &seen, &errs) < 0) {
+	if (topo_from_json(as_plan, "the guest's topology", &seen, &errs) < 0) {
 		kt_fail(&r->why, "%s", errs.msgs[0]);
 		r->outcome = LOST;
 		kt_errs_deinit(&errs);
