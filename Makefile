@@ -14,12 +14,14 @@ msg = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 LIB = kt json cpulist topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB_OBJS = $(LIB:%=libexec/lib/%.o)
 PROGRAMS = bin/ktstr-topo
+TEST_HELPERS = tests/helper/topo-diff
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(TEST_HELPERS)
 
 bin/ktstr-topo: bin/ktstr-topo.o libexec/libktstr.a
+tests/helper/topo-diff: tests/helper/topo-diff.o libexec/libktstr.a
 
-$(PROGRAMS):
+$(PROGRAMS) $(TEST_HELPERS):
 	$(call msg,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JANSSON_LIBS)
 
@@ -32,7 +34,7 @@ libexec/libktstr.a: $(LIB_OBJS)
 	$(Q)$(CC) $(CPPFLAGS) $(KT_CFLAGS) $(JANSSON_CFLAGS) -c -o $@ $<
 
 clean:
-	rm -rf .build $(PROGRAMS)
+	rm -rf .build $(PROGRAMS) $(TEST_HELPERS)
 	find bin libexec guest tests -name '*.[oda]' -delete
 
 .PHONY: all clean
