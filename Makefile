@@ -32,10 +32,19 @@ libexec/ktstr-kernel: libexec/ktstr-kernel.o libexec/libktstr.a
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(KT_CFLAGS) $(JANSSON_CFLAGS) -c -o $@ $<
 
+# A bare machine has make and sh: packages first, then make again, which now finds pkg-config and what it knows.
+deps:
+	$(Q)libexec/ktstr-deps build run test
+kernel: all
+	$(Q)libexec/ktstr-kernel fetch --if-missing
+check: deps
+	$(Q)$(MAKE) --no-print-directory kernel
+	$(Q)bats tests
+
 clean:
 	rm -rf .build $(PROGRAMS)
 	find bin libexec guest tests -name '*.[oda]' -delete
 
-.PHONY: all clean
+.PHONY: all clean deps kernel check
 .DELETE_ON_ERROR:
 -include $(shell find bin libexec guest tests -name '*.d' 2>/dev/null)
