@@ -53,10 +53,19 @@ $(IMAGE): guest/pack $(STATIC)
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(KT_CFLAGS) -c -o $@ $<
 
+# A bare machine has make and sh: packages first, then make again, which now finds pkg-config and what it knows.
+deps:
+	$(Q)libexec/ktstr-deps build run test
+kernel: all
+	$(Q)libexec/ktstr-kernel fetch --if-missing
+check: deps
+	$(Q)$(MAKE) --no-print-directory kernel
+	$(Q)bats tests
+
 clean:
 	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE)
 	find bin libexec guest tests -name '*.[oda]' -delete
 
-.PHONY: all clean
+.PHONY: all clean deps kernel check
 .DELETE_ON_ERROR:
 -include $(shell find bin libexec guest tests -name '*.d' 2>/dev/null)
