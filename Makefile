@@ -11,7 +11,7 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 msg = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
-LIB = kt json cpulist topology topology-cpus
+LIB = kt json cpulist topology topology-cpus lines printable histogram report
 LIB_OBJS = $(LIB:%=libexec/lib/%.o)
 PROGRAMS =
 
