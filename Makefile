@@ -13,13 +13,19 @@ msg = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
 LIB = kt json cpulist topology topology-cpus lines printable histogram report
 LIB_OBJS = $(LIB:%=libexec/lib/%.o)
-PROGRAMS =
+CHECKS = completed not_starved spread gap isolation throughput_cv min_work_rate
+CHECK_OBJS = $(CHECKS:%=libexec/check/%.o) $(addprefix libexec/check/,check.o verdict.o text.o)
+PROGRAMS = bin/ktstr-eval
 
 all: $(PROGRAMS)
 
 libexec/libktstr.a: $(LIB_OBJS)
 	$(call msg,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+bin/ktstr-eval: bin/ktstr-eval.o $(CHECK_OBJS) libexec/libktstr.a
+	$(call msg,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(JANSSON_LIBS) -lm
 
 %.o: %.c Makefile
 	$(call msg,CC,$@)
