@@ -25,6 +25,7 @@ LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel
 TEST_HELPERS = tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
 STATIC = bin/ktstr-work guest/init
+STATIC_TEST_HELPERS = tests/helper/bad-init
 IMAGE = guest/ktstr.img
 
 all: $(PROGRAMS) $(STATIC) $(IMAGE)
@@ -37,12 +38,13 @@ guest/init: guest/init.o guest/hw.o
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
+tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o
 
 $(PROGRAMS) $(TEST_HELPERS): libexec/libktstr.a
 	$(call msg,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) libexec/libktstr.a $(LIBS)
 
-$(STATIC): libexec/libktstr.a
+$(STATIC) $(STATIC_TEST_HELPERS): libexec/libktstr.a
 	$(call msg,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $(filter %.o,$^) libexec/libktstr.a $(GUEST_LIBS)
 
@@ -67,11 +69,11 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory kernel
 	$(Q)bin/ktstr run share/specs/mixed_workloads.json
 check: deps
-	$(Q)$(MAKE) --no-print-directory kernel $(TEST_HELPERS)
+	$(Q)$(MAKE) --no-print-directory kernel $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
 	$(Q)tests/run
 
 clean:
-	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TEST_HELPERS)
+	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
 	find bin libexec guest tests -name '*.[oda]' -delete
 
 .PHONY: all deps kernel demo check clean

@@ -2,12 +2,13 @@
 /* One run: start the guest, pass its records on, end it, and close the report whatever happened. See boot.h. */
 #include "boot/boot.h"
 #include "guestlink.h"
+#include "printable.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
-enum { BOOT_LIMIT_S = 60, BOOT_LIMIT_PER_CPU_S = 6, CONSOLE_TAIL_LINES = 20 };
+enum { BOOT_LIMIT_S = 60, BOOT_LIMIT_PER_CPU_S = 6, CONSOLE_TAIL_LINES = 20, CONSOLE_LINE_MAX = 500 };
 
 enum outcome { DONE, LOST, UNSUPPORTED, ERROR };
 static const char *const outcome_names[] = { "done", "lost", "unsupported", "error", NULL };
@@ -62,7 +63,7 @@ static void emit_host(const struct boot *b)
 		     "accel_reason", b->accel_reason, "load1", load[0]));
 }
 
-/* The last lines of the console as log records, with whatever is not text made harmless. */
+/* The last lines of the console as log records. */
 static void emit_console_tail(const struct vm *vm)
 {
 	const char *end = vm->console_tail.buf + vm->console_tail.n, *p = end;
@@ -72,16 +73,14 @@ static void emit_console_tail(const struct vm *vm)
 			break;
 	while (p < end) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		char line[512];
-		size_t n = 0;
+		size_t n = (size_t)((nl ? nl : end) - p);
 
-		for (; p < (nl ? nl : end); p++)
-			if (n < sizeof(line) - 1 && *p != '\r')
-				line[n++] = *p >= ' ' && *p < 127 ? *p : '?';
-		line[n] = '\0';
-		p = nl ? nl + 1 : end;
+		if (n && p[n - 1] == '\r')
+			n--;
+		_cleanup_free_ char *line = printable(p, MIN(n, CONSOLE_LINE_MAX));
 		if (n)
 			emit(KT_PACK("{ss,ss,ss}", "kind", "log", "source", "console", "text", line));
+		p = nl ? nl + 1 : end;
 	}
 }
 
@@ -94,7 +93,8 @@ static void take_end(struct result *r, json_t *record)
 	for (int i = 0; outcome_names[i]; i++)
 		if (outcome && streq(outcome, outcome_names[i])) {
 			r->outcome = (enum outcome)i;
-			kt_fail(&r->why, "%s", reason ? reason : "");
+			_cleanup_free_ char *text = printable(reason ? reason : "", strnlen(reason ? reason : "", 800));
+			kt_fail(&r->why, "%s", text);
 			return;
 		}
 	r->outcome = LOST;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Records from the guest: see guestlink.h. */
 #include "guestlink.h"
+#include "printable.h"
 
 static const char *const guest_kinds[] = { "guest", "phase", "worker", "sample", "snapshot", "scheduler", "log", "end" };
 
@@ -36,17 +37,20 @@ json_t *guestlink_next(struct guestlink *g, bool *bad, struct kt_err *err)
 		return NULL;
 	}
 	size_t len = (size_t)(nl - g->buf) + 1;
-	json_t *record = kt_json_loads(g->buf, len, "the guest's record", err);
+	struct kt_err parse_err;
+	json_t *record = kt_json_loads(g->buf, len, "record", &parse_err);
 	memmove(g->buf, g->buf + len, g->n -= len);
 	g->scanned = 0;
 	const char *kind = json_string_value(json_object_get(record, "kind"));
 	for (size_t i = 0; kind && i < ARRAY_SIZE(guest_kinds); i++)
 		if (streq(kind, guest_kinds[i]))
 			return record;
+	const char *what = !record ? parse_err.msg : kind ? kind : "(none)";
+	_cleanup_free_ char *text = printable(what, strnlen(what, 200));
 	if (record)
-		kt_fail(err, "the guest sent a record of kind '%.40s', which is not its to send", kind ? kind : "(none)");
+		kt_fail(err, "the guest sent a record of kind '%s', which is not its to send", text);
 	else
-		kt_context(err, "the guest wrote garbage");
+		kt_fail(err, "the guest wrote garbage: %s", text);
 	json_decref(record);
 	*bad = true;
 	return NULL;

@@ -8,8 +8,8 @@
 
 #include "json.h"
 
-enum { GUESTLINK_MAX_LINE = 16 << 20 };
-#define GUESTLINK_MAX_TOTAL (INT64_C(1) << 30)
+enum { GUESTLINK_MAX_LINE = 4 << 20 };
+#define GUESTLINK_MAX_TOTAL (INT64_C(256) << 20)
 
 struct guestlink {
 	char *buf;

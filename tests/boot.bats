@@ -1,0 +1,211 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# ktstr-boot on bad input and on bad days: what each gets, and that nothing is left behind.
+
+load helper
+
+setup_file() {
+	# ktstr-boot takes the guest image that lies beside it: copies of it, with images that misbehave.
+	local way
+	for way in ways hang no-init; do
+		mkdir -p "$BATS_FILE_TMPDIR/$way/bin" "$BATS_FILE_TMPDIR/$way/guest"
+		cp "$TREE/bin/ktstr-boot" "$BATS_FILE_TMPDIR/$way/bin/"
+	done
+	local bad=$TREE/tests/helper/bad-init
+	"$TREE/guest/pack" "$BATS_FILE_TMPDIR/ways/guest/ktstr.img" init="$bad"
+	"$TREE/guest/pack" "$BATS_FILE_TMPDIR/hang/guest/ktstr.img" init="$bad" hang="$bad"
+	"$TREE/guest/pack" "$BATS_FILE_TMPDIR/no-init/guest/ktstr.img" bin/other="$bad"
+	"$TREE/bin/ktstr-topo" 1n1l1c1t >"$BATS_FILE_TMPDIR/plan.json"
+}
+
+setup() {
+	plan=$BATS_FILE_TMPDIR/plan.json
+}
+
+# Run the copy of ktstr-boot with the image called $1 on a spec of its own.
+boot_with() {
+	local image=$1
+	shift
+	"$BATS_FILE_TMPDIR/$image/bin/ktstr-boot" --accel tcg --plan "$plan" "$@"
+}
+
+# The report in $output is closed and says $1 because of $2 (a regular expression).
+ends_with() {
+	jq -se --arg outcome "$1" --arg reason "$2" \
+		'last | .kind == "end" and .outcome == $outcome and (.reason | test($reason))' <<<"$output"
+}
+
+lost_in() { # WAY REASON
+	spec "way_$1"
+	run -128 --separate-stderr boot_with ways "way_$1.json"
+	ends_with lost "$2"
+	[[ $stderr == *"ktstr-boot: lost: "* ]]
+}
+
+@test "a spec with a syntax error: 129, with line and column" {
+	printf '{"name": "x",\n "cgroups": [}\n' >bad.json
+	run -129 --separate-stderr ktstr-boot --plan "$plan" bad.json
+	[[ $stderr == *"ktstr-boot: bad.json:2:"* ]]
+	[ -z "$output" ]
+}
+
+@test "a spec with errors: 129, every one with its path, before any QEMU starts" {
+	spec bad '[{"name":"a","workers":0},{"name":"b","cpuset":{"llc":3},"wrok":1}]'
+	KTSTR_QEMU=/nonexistent run -129 --separate-stderr ktstr-boot --plan "$plan" bad.json
+	[[ $stderr == *'bad.json: $.cgroups[0].workers: '* ]]
+	[[ $stderr == *'bad.json: $.cgroups[1].cpuset.llc: '* ]]
+	[[ $stderr == *'bad.json: $.cgroups[1].wrok: unknown key'* ]]
+}
+
+@test "no spec file: 128; a bad plan: 129; a plan without QEMU: 129" {
+	run -128 --separate-stderr ktstr-boot --plan "$plan" none.json
+	[[ $stderr == *"cannot open 'none.json': No such file"* ]]
+	spec good
+	echo '{"kind":"plan"}' >bad-plan.json
+	run -129 --separate-stderr ktstr-boot --plan bad-plan.json good.json
+	[[ $stderr == *"bad-plan.json: \$: 'cpus' is missing"* ]]
+	ktstr-topo --no-qemu 1n1l1c1t >no-qemu.json
+	run -129 --separate-stderr ktstr-boot --plan no-qemu.json good.json
+	[[ $stderr == *"--no-qemu"* ]]
+}
+
+@test "options: unknown, missing value, bad number" {
+	spec good
+	run -129 --separate-stderr ktstr-boot --plan "$plan" --fast good.json
+	run -129 --separate-stderr ktstr-boot --plan "$plan" --ns-per-insn 3 good.json
+	[[ $stderr == *"not a power of two"* ]]
+	run -129 --separate-stderr ktstr-boot --plan "$plan" --timeout 1x good.json
+	run -129 --separate-stderr ktstr-boot --plan "$plan" --clock virtual --accel kvm good.json
+	run -129 --separate-stderr ktstr-boot --plan "$plan"
+	run -0 --separate-stderr ktstr-boot --help
+	[[ $output == usage:* ]]
+}
+
+@test "no kernel: 128, and what to type" {
+	spec good
+	mkdir empty && cd empty
+	KTSTR_CACHE_DIR=$PWD run -128 --separate-stderr ktstr-boot --plan "$plan" --kernel 9.9 ../good.json
+	[[ $stderr == *"ktstr kernel fetch"* ]]
+}
+
+@test "--dry-run prints the command line and the payload, and starts nothing" {
+	spec good
+	KTSTR_QEMU=/nonexistent/qemu run -0 --separate-stderr ktstr-boot --dry-run --plan "$plan" good.json
+	[[ ${lines[0]} == "/nonexistent/qemu "*"-icount shift=0,sleep=off"* ]]
+	[[ $output == *"payload: plan.json spec.json args"* ]]
+}
+
+@test "QEMU missing: lost, 128, and the report is closed" {
+	spec good
+	KTSTR_QEMU=/nonexistent/qemu run -128 --separate-stderr ktstr-boot --cold --accel tcg --plan "$plan" good.json
+	ends_with lost "cannot run '/nonexistent/qemu': No such file"
+}
+
+@test "QEMU fails at once: its own words" {
+	printf '#!/bin/sh\necho "fake-qemu: no such machine" >&2\nexit 1\n' >fake-qemu
+	chmod +x fake-qemu
+	spec good
+	KTSTR_QEMU=$PWD/fake-qemu run -128 --separate-stderr ktstr-boot --cold --accel tcg --plan "$plan" good.json
+	ends_with lost "QEMU failed with status 1: fake-qemu: no such machine"
+}
+
+@test "the kernel panics before init: lost, with the panic" {
+	spec good
+	run -128 --separate-stderr boot_with no-init --cold good.json
+	ends_with lost "stopped by itself"
+	jq -se 'any(.[]; .kind == "log" and .source == "console" and (.text | test("Kernel panic")))' <<<"$output"
+}
+
+@test "the guest hangs at boot: lost when its time is up, and no checkpoint is left" {
+	spec good
+	export KTSTR_CACHE_DIR=$PWD/cache
+	mkdir -p cache
+	run -128 --separate-stderr boot_with hang --kernel "$(KTSTR_CACHE_DIR='' ktstr-kernel path)" --timeout 8 good.json
+	ends_with lost "did not come up"
+	run -0 find cache/checkpoints -name 'state*' -o -name 'ram*'
+	[ -z "$output" ]
+}
+
+@test "init dies in the run: lost, with the panic" {
+	lost_in die "stopped by itself"
+	jq -se 'any(.[]; .kind == "log" and .source == "console" and (.text | test("Attempted to kill init")))' <<<"$output"
+}
+
+@test "the guest hangs in the run: lost when the wall-clock limit is up" {
+	spec way_hang
+	run -128 --separate-stderr boot_with ways --timeout 3 way_hang.json
+	ends_with lost "wall-clock limit of 3 s"
+}
+
+@test "the guest writes garbage, a line without end, nested arrays without end: lost" {
+	lost_in garbage "wrote garbage: record:1:1"
+	lost_in deep "wrote garbage: "
+	lost_in long_line "a line of more than 4 MiB"
+}
+
+@test "the guest sends records that are not its to send: lost" {
+	lost_in foreign "kind 'host', which is not its to send"
+	lost_in odd_end "says nothing known"
+}
+
+@test "the guest gives up: 125, in its words" {
+	spec way_gives_up
+	run -125 --separate-stderr boot_with ways way_gives_up.json
+	ends_with unsupported "^no can do$"
+}
+
+@test "the guest sees another topology than planned: 125, naming the first difference" {
+	spec way_liar
+	run -125 --separate-stderr boot_with ways way_liar.json
+	ends_with unsupported "does not see the planned topology: .*cpu"
+}
+
+@test "an early end of the reader is no error, and ends QEMU" {
+	spec good
+	set -o pipefail
+	run -0 --separate-stderr bash -c "set -o pipefail; ktstr-boot --accel tcg --plan '$plan' good.json | head -n 1"
+	[[ $output == '{"kind":"run"'* ]]
+}
+
+@test "stdout is full: 128" {
+	spec good
+	run -128 --separate-stderr bash -c "ktstr-boot --accel tcg --plan '$plan' good.json >/dev/full"
+	[[ $stderr == *"cannot write the report: No space left on device"* ]]
+}
+
+# Start a run that hangs in the guest: pids in $boot and $qemu.
+start_hanging() {
+	spec way_hang
+	"$BATS_FILE_TMPDIR/ways/bin/ktstr-boot" --accel tcg --plan "$plan" way_hang.json >report 2>stderr 3>&- &
+	boot=$!
+	until qemu=$(pgrep -P $boot); do
+		kill -0 $boot
+	done
+}
+
+@test "SIGTERM and SIGHUP: the report is closed, 128, and QEMU is gone" {
+	local sig
+	for sig in TERM HUP; do
+		start_hanging
+		kill -$sig $boot
+		run -128 wait $boot
+		run -1 kill -0 "$qemu"
+		output=$(<report)
+		ends_with lost "interrupted by SIG$sig"
+	done
+}
+
+@test "kill -9 of ktstr-boot: QEMU dies with it" {
+	start_hanging
+	kill -KILL $boot
+	run -137 wait $boot
+	gone "$qemu"
+}
+
+@test "QEMU is killed: lost, naming the signal" {
+	start_hanging
+	kill -KILL "$qemu"
+	run -128 wait $boot
+	output=$(<report)
+	ends_with lost "QEMU was killed by SIGKILL"
+}

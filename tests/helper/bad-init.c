@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * bad-init - a guest's init that misbehaves, as the name of the spec in its payload says. It comes up properly first, so
+ * that all its ways share one checkpoint; but where its image has a file /hang, it never does.
+ */
+#include "hw.h"
+
+#define SAY(s) hw_say(s, sizeof(s) - 1)
+
+static void say_forever(const char *s, size_t n)
+{
+	for (;;)
+		hw_say(s, n);
+}
+
+static void misbehave(const char *way)
+{
+	static char block[65536];
+
+	memset(block, 'x', sizeof(block));
+	if (streq(way, "hang"))
+		for (;;)
+			;
+	if (streq(way, "garbage"))
+		SAY("\x01\xff{]\n");
+	if (streq(way, "long_line"))
+		say_forever(block, sizeof(block));
+	if (streq(way, "foreign"))
+		SAY("{\"kind\":\"host\",\"wall_ms\":{}}\n");
+	if (streq(way, "deep")) {
+		memset(block, '[', sizeof(block));
+		block[sizeof(block) - 1] = '\n';
+		hw_say(block, sizeof(block));
+	}
+	if (streq(way, "liar"))
+		SAY("{\"kind\":\"guest\",\"cpus\":[{\"cpu\":0,\"node\":0,\"llc\":0,\"core\":0,\"thread\":0},"
+		    "{\"cpu\":1,\"node\":0,\"llc\":0,\"core\":0,\"thread\":1}],"
+		    "\"nodes\":[{\"node\":0,\"cpus\":\"0-1\",\"memory_mib\":200,\"distances\":[10]}]}\n");
+	if (streq(way, "odd_end"))
+		SAY("{\"kind\":\"end\",\"outcome\":\"passed\"}\n");
+	if (streq(way, "gives_up"))
+		SAY("{\"kind\":\"end\",\"outcome\":\"unsupported\",\"reason\":\"no can do\"}\n");
+	/* "die" and the rest: PID 1 returns, and the kernel panics. */
+}
+
+int main(void)
+{
+	struct kt_err err;
+	size_t size;
+
+	if (hw_init(&err) < 0)
+		return 1;
+	while (!access("/hang", F_OK))
+		;
+	hw_ready();
+	char *payload = hw_fw_cfg("opt/ktstr/payload", &size), *name = NULL;
+	if (payload)
+		name = memmem(payload, size, "\"name\":\"way_", 12);
+	if (!name)
+		return 1;
+	name += 12;
+	name[strcspn(name, "\"")] = '\0';
+	misbehave(name);
+	return 0;
+}
