@@ -8,9 +8,13 @@
 
 #include "cpulist.h"
 #include "json.h"
+#include "rows.h"
 #include "topology.h"
 
 struct work_type;
+
+/* The keys: of the document, of an element of "cgroups", of "assert". */
+extern const struct row spec_rows[], spec_cgroup_rows[], spec_assert_rows[];
 
 enum { SPEC_MAX_WORKERS = 4096 };
 

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * usage: ktstr-work [--plan PLAN] [--seed N] [--cgroup-root DIR | --no-cgroups] [--verbose] SPEC
+ *        ktstr-work --check | --resolve [--plan PLAN] SPEC
+ *        ktstr-work --list | --list-keys
+ *
+ * Reads a plan (stdin, unless --plan) and a spec, runs the spec's workers on this machine, and writes what they did as
+ * JSON Lines. It is one static program, so that the same file runs on a bare host and as the guest's payload.
+ */
+#include "kt.h"
+#include "scenario/scenario.h"
+#include "work/work.h"
+#include <getopt.h>
+
+enum mode { RUN, CHECK, RESOLVE };
+
+struct options {
+	enum mode mode;
+	const char *plan, *spec;
+	bool has_seed;
+	struct scenario_opts scenario;
+};
+
+static const char help[] =
+	"usage: ktstr-work [--plan PLAN] [--seed N] [--cgroup-root DIR | --no-cgroups] [--verbose] SPEC\n"
+	"       ktstr-work --check | --resolve [--plan PLAN] SPEC\n"
+	"       ktstr-work --list | --list-keys\n"
+	"\n"
+	"Run the workers of a spec on this machine and write what they did as JSON Lines.\n"
+	"\n"
+	"  --plan PLAN        the plan, as ktstr-topo writes it (default: stdin)\n"
+	"  --seed N           shift the workers' starts, instead of the spec's seed; 0: none\n"
+	"  --cgroup-root DIR  make the cgroups here (default: /sys/fs/cgroup)\n"
+	"  --no-cgroups       make none; a cpuset becomes a CPU affinity\n"
+	"  --check            check the spec against the plan, and run nothing\n"
+	"  --resolve          print the CPUs of every cgroup, and run nothing\n"
+	"  --list             print every work type with its parameters\n"
+	"  --list-keys        print every key of a spec\n"
+	"  -v, --verbose      say on stderr which worker is which process\n"
+	"  -h, --help         print this\n";
+
+static void print_keys(void)
+{
+	puts("key\ttype\tunit\tdefault\trange\tmeaning");
+	rows_print(stdout, "$", spec_rows);
+}
+
+static void parse_options(int argc, char **argv, struct options *o)
+{
+	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
+	static const struct option longopts[] = {
+		{ "plan", required_argument, NULL, PLAN }, { "seed", required_argument, NULL, SEED },
+		{ "cgroup-root", required_argument, NULL, CGROUP_ROOT }, { "no-cgroups", no_argument, NULL, NO_CGROUPS },
+		{ "check", no_argument, NULL, CHECK_OPT }, { "resolve", no_argument, NULL, RESOLVE_OPT },
+		{ "list", no_argument, NULL, LIST }, { "list-keys", no_argument, NULL, LIST_KEYS },
+		{ "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' }, { 0 }
+	};
+	struct kt_err err;
+	int c;
+
+	*o = (struct options){ .plan = "-", .scenario.cgroup_root = "/sys/fs/cgroup" };
+	while ((c = getopt_long(argc, argv, "vh", longopts, NULL)) != -1) {
+		switch (c) {
+		case PLAN: o->plan = optarg; break;
+		case SEED:
+			if (kt_parse_i64(optarg, "--seed", 0, 9007199254740991, &o->scenario.seed, &err))
+				die_usage("%s", err.msg);
+			o->has_seed = true;
+			break;
+		case CGROUP_ROOT: o->scenario.cgroup_root = optarg; break;
+		case NO_CGROUPS: o->scenario.cgroup_root = NULL; break;
+		case CHECK_OPT: o->mode = CHECK; break;
+		case RESOLVE_OPT: o->mode = RESOLVE; break;
+		case LIST: work_types_print(stdout); exit(KT_OK);
+		case LIST_KEYS: print_keys(); exit(KT_OK);
+		case 'v': o->scenario.verbose = true; break;
+		case 'h': fputs(help, stdout); exit(KT_OK);
+		default: die_usage("bad option");
+		}
+	}
+	if (argc - optind != 1)
+		die_usage("one spec is needed, got %d", argc - optind);
+	o->spec = argv[optind];
+	if (streq(o->spec, "-") && streq(o->plan, "-"))
+		die_usage("the plan and the spec cannot both come from stdin");
+}
+
+static json_t *load(const char *path)
+{
+	struct kt_err err;
+	json_t *j = kt_json_load(path, &err);
+
+	if (!j)
+		die(KT_USAGE, "%s", err.msg);
+	return j;
+}
+
+static void load_both(const struct options *o, struct spec *spec)
+{
+	_cleanup_json_ json_t *plan_json = load(o->plan);
+	_cleanup_json_ json_t *spec_json = load(o->spec);
+	struct kt_errs errs = { 0 };
+	struct topo plan;
+	bool bad_plan = topo_from_json(plan_json, streq(o->plan, "-") ? "<stdin>" : o->plan, &plan, &errs);
+	bool bad_spec = spec_from_json(spec_json, streq(o->spec, "-") ? "<stdin>" : o->spec, bad_plan ? NULL : &plan,
+				       spec, &errs);
+
+	if (bad_plan || bad_spec) {
+		kt_errs_print(&errs);
+		exit(KT_USAGE);
+	}
+	topo_deinit(&plan);
+}
+
+static int resolve(const struct spec *spec)
+{
+	struct kt_err err;
+	char list[CPULIST_LEN];
+
+	for (size_t i = 0; i < spec->nr_cgroups; i++) {
+		const struct cgroup_def *def = &spec->cgroups[i];
+		_cleanup_json_ json_t *j = KT_PACK("{ss ss si ss}", "cgroup", def->name, "cpuset",
+			cpulist_format(&def->cpus, list), "workers", (int)def->workers, "work", def->type->name);
+
+		if (kt_json_line(stdout, j, &err))
+			die(KT_TROUBLE, "%s", err.msg);
+	}
+	return KT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o;
+	struct spec spec;
+	struct kt_err err;
+
+	kt_init("ktstr-work");
+	json_object_seed(1); /* or hash tables, and with them the time this takes, depend on chance */
+	parse_options(argc, argv, &o);
+	load_both(&o, &spec);
+	if (o.mode == CHECK)
+		return KT_OK;
+	if (o.mode == RESOLVE)
+		return resolve(&spec);
+	if (!o.has_seed)
+		o.scenario.seed = spec.seed;
+	enum outcome outcome = scenario_run(&spec, &o.scenario, stdout, &err);
+	if (outcome != OUTCOME_DONE)
+		kt_warn("%s", err.msg);
+	return outcome_exit(outcome);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* scenario.h - run what a spec says, on the machine this is on, and write what happened. */
+#ifndef KT_SCENARIO_H
+#define KT_SCENARIO_H
+
+#include "outcome.h"
+#include "spec.h"
+
+struct scenario_opts {
+	const char *cgroup_root; /* NULL: no cgroups; workers stay where they are, cpusets become CPU affinities */
+	int64_t seed;
+	bool verbose;            /* who is who, on stderr, before the run */
+};
+
+/*
+ * Run the scenario. When it is over, write to out: the phase, one record per worker by cgroup and index, and the end;
+ * when it could not run, the end alone. Nothing is written while it runs. Afterwards no worker and no cgroup is left.
+ */
+enum outcome scenario_run(const struct spec *spec, const struct scenario_opts *opts, FILE *out, struct kt_err *err);
+
+#endif

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Every work type, in the order in which they are listed: add a line here and a file beside it. */
+#define WORK_TYPES(X) \
+	X(spin_wait) \
+	X(yield_heavy) \
+	X(mixed) \
+	X(bursty) \
+	X(sequence) \
+	X(pipe_io) \
+	X(futex_ping_pong)

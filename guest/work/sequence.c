@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sequence: phases of spinning, sleeping, yielding and I/O, each for its time on the clock, over and over.
+ *
+ * The I/O goes to a file in memory (memfd): the system call, the copy and the page cache are real, the device is the
+ * 100 us of sleep. So it needs no disk and is the same everywhere.
+ */
+#include "worker.h"
+#include <sched.h>
+#include <sys/mman.h>
+
+enum { SPINS = 1024, IO_BYTES = 64 * 1024, IO_SLEEP_NS = 100 * NSEC_PER_USEC, MAX_PHASES = 64 };
+
+enum phase_kind { PHASE_SPIN, PHASE_SLEEP, PHASE_YIELD, PHASE_IO };
+
+struct phase {
+	int64_t ns;
+	enum phase_kind kind;
+};
+
+struct sequence {
+	struct phase phases[MAX_PHASES];
+	unsigned n;
+};
+
+static const char block[IO_BYTES];
+
+static void io(struct worker *w)
+{
+	/* A file in memory that was written whole once does not run out of space; EINTR is the stop. */
+	if (pwrite(w->fds[0], block, sizeof(block), 0) < 0 && errno != EINTR)
+		_exit(1);
+	worker_sleep(w, IO_SLEEP_NS);
+}
+
+static void run_phase(struct worker *w, const struct phase *p)
+{
+	uint64_t until = w->last_ns + p->ns;
+
+	if (p->kind == PHASE_SLEEP) {
+		worker_sleep(w, p->ns);
+		worker_tick(w, 1);
+		return;
+	}
+	while (worker_running(w) && w->last_ns < until) {
+		switch (p->kind) {
+		case PHASE_SPIN: worker_spin(SPINS); break;
+		case PHASE_YIELD: sched_yield(); break;
+		case PHASE_IO: io(w); break;
+		case PHASE_SLEEP: break;
+		}
+		worker_tick(w, 1);
+	}
+}
+
+static void run(struct worker *w, const void *args)
+{
+	const struct sequence *s = args;
+
+	while (worker_running(w)) {
+		for (unsigned i = 0; i < s->n && worker_running(w); i++)
+			run_phase(w, &s->phases[i]);
+		w->iterations++;
+	}
+}
+
+static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+{
+	const struct sequence *s = args;
+	bool needs_file = false;
+
+	(void)n;
+	for (unsigned i = 0; i < s->n; i++)
+		needs_file |= s->phases[i].kind == PHASE_IO;
+	if (!needs_file)
+		return 0;
+	group->fds[0] = memfd_create("ktstr-io", MFD_CLOEXEC);
+	if (group->fds[0] < 0)
+		return kt_fail(err, "cannot make a file in memory: %s", strerror(errno));
+	if (pwrite(group->fds[0], block, sizeof(block), 0) != (ssize_t)sizeof(block))
+		return kt_fail(err, "cannot write a file in memory: %s", strerror(errno));
+	return 0;
+}
+
+#define PHASE(key, text) \
+	{ .name = key, .kind = ROW_NS, .offset = offsetof(struct phase, ns), .min = 0.001, .max = 3600000, .help = text }
+
+/* In the order of enum phase_kind. */
+static const struct row phase_rows[] = {
+	PHASE("spin_ms", "spin; a unit is 1024 spins"),
+	PHASE("sleep_ms", "sleep; the whole sleep is a unit"),
+	PHASE("yield_ms", "yield; a unit is one sched_yield()"),
+	PHASE("io_ms", "write 64 KiB and sleep 100 us; that is a unit"),
+	{ 0 }
+};
+
+static bool parse_phase(const struct jcur *c, struct sequence *s)
+{
+	struct phase p = { 0 };
+	const struct row *which;
+
+	if (!rows_parse_one(c, phase_rows, &p, NULL, &which))
+		return false;
+	p.kind = which - phase_rows;
+	s->phases[s->n++] = p;
+	return true;
+}
+
+static bool parse_first(const struct jcur *c, void *out, void *ctx)
+{
+	(void)ctx;
+	return parse_phase(c, out);
+}
+
+static bool parse_rest(const struct jcur *c, void *out, void *ctx)
+{
+	bool ok = true;
+
+	(void)ctx;
+	if (!jcur_is_array(c, 0))
+		return false;
+	size_t n = json_array_size(c->j);
+	if (n >= MAX_PHASES)
+		return jcur_error(c, "%zu phases, more than %d", n, MAX_PHASES - 1);
+	for (size_t i = 0; i < n; i++) {
+		struct jcur e = jcur_at(c, i);
+
+		ok &= parse_phase(&e, out);
+	}
+	return ok;
+}
+
+static const struct row rows[] = {
+	{ .name = "first", .kind = ROW_CUSTOM, .required = true, .type = "phase", .parse = parse_first, .sub = phase_rows,
+	  .help = "the phase it starts with" },
+	{ .name = "rest", .kind = ROW_CUSTOM, .type = "array of phases", .parse = parse_rest, .help = "the others, at most 63" },
+	{ 0 }
+};
+
+const struct work_type work_sequence = {
+	.name = "Sequence",
+	.summary = "Goes through phases of spinning, sleeping, yielding and I/O, over and over: tasks that change their kind.",
+	.unit = "1024 spins, one sleep, one sched_yield(), or 64 KiB written, as the phase says",
+	.gap = "the sleep that was asked for, in sleep and I/O phases; oversleeping and yields count",
+	.args = rows,
+	.args_size = sizeof(struct sequence),
+	.setup = setup,
+	.run = run,
+};

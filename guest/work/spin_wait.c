@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* SpinWait: CPU-bound, never gives the CPU up. */
+#include "worker.h"
+
+enum { SPINS = 1024 };
+
+static void run(struct worker *w, const void *args)
+{
+	(void)args;
+	while (worker_running(w)) {
+		worker_spin(SPINS);
+		w->iterations++;
+		worker_tick(w, 1);
+	}
+}
+
+const struct work_type work_spin_wait = {
+	.name = "SpinWait",
+	.summary = "Spins and never gives the CPU up: fairness between CPU-bound tasks, preemption, load balancing.",
+	.unit = "1024 spins",
+	.run = run,
+};

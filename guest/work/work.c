@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The table of work types: see work.h. */
+#include "work.h"
+#include "list.h"
+
+#define DECLARE(type) extern const struct work_type work_##type;
+WORK_TYPES(DECLARE)
+#define ENTRY(type) &work_##type,
+const struct work_type *const work_types[] = { WORK_TYPES(ENTRY) NULL };
+
+const struct work_type *work_type_find(const char *name)
+{
+	for (size_t i = 0; work_types[i]; i++)
+		if (streq(work_types[i]->name, name))
+			return work_types[i];
+	return NULL;
+}
+
+size_t work_types_count(void)
+{
+	return ARRAY_SIZE(work_types) - 1;
+}
+
+unsigned work_group_size(const struct work_type *type, const void *args)
+{
+	return type->group_size ? type->group_size(args) : 1;
+}
+
+static void print_type(FILE *f, const struct work_type *t)
+{
+	_cleanup_free_ void *args = xcalloc(1, t->args_size);
+
+	if (t->args)
+		rows_default(t->args, args);
+	fprintf(f, "%s\n    %s\n    unit: %s\n", t->name, t->summary, t->unit);
+	fprintf(f, "    group: %u\n", work_group_size(t, args));
+	fprintf(f, "    wake latency: %s\n", t->wake_latency ? "yes" : "no");
+	fprintf(f, "    gap: %s\n", t->gap ? t->gap : "all time between two units");
+	if (t->args)
+		rows_print(f, "    parameter", t->args);
+}
+
+void work_types_print(FILE *f)
+{
+	for (size_t i = 0; work_types[i]; i++)
+		print_type(f, work_types[i]);
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a worker does besides its work: see worker.h. */
+#include "worker.h"
+#include <sched.h>
+
+/* In assembly, so that no compiler and no caller changes what a spin costs. No pause instruction: an emulator takes
+ * it for a wish to give the CPU to another virtual CPU. */
+__attribute__((noinline)) void worker_spin(uint64_t n)
+{
+	uint64_t acc = n;
+
+	if (!n)
+		return;
+#ifdef __x86_64__
+	__asm__ volatile(".p2align 6\n"
+			 "1:	imulq $1103515245, %0, %0\n"
+			 "	addq %1, %0\n"
+			 "	decq %1\n"
+			 "	jnz 1b\n"
+			 : "+r"(acc), "+r"(n) : : "cc");
+#else
+	for (; n; n--) {
+		acc = acc * 1103515245 + n;
+		__asm__ volatile("" : "+r"(acc));
+	}
+#endif
+}
+
+static inline void gap_until(struct worker *w, uint64_t now)
+{
+	uint64_t gap = now - w->last_ns;
+
+	if (now > w->last_ns && gap > w->max_gap_ns) {
+		w->max_gap_ns = gap;
+		w->max_gap_start_ns = w->last_ns;
+		w->max_gap_cpu = w->last_cpu;
+	}
+}
+
+static inline void see_cpu(struct worker *w)
+{
+	unsigned cpu = sched_getcpu();
+
+	if (cpu == w->last_cpu || cpu >= CPUMASK_MAX)
+		return;
+	w->migrations++;
+	w->last_cpu = cpu;
+	cpumask_set(&w->cpus_used, cpu);
+}
+
+__attribute__((noinline)) void worker_tick(struct worker *w, uint64_t units)
+{
+	uint64_t now = now_ns();
+
+	gap_until(w, now);
+	see_cpu(w);
+	w->work_units += units;
+	w->last_ns = now;
+}
+
+void worker_sleep(struct worker *w, uint64_t ns)
+{
+	worker_tick(w, 0);
+	uint64_t until = w->last_ns + ns;
+	struct timespec t = { .tv_sec = until / NSEC_PER_SEC, .tv_nsec = until % NSEC_PER_SEC };
+
+	/* EINTR is the stop, or a stranger's signal: either way the loop of the work type looks again. */
+	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
+	w->last_ns = MIN(now_ns(), until);
+	worker_tick(w, 0);
+}
+
+void worker_woken(struct worker *w, uint64_t stamp_ns)
+{
+	uint64_t now = now_ns();
+
+	/* A stamp from before the wait was there to be taken: nobody was woken. */
+	if (stamp_ns >= w->last_ns && now >= stamp_ns)
+		histogram_record(&w->wake_latency, now - stamp_ns);
+}
+
+void worker_wait_stop(const struct worker *w)
+{
+	while (worker_running(w))
+		pause();
+}
+
+void worker_populate(struct worker *w)
+{
+	size_t end = w->type->wake_latency ? sizeof(*w) : offsetof(struct worker, wake_latency);
+
+	for (size_t i = 0; i < end; i += 4096) {
+		volatile char *p = (char *)w + i;
+		*p = *p;
+	}
+}
+
+void worker_begin(struct worker *w)
+{
+	unsigned cpu = sched_getcpu();
+
+	w->cpu_start_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	w->last_cpu = w->max_gap_cpu = cpu;
+	if (cpu < CPUMASK_MAX)
+		cpumask_set(&w->cpus_used, cpu);
+	w->last_ns = w->go->start_ns;
+	w->started = true;
+	worker_tick(w, 0);
+	worker_spin(w->delay_spins);
+}
+
+void worker_close_gap(struct worker *w, uint64_t now)
+{
+	uint64_t stop = atomic_load(&w->go->stop_ns);
+
+	gap_until(w, stop ? MIN(now, stop) : now);
+}
+
+void worker_end(struct worker *w)
+{
+	w->cpu_end_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	w->end_ns = now_ns();
+	worker_close_gap(w, w->end_ns);
+	see_cpu(w);
+	w->finished = true;
+}

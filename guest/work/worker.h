@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * worker.h - one worker, in memory shared with its parent, and what a work type calls while it runs.
+ *
+ * The clock is CLOCK_MONOTONIC, and everything is counted from the go that all workers share, so that a worker that
+ * is woken late shows it. Nothing here depends on a pid, an address, the time of day or chance.
+ */
+#ifndef KT_WORKER_H
+#define KT_WORKER_H
+
+#include "cpulist.h"
+#include "histogram.h"
+#include "work.h"
+#include <stdatomic.h>
+
+enum { WORKER_FDS = 4 };
+
+/* Shared by all workers that start and stop together. */
+struct go {
+	_Atomic uint32_t word;    /* a futex: 0 until go */
+	_Atomic uint32_t ready;   /* workers that wait for go */
+	_Atomic bool stop;
+	uint64_t start_ns;        /* written before word */
+	_Atomic uint64_t stop_ns; /* written before stop */
+};
+
+struct worker {
+	/* The parent's, before the fork. */
+	struct go *go;
+	const struct work_type *type;
+	const void *args;
+	unsigned cgroup, index; /* which cgroup of the spec, which worker of it */
+	unsigned member;        /* which worker of its group */
+	struct worker *group;   /* the first worker of its group: the others follow */
+	void *shared;           /* setup()'s */
+	int fds[WORKER_FDS];    /* setup()'s: this worker's own ends, -1 when unused */
+	uint64_t delay_spins;   /* what the seed moves */
+
+	/* The worker's own: figures for its record. */
+	bool started, finished;
+	unsigned last_cpu, max_gap_cpu;
+	uint64_t last_ns;       /* the last tick; from here on a gap grows */
+	uint64_t work_units, iterations, migrations;
+	uint64_t max_gap_ns, max_gap_start_ns; /* the start on the clock, not from go */
+	uint64_t cpu_start_ns, cpu_end_ns, end_ns;
+	struct cpumask cpus_used;
+	struct kt_err err;      /* why it could not be prepared */
+
+	/* A line for the group: one writes, its partner reads. */
+	_Alignas(128) struct {
+		_Atomic uint64_t stamp_ns;
+		_Atomic uint32_t word;
+	} mail;
+
+	_Alignas(128) struct histogram wake_latency;
+};
+
+static inline uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * NSEC_PER_SEC + t.tv_nsec;
+}
+
+static inline uint64_t now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+/* For the work type. */
+
+static inline bool worker_running(const struct worker *w)
+{
+	return !atomic_load_explicit(&w->go->stop, memory_order_relaxed);
+}
+
+/* Work: n times four instructions that wait for each other and touch no memory. Costs the same wherever it is called. */
+void worker_spin(uint64_t n);
+/* A checkpoint, after units of work: the gap since the last one, the CPU, the clock in w->last_ns. */
+void worker_tick(struct worker *w, uint64_t units);
+/* Sleep, on purpose: the time asked for is in no gap, time beyond it is. Ends early when the worker must stop. */
+void worker_sleep(struct worker *w, uint64_t ns);
+/* Just woken by a partner who wrote stamp_ns before waking: record the latency, if the worker was waiting by then. */
+void worker_woken(struct worker *w, uint64_t stamp_ns);
+/* A loop that has nothing to do any more, such as one whose partner is gone, waits here for the stop. */
+void worker_wait_stop(const struct worker *w);
+
+/* For the scenario, around run(). */
+
+/* In the worker: fault in what it writes, so that the run does not. */
+void worker_populate(struct worker *w);
+/* In the worker, after go; runs the seed's delay. */
+void worker_begin(struct worker *w);
+void worker_end(struct worker *w);
+/* The gap that is open when a worker dies or is stopped; nothing after the stop counts. */
+void worker_close_gap(struct worker *w, uint64_t now);
+
+#endif

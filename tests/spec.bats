@@ -1,0 +1,111 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Specs: what is refused and how that reads, and which CPUs a spec means.
+bats_require_minimum_version 1.5.0
+load helper
+
+setup() {
+	specs="$BATS_TEST_DIRNAME/data/spec"
+	ktstr-topo --no-qemu 2n4l2c1t >plan
+}
+
+# resolve CPUSET [TOPOLOGY]: the CPUs that it means, 2n4l2c1t unless said.
+resolve() {
+	printf '{"name": "x", "cgroups": [{"name": "a", "cpuset": %s}]}' "$1" >spec.json
+	ktstr-topo --no-qemu "${2:-2n4l2c1t}" >plan
+	run -0 --separate-stderr ktstr-work --resolve spec.json <plan
+	jq -er .cpuset <<<"$output"
+}
+
+@test "every bad spec is refused with all of its errors" {
+	n=0
+	cd "$specs"
+	for want in *.want; do
+		run -129 --separate-stderr ktstr-work --check --plan "$BATS_TEST_TMPDIR/plan" "${want%.want}.json"
+		[ -z "$output" ]
+		diff -u "$want" - <<<"$stderr"
+		n=$((n + 1))
+	done
+	[ "$n" -ge 14 ]
+}
+
+@test "the errors of a bad plan and of a bad spec come together" {
+	jq -c '.cpus[0].node = 99' plan >bad
+	run -129 --separate-stderr ktstr-work --check --plan bad "$specs/groups.json"
+	[[ $stderr == *"bad: \$.cpus[0]"* ]]
+	[[ $stderr == *'groups.json: $.cgroups[0].workers: PipeIo (group 0) requires'* ]]
+}
+
+@test "a good spec is accepted without a word, and its plan may come from stdin" {
+	for spec in "$BATS_TEST_DIRNAME"/../share/specs/*.json; do
+		ktstr-topo --no-qemu "$(jq -r .topology "$spec")" >plan
+		run -0 --separate-stderr ktstr-work --check "$spec" <plan
+		[ -z "$output$stderr" ]
+	done
+}
+
+@test "the plan's topology goes before the spec's" {
+	printf '{"name": "x", "topology": "1n1l1c1t", "cgroups": [{"name": "a", "cpuset": {"llc": 3}}]}' >spec.json
+	run -0 --separate-stderr ktstr-work --check spec.json <plan
+}
+
+@test "a spec that is not there, or comes twice from stdin" {
+	run -129 --separate-stderr ktstr-work --check nowhere.json <plan
+	[[ $stderr == "ktstr-work: cannot open 'nowhere.json': No such file or directory" ]]
+	run -129 --separate-stderr ktstr-work --check - <plan
+	[[ $stderr == *"cannot both come from stdin"* ]]
+}
+
+@test "llc, numa and exact name CPUs of the plan; without a cpuset it is all of them" {
+	[ "$(resolve '{"llc": 3}')" = 6-7 ]
+	[ "$(resolve '{"numa": 1}')" = 4-7 ]
+	[ "$(resolve '{"exact": [7, 0, 2]}')" = 0,2,7 ]
+	[ "$(resolve '{"exact": "0-2,7"}')" = 0-2,7 ]
+	printf '{"name": "x", "cgroups": [{"name": "a"}]}' >spec.json
+	run -0 --separate-stderr ktstr-work --resolve spec.json <plan
+	[ "$output" = '{"cgroup":"a","cpuset":"0-7","workers":2,"work":"SpinWait"}' ]
+}
+
+@test "fractions divide the usable CPUs, which leave the last one alone" {
+	[ "$(resolve '{"range": {"start": 0, "end": 1}}')" = 0-6 ]
+	[ "$(resolve '{"range": {"start": 0, "end": 0.5}}')" = 0-2 ]
+	[ "$(resolve '{"range": {"start": 0.5, "end": 1}}')" = 3-6 ]
+	[ "$(resolve '{"range": {"start": 0.28, "end": 0.29}}' 1n1l101c1t)" = 28 ] # 100 usable; 28.999999999999996
+	[ "$(resolve '{"range": {"start": 0, "end": 1}}' 1n1l2c1t)" = 0-1 ] # two CPUs are both usable
+	[ "$(resolve '{"range": {"start": 0, "end": 1}}' 1n1l3c1t)" = 0-1 ]
+}
+
+@test "the last partition takes the remainder" {
+	[ "$(resolve '{"disjoint": {"index": 0, "of": 3}}')" = 0-1 ]
+	[ "$(resolve '{"disjoint": {"index": 1, "of": 3}}')" = 2-3 ]
+	[ "$(resolve '{"disjoint": {"index": 2, "of": 3}}')" = 4-6 ]
+	[ "$(resolve '{"disjoint": {"index": 0, "of": 1}}')" = 0-6 ]
+}
+
+@test "overlap widens both sides by a fraction of a chunk, and stops at the ends" {
+	[ "$(resolve '{"overlap": {"index": 0, "of": 3, "frac": 0.5}}')" = 0-2 ]
+	[ "$(resolve '{"overlap": {"index": 1, "of": 3, "frac": 0.5}}')" = 1-4 ]
+	[ "$(resolve '{"overlap": {"index": 2, "of": 3, "frac": 0.5}}')" = 3-6 ]
+	[ "$(resolve '{"overlap": {"index": 1, "of": 3, "frac": 1}}')" = 0-5 ]
+	[ "$(resolve '{"overlap": {"index": 1, "of": 3, "frac": 0.49}}')" = 2-3 ]
+}
+
+@test "workers: the cgroup's own number, or workers_per_cgroup, or 2" {
+	printf '{"name": "x", "workers_per_cgroup": 4, "cgroups": [{"name": "a"}, {"name": "b", "workers": 6}]}' >spec.json
+	run -0 --separate-stderr ktstr-work --resolve spec.json <plan
+	[ "$(jq -c .workers <<<"$output" | paste -sd' ')" = "4 6" ]
+}
+
+@test "names at the edge of what is allowed" {
+	name=$(printf 'n%.0s' {1..128})
+	printf '{"name": "%.64s", "cgroups": [{"name": "%s"}, {"name": "a..b-C_9"}, {"name": "cpus"}]}' "$name" "$name" >spec.json
+	run -0 --separate-stderr ktstr-work --check spec.json <plan
+}
+
+@test "memory_mib is memory_mb by its later name" {
+	printf '{"name": "x", "memory_mib": 512, "cgroups": [{"name": "a"}]}' >spec.json
+	run -0 --separate-stderr ktstr-work --check spec.json <plan
+	printf '{"name": "x", "memory_mib": 1, "cgroups": [{"name": "a"}]}' >spec.json
+	run -129 --separate-stderr ktstr-work --check spec.json <plan
+	[[ $stderr == *'$.memory_mib: 1 is not in 128..16777216' ]]
+}
