@@ -7,7 +7,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <sys/stat.h>
 
@@ -111,22 +110,30 @@ static void read_config(const char *path, struct kernel *k)
 	}
 }
 
+/* ~/.config is a directory, and people have images in ~. */
+static bool is_readable_file(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, R_OK);
+}
+
 static char *find_config(const char *image, const char *release)
 {
-	_cleanup_free_ char *copy = xstrdup(image), *dir = xstrdup(dirname(copy));
+	static const char boot[] = "/arch/x86/boot/";
+	const char *base = strrchr(image, '/') + 1; /* the path is absolute */
+	int dir = base - image;
+	bool in_boot = (size_t)dir >= strlen(boot) && !strncmp(base - strlen(boot), boot, strlen(boot));
 	char *try[] = {
-		xasprintf("%s/config-%s", dir, release),   /* /boot */
-		xasprintf("%s/.config", dir),              /* a build tree's vmlinux */
-		xasprintf("%s/../../../.config", dir),     /* its arch/x86/boot/bzImage */
-		xasprintf("%s/config", dir),               /* /usr/lib/modules/RELEASE/vmlinuz */
+		xasprintf("%.*sconfig-%s", dir, image, release),                             /* /boot */
+		in_boot ? xasprintf("%.*s../../../.config", dir, image) : NULL,              /* a build tree's bzImage */
+		streq(base, "vmlinuz") ? xasprintf("%.*sconfig", dir, image) : NULL,         /* /usr/lib/modules/RELEASE */
+		xasprintf("%.*s.config", dir, image),                                        /* a build tree's vmlinux */
 	};
-	const char *base = strrchr(image, '/') ? strrchr(image, '/') + 1 : image;
-	bool is_boot = strlen(dir) >= 13 && streq(dir + strlen(dir) - 13, "/arch/x86/boot");
-	bool may[] = { true, true, is_boot, streq(base, "vmlinuz") };
 	char *found = NULL;
 
 	for (size_t i = 0; i < ARRAY_SIZE(try); i++) {
-		if (!found && may[i] && !access(try[i], R_OK))
+		if (!found && try[i] && is_readable_file(try[i]))
 			found = take(try[i]);
 		free(try[i]);
 	}

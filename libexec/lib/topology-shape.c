@@ -207,7 +207,7 @@ static int by_place(const void *a, const void *b)
 
 void topo_renumber(struct topo *t)
 {
-	unsigned to[TOPO_MAX_NODES], nr = 0;
+	unsigned to[TOPO_MAX_NODES] = { 0 }, nr = 0;
 	struct topo_node *nodes = xcalloc(t->nr_nodes, sizeof(*nodes));
 
 	/* A guest numbers its nodes as it meets them: first those of CPUs, then the ones with only memory. */
