@@ -198,3 +198,31 @@ sanitized() {
 	[ "$output" = ok ]
 	[ -z "$stderr" ]
 }
+
+@test "eval: the schema knows every member of a report, and the manual every member of the schema" {
+	local schema="$ROOT/share/schema/report.schema.json"
+	for name in pass real-run spread-fail lost; do
+		run -0 --separate-stderr jq -c --slurpfile schema "$schema" '
+			.kind as $kind | ($schema[0] | .["$defs"] | .[$kind]) as $rule
+			| select($rule == null or ($rule.required - keys != [])
+				or (.kind != "host" and keys - ($rule.properties | keys) != []))' "$DATA/$name/in.jsonl"
+		[ -z "$output" ]
+	done
+	# Under the heading of each kind; a histogram's are in the text of worker.
+	jq -r '(.oneOf[] | .["$ref"] | ltrimstr("#/$defs/")) as $kind
+		| .["$defs"] | .[$kind].properties | keys[] | select(. != "kind") | "\($kind) \(.)"' "$schema" >members
+	[ "$(wc -l <members)" -ge 40 ]
+	while read -r kind member; do
+		echo "$kind $member"
+		sed -n "/^\.Ss $kind\$/,/^\.S[sh] /p" "$ROOT/man/ktstr-report.5" | grep -Eq "^\.It Cm (.* )?$member( |\$)"
+	done <members
+}
+
+@test "eval: the manual describes every check and its key" {
+	while read -r name key _; do
+		echo "$name $key"
+		sed -n '/^\.Ss Checks/,/^\.Ss Verdict/p' "$ROOT/man/ktstr-eval.1" >checks.txt
+		grep -qx "\.It Cm $name" checks.txt
+		[ "$key" = - ] || grep -Eq "^\.It Cm $key\$|^\.Cm $key( |\$)" checks.txt
+	done < <(ktstr-eval --list-checks | tail -n +2)
+}
