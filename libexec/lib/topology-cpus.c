@@ -55,8 +55,10 @@ static int diff_cpu(const struct topo_cpu *p, const struct topo_cpu *s, char *bu
 	char what[32];
 
 	snprintf(what, sizeof(what), "cpu %u", p->cpu);
-	return differs(buf, size, p->node, s->node, what, "node") || differs(buf, size, p->llc, s->llc, what, "llc") ||
-	       differs(buf, size, p->core, s->core, what, "core") || differs(buf, size, p->thread, s->thread, what, "thread");
+	return differs(buf, size, p->node, s->node, what, "node") ||
+	       differs(buf, size, p->llc, s->llc, what, "llc") ||
+	       differs(buf, size, p->core, s->core, what, "core") ||
+	       differs(buf, size, p->thread, s->thread, what, "thread");
 }
 
 int topo_diff(const struct topo *plan, const struct topo *seen, char *buf, size_t size)
@@ -65,7 +67,8 @@ int topo_diff(const struct topo *plan, const struct topo *seen, char *buf, size_
 	char a[CPULIST_LEN], b[CPULIST_LEN], what[64];
 
 	if (!cpumask_equal(&planned, &sees)) {
-		snprintf(buf, size, "planned CPUs %s, the guest sees %s", cpulist_format(&planned, a), cpulist_format(&sees, b));
+		snprintf(buf, size, "planned CPUs %s, the guest sees %s", cpulist_format(&planned, a),
+			 cpulist_format(&sees, b));
 		return 1;
 	}
 	if (plan->nr_nodes != seen->nr_nodes) {
@@ -78,7 +81,8 @@ int topo_diff(const struct topo *plan, const struct topo *seen, char *buf, size_
 	for (unsigned i = 0; i < plan->nr_nodes; i++)
 		for (unsigned j = 0; j < plan->nr_nodes; j++) {
 			snprintf(what, sizeof(what), "node %u to node %u", i, j);
-			if (differs(buf, size, plan->nodes[i].distances[j], seen->nodes[i].distances[j], what, "distance"))
+			if (differs(buf, size, plan->nodes[i].distances[j], seen->nodes[i].distances[j], what,
+				    "distance"))
 				return 1;
 		}
 	return 0;
