@@ -320,10 +320,11 @@ our_sets() {
 @test "host: lists may name CPUs that are offline" {
 	unpack desktop
 	echo 1-7 >root/sys/devices/system/cpu/online
+	echo 0,4-5 | tee root/sys/devices/system/cpu/cpu[45]/topology/thread_siblings_list >tee.out
 	run -0 bash -c "ktstr-topo --host --sysroot root | tee plan | jq -c '.nodes[0].cpus'"
 	[ "$output" = '"1-7"' ]
 	run -0 places <plan
-	[ "$output" = "1:0/0/0/0 2:0/0/1/0 3:0/0/2/0 4:0/0/3/0 5:0/0/0/1 6:0/0/1/1 7:0/0/2/1" ]
+	[ "$output" = "1:0/0/0/0 2:0/0/1/0 3:0/0/2/0 4:0/0/3/0 5:0/0/3/1 6:0/0/1/1 7:0/0/2/1" ]
 }
 
 @test "host: contradictory sharing still makes a plan that is right" {

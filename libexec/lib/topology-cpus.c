@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Questions about a topology: its sets of CPUs, and how it differs from another. No JSON here: the guest uses this. */
+/* A topology's sets of CPUs, and how it differs from another. No JSON here: the guest links this without jansson. */
 #include "kt.h"
 #include "topology.h"
+
+void topo_deinit(struct topo *t)
+{
+	for (char **a = t->qemu_args; a && *a; a++)
+		free(*a);
+	free(t->qemu_args);
+	free(t->cpus);
+	free(t->nodes);
+	*t = (struct topo){ 0 };
+}
 
 struct cpumask topo_all_cpus(const struct topo *t)
 {

@@ -372,13 +372,3 @@ json_t *topo_to_json(const struct topo *t)
 	}
 	return plan;
 }
-
-void topo_deinit(struct topo *t)
-{
-	for (char **a = t->qemu_args; a && *a; a++)
-		free(*a);
-	free(t->qemu_args);
-	free(t->cpus);
-	free(t->nodes);
-	*t = (struct topo){ 0 };
-}
