@@ -52,8 +52,21 @@ static void append(const char ***list, unsigned *n, const char *s)
 	(*list)[(*n)++] = s;
 }
 
-enum { OPT_NODE_LLCS = 256, OPT_LLC_CORES, OPT_MEMORY, OPT_NODE_MEMORY, OPT_MEMORY_NODE, OPT_DISTANCE, OPT_HOST, OPT_SYSROOT,
-       OPT_RENUMBER, OPT_QEMU, OPT_NO_QEMU, OPT_CHECK, OPT_LIST };
+enum {
+	OPT_NODE_LLCS = 256,
+	OPT_LLC_CORES,
+	OPT_MEMORY,
+	OPT_NODE_MEMORY,
+	OPT_MEMORY_NODE,
+	OPT_DISTANCE,
+	OPT_HOST,
+	OPT_SYSROOT,
+	OPT_RENUMBER,
+	OPT_QEMU,
+	OPT_NO_QEMU,
+	OPT_CHECK,
+	OPT_LIST
+};
 
 static _Noreturn void bad_option(const char *last)
 {
@@ -143,8 +156,9 @@ static void list_presets(void)
 		snprintf(cpus, sizeof(cpus), "%u", topo_shape_cpus(&s));
 		snprintf(llcs, sizeof(llcs), "%u", s.nr_llcs);
 		snprintf(nodes, sizeof(nodes), "%u", s.nr_nodes);
-		printf(row, p->name, p->old_name ? p->old_name : "-", cpus, llcs, nodes, s.threads > 1 ? "yes" : "no", p->topology,
-		       p->llc_cores ? " --llc-cores " : "", p->llc_cores ? p->llc_cores : "");
+		printf(row, p->name, p->old_name ? p->old_name : "-", cpus, llcs, nodes,
+		       s.threads > 1 ? "yes" : "no", p->topology, p->llc_cores ? " --llc-cores " : "",
+		       p->llc_cores ? p->llc_cores : "");
 	}
 }
 
@@ -163,7 +177,8 @@ static void set_memory(const struct options *o, struct topo *t, struct kt_err *e
 	int64_t mib[TOPO_MAX_NODES] = { DEFAULT_MIB };
 
 	if (o->node_memory) {
-		if (topo_parse_list(o->node_memory, "--node-memory", t->nr_nodes, MIN_NODE_MIB, MAX_MIB, mib, err))
+		if (topo_parse_list(o->node_memory, "--node-memory", t->nr_nodes, MIN_NODE_MIB, MAX_MIB, mib,
+				    err))
 			die(KT_USAGE, "%s", err->msg);
 		for (unsigned i = 0; i < t->nr_nodes; i++)
 			t->nodes[i].memory_mib = mib[i];
@@ -196,7 +211,9 @@ static void probe(const struct options *o, struct qemu_version *ret)
 	struct kt_err err;
 
 	if (qemu_probe(qemu, ret, &err))
-		die(KT_TROUBLE, "%s (install qemu-system-x86, name a QEMU with --qemu or KTSTR_QEMU, or plan with --no-qemu)", err.msg);
+		die(KT_TROUBLE,
+		    "%s (install qemu-system-x86, name a QEMU with --qemu or KTSTR_QEMU, or plan with --no-qemu)",
+		    err.msg);
 }
 
 /* With args, also fill them in. */

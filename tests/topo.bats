@@ -29,7 +29,7 @@ unpack() {
 	local path value
 	while read -r path value; do
 		[[ $path == '#'* ]] && continue
-		mkdir -p "root/${path%/*}"
+		[ -d "root/${path%/*}" ] || mkdir -p "root/${path%/*}"
 		echo "$value" >"root/$path"
 	done <"$BATS_TEST_DIRNAME/fixtures/sysfs/$1"
 }
@@ -317,7 +317,27 @@ our_sets() {
 	refused 128 "names no CPU" --host --sysroot root
 }
 
+@test "host: lists may name CPUs that are offline" {
+	unpack desktop
+	echo 1-7 >root/sys/devices/system/cpu/online
+	echo 0,4-5 | tee root/sys/devices/system/cpu/cpu[45]/topology/thread_siblings_list >tee.out
+	run -0 bash -c "ktstr-topo --host --sysroot root | tee plan | jq -c '.nodes[0].cpus'"
+	[ "$output" = '"1-7"' ]
+	run -0 places <plan
+	[ "$output" = "1:0/0/0/0 2:0/0/1/0 3:0/0/2/0 4:0/0/3/0 5:0/0/3/1 6:0/0/1/1 7:0/0/2/1" ]
+}
+
 @test "host: contradictory sharing still makes a plan that is right" {
+	unpack desktop
+	echo 2 >root/sys/devices/system/cpu/cpu2/cache/index2/shared_cpu_list
+	echo 1-2,5 >root/sys/devices/system/cpu/cpu5/cache/index2/shared_cpu_list
+	echo 2,5 >root/sys/devices/system/cpu/cpu5/topology/thread_siblings_list
+	run -0 bash -c "ktstr-topo --host --sysroot root | ktstr-topo --check -"
+	unpack server
+	echo 0-1,3,5,7 >root/sys/devices/system/node/node1/cpulist
+	echo 0-1,3 >root/sys/devices/system/cpu/cpu1/cache/index2/shared_cpu_list
+	run -0 bash -c "ktstr-topo --host --sysroot root | ktstr-topo --check -"
+	rm -r root
 	unpack desktop
 	echo 1-2 >root/sys/devices/system/cpu/cpu2/cache/index2/shared_cpu_list
 	echo 2,7 >root/sys/devices/system/cpu/cpu7/topology/thread_siblings_list

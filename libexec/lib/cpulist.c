@@ -101,8 +101,10 @@ int cpulist_parse(const char *text, struct cpumask *ret, struct kt_err *err)
 		const char *item = p;
 
 		if (!parse_item(&p, end, &first, &last))
-			return kt_fail(err, "bad cpulist '%.*s' at '%.*s': it is like 0-3,8 with rising numbers up to %d",
-				       (int)MIN(len, 200u), text, (int)MIN(end - item, 20), item, CPUMASK_MAX - 1);
+			return kt_fail(err,
+				       "bad cpulist '%.*s' at '%.*s': it is like 0-3,8 with rising numbers up to %d",
+				       (int)MIN(len, 200u), text, (int)MIN(end - item, 20), item,
+				       CPUMASK_MAX - 1);
 		for (unsigned cpu = first; cpu <= last; cpu++)
 			cpumask_set(&m, cpu);
 	}
@@ -120,7 +122,8 @@ char *cpulist_format(const struct cpumask *m, char *buf)
 
 		while (last + 1 < CPUMASK_MAX && cpumask_test(m, last + 1))
 			last++;
-		p += snprintf(p, buf + CPULIST_LEN - p, last > cpu ? "%s%u-%u" : "%s%u", p > buf ? "," : "", cpu, last);
+		p += snprintf(p, buf + CPULIST_LEN - p, last > cpu ? "%s%u-%u" : "%s%u", p > buf ? "," : "",
+			      cpu, last);
 		cpu = cpumask_next(m, last + 1);
 	}
 	return buf;

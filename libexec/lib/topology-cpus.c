@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Questions about a topology: its sets of CPUs, and how it differs from another. No JSON here: the guest uses this. */
+/* A topology's sets of CPUs, and how it differs from another. No JSON here: the guest links this without jansson. */
 #include "kt.h"
 #include "topology.h"
+
+void topo_deinit(struct topo *t)
+{
+	for (char **a = t->qemu_args; a && *a; a++)
+		free(*a);
+	free(t->qemu_args);
+	free(t->cpus);
+	free(t->nodes);
+	*t = (struct topo){ 0 };
+}
 
 struct cpumask topo_all_cpus(const struct topo *t)
 {
@@ -55,8 +65,10 @@ static int diff_cpu(const struct topo_cpu *p, const struct topo_cpu *s, char *bu
 	char what[32];
 
 	snprintf(what, sizeof(what), "cpu %u", p->cpu);
-	return differs(buf, size, p->node, s->node, what, "node") || differs(buf, size, p->llc, s->llc, what, "llc") ||
-	       differs(buf, size, p->core, s->core, what, "core") || differs(buf, size, p->thread, s->thread, what, "thread");
+	return differs(buf, size, p->node, s->node, what, "node") ||
+	       differs(buf, size, p->llc, s->llc, what, "llc") ||
+	       differs(buf, size, p->core, s->core, what, "core") ||
+	       differs(buf, size, p->thread, s->thread, what, "thread");
 }
 
 int topo_diff(const struct topo *plan, const struct topo *seen, char *buf, size_t size)
@@ -65,7 +77,8 @@ int topo_diff(const struct topo *plan, const struct topo *seen, char *buf, size_
 	char a[CPULIST_LEN], b[CPULIST_LEN], what[64];
 
 	if (!cpumask_equal(&planned, &sees)) {
-		snprintf(buf, size, "planned CPUs %s, the guest sees %s", cpulist_format(&planned, a), cpulist_format(&sees, b));
+		snprintf(buf, size, "planned CPUs %s, the guest sees %s", cpulist_format(&planned, a),
+			 cpulist_format(&sees, b));
 		return 1;
 	}
 	if (plan->nr_nodes != seen->nr_nodes) {
@@ -78,7 +91,8 @@ int topo_diff(const struct topo *plan, const struct topo *seen, char *buf, size_
 	for (unsigned i = 0; i < plan->nr_nodes; i++)
 		for (unsigned j = 0; j < plan->nr_nodes; j++) {
 			snprintf(what, sizeof(what), "node %u to node %u", i, j);
-			if (differs(buf, size, plan->nodes[i].distances[j], seen->nodes[i].distances[j], what, "distance"))
+			if (differs(buf, size, plan->nodes[i].distances[j], seen->nodes[i].distances[j], what,
+				    "distance"))
 				return 1;
 		}
 	return 0;

@@ -124,7 +124,8 @@ int qemu_probe(const char *binary, struct qemu_version *ret, struct kt_err *err)
 	if (output_of(binary, buf, sizeof(buf), err))
 		return -1;
 	const char *p = strstr(buf, "QEMU emulator version ");
-	if (!p || sscanf(p, "QEMU emulator version %63[0-9.]", v.text) != 1 || sscanf(v.text, "%3u.%3u", &v.major, &v.minor) != 2)
+	if (!p || sscanf(p, "QEMU emulator version %63[0-9.]", v.text) != 1 ||
+	    sscanf(v.text, "%3u.%3u", &v.major, &v.minor) != 2)
 		return kt_fail(err, "'%s -version' does not say 'QEMU emulator version N.N'", binary);
 	*ret = v;
 	return 0;
@@ -159,10 +160,13 @@ static int check_numbering(const struct topo *t, struct kt_err *err)
 		const struct topo_cpu *c = &t->cpus[i];
 
 		if (i && c->apic_id <= c[-1].apic_id)
-			return kt_fail(err, "cpu %u comes after cpu %u, but not by node, LLC, core and thread as a guest numbers them",
+			return kt_fail(err,
+				       "cpu %u comes after cpu %u, but not by node, LLC, core and thread as a guest numbers them",
 				       c->cpu, c[-1].cpu);
 		if (c->node > seen)
-			return kt_fail(err, "node %u has no CPUs: a guest numbers nodes that have only memory last", seen);
+			return kt_fail(err,
+				       "node %u has no CPUs: a guest numbers nodes that have only memory last",
+				       seen);
 		seen = MAX(seen, c->node + 1);
 	}
 	return 0;
@@ -175,8 +179,9 @@ static int check_distances(const struct topo *t, struct kt_err *err)
 			unsigned d = t->nodes[i].distances[j];
 
 			if (i != j && (d < MIN_GUEST_DISTANCE || d > MAX_GUEST_DISTANCE))
-				return kt_fail(err, "node %u to node %u: a distance of %u is not in %d..%d, and a guest ignores it", i,
-					       j, d, MIN_GUEST_DISTANCE, MAX_GUEST_DISTANCE);
+				return kt_fail(err,
+					       "node %u to node %u: a distance of %u is not in %d..%d, and a guest ignores it",
+					       i, j, d, MIN_GUEST_DISTANCE, MAX_GUEST_DISTANCE);
 		}
 	return 0;
 }
@@ -195,10 +200,13 @@ int topo_qemu_can(const struct topo *t, const struct qemu_version *v, struct kt_
 	if (check_numbering(&placed, err) || check_distances(t, err))
 		return -1;
 	if (grid_cpus(&g) > max_cpus(v))
-		return kt_fail(err, "%s: %llu CPUs (%u sockets, %u dies, %u cores, %u threads) are more than the %u that QEMU %s takes",
-			       t->name, (unsigned long long)grid_cpus(&g), g.sockets, g.dies, g.cores, g.threads, max_cpus(v), v->text);
+		return kt_fail(err,
+			       "%s: %llu CPUs (%u sockets, %u dies, %u cores, %u threads) are more than the %u that QEMU %s takes",
+			       t->name, (unsigned long long)grid_cpus(&g), g.sockets, g.dies, g.cores,
+			       g.threads, max_cpus(v), v->text);
 	if (last_apic_id(&g) > MAX_APIC_ID && !at_least(v, 9, 0))
-		return kt_fail(err, "%s: APIC ids go up to %llu: beyond %d they take x2APIC, which QEMU %s does not emulate (9.0 does)",
+		return kt_fail(err,
+			       "%s: APIC ids go up to %llu: beyond %d they take x2APIC, which QEMU %s does not emulate (9.0 does)",
 			       t->name, (unsigned long long)last_apic_id(&g), MAX_APIC_ID, v->text);
 	return 0;
 }
@@ -261,6 +269,6 @@ void topo_qemu_args(struct topo *t, const struct qemu_version *v)
 		add(t, "-device", "intel-iommu,intremap=on,eim=on");
 	/* CPU 0 is there already. */
 	for (unsigned i = 1; i < t->nr_cpus && !regular; i++)
-		add(t, "-device", "%s-x86_64-cpu,socket-id=%u,die-id=%u,core-id=%u,thread-id=%u", cpu_model(v), g.places[i].socket,
-		    g.places[i].die, g.places[i].core, g.places[i].thread);
+		add(t, "-device", "%s-x86_64-cpu,socket-id=%u,die-id=%u,core-id=%u,thread-id=%u", cpu_model(v),
+		    g.places[i].socket, g.places[i].die, g.places[i].core, g.places[i].thread);
 }

@@ -20,19 +20,21 @@ static const struct part parts[] = {
 };
 
 /* One number and its letter at *p. */
-static int parse_part(const char *name, const char **p, const struct part *part, unsigned *ret, struct kt_err *err)
+static int parse_part(const char *name, const char **p, const struct part *part, unsigned *ret,
+		      struct kt_err *err)
 {
 	size_t digits = strspn(*p, "0123456789");
 
 	if (!**p)
-		return kt_fail(err, "'%s' ends before its %s, a number and '%c': %s", name, part->what, part->letter, rule);
-	if (!digits || (*p)[digits] != part->letter)
-		return kt_fail(err, "'%s' has '%.20s' where its %s should be, a number and '%c': %s", name, *p, part->what,
+		return kt_fail(err, "'%s' ends before its %s, a number and '%c': %s", name, part->what,
 			       part->letter, rule);
-	/* Long enough to be out of range and short enough not to overflow. */
-	unsigned long v = digits > 9 ? 999999999 : strtoul(*p, NULL, 10);
+	if (!digits || (*p)[digits] != part->letter)
+		return kt_fail(err, "'%s' has '%.20s' where its %s should be, a number and '%c': %s", name, *p,
+			       part->what, part->letter, rule);
+	unsigned long v = strtoul(*p, NULL, 10); /* ULONG_MAX when it is more */
 	if (v < 1 || v > part->max)
-		return kt_fail(err, "'%s': %.*s %s are not in 1..%u", name, (int)MIN(digits, 40u), *p, part->what, part->max);
+		return kt_fail(err, "'%s': %.*s %s are not in 1..%u", name, (int)MIN(digits, 40u), *p,
+			       part->what, part->max);
 	*p += digits + 1;
 	*ret = v;
 	return 0;
@@ -51,11 +53,13 @@ static int parse_name(const char *name, unsigned n[static ARRAY_SIZE(parts)], st
 	/* Each factor is at most 1024: the product fits easily. */
 	uint64_t cpus = (uint64_t)n[1] * n[2] * n[3];
 	if (cpus > CPUMASK_MAX)
-		return kt_fail(err, "'%s': %llu CPUs are more than %d", name, (unsigned long long)cpus, CPUMASK_MAX);
+		return kt_fail(err, "'%s': %llu CPUs are more than %d", name, (unsigned long long)cpus,
+			       CPUMASK_MAX);
 	return 0;
 }
 
-int topo_parse_list(const char *list, const char *what, unsigned n, int64_t min, int64_t max, int64_t *ret, struct kt_err *err)
+int topo_parse_list(const char *list, const char *what, unsigned n, int64_t min, int64_t max, int64_t *ret,
+		    struct kt_err *err)
 {
 	_cleanup_free_ char *copy = xstrdup(list);
 	unsigned i = 0;
@@ -65,8 +69,8 @@ int topo_parse_list(const char *list, const char *what, unsigned n, int64_t min,
 			return -1;
 	}
 	if (i != n)
-		return kt_fail(err, "%s: '%s' has %u number%s, and %u %s needed", what, list, i, i == 1 ? "" : "s", n,
-			       n == 1 ? "is" : "are");
+		return kt_fail(err, "%s: '%s' has %u number%s, and %u %s needed", what, list, i,
+			       i == 1 ? "" : "s", n, n == 1 ? "is" : "are");
 	return 0;
 }
 
@@ -88,7 +92,8 @@ static int set_node_llcs(struct topo_shape *s, const char *list, struct kt_err *
 		for (unsigned i = 0; i < s->nr_nodes; i++)
 			s->node_llcs[i] = s->nr_llcs / s->nr_nodes;
 		if (s->nr_llcs % s->nr_nodes)
-			return kt_fail(err, "'%s': %u LLCs do not divide evenly over %u nodes: LLCs are the total over all nodes",
+			return kt_fail(err,
+				       "'%s': %u LLCs do not divide evenly over %u nodes: LLCs are the total over all nodes",
 				       s->name, s->nr_llcs, s->nr_nodes);
 		return 0;
 	}
@@ -97,7 +102,8 @@ static int set_node_llcs(struct topo_shape *s, const char *list, struct kt_err *
 	for (unsigned i = 0; i < s->nr_nodes; i++)
 		sum += s->node_llcs[i] = llcs[i];
 	if (sum != s->nr_llcs)
-		return kt_fail(err, "--node-llcs: %s are %u LLCs in all, but '%s' has %u", list, sum, s->name, s->nr_llcs);
+		return kt_fail(err, "--node-llcs: %s are %u LLCs in all, but '%s' has %u", list, sum, s->name,
+			       s->nr_llcs);
 	add_to_name(s, "--node-llcs", list);
 	return 0;
 }
@@ -120,12 +126,14 @@ static int set_llc_cores(struct topo_shape *s, unsigned most, const char *list, 
 		max = MAX(max, s->llc_cores[i]);
 	}
 	if (max != most)
-		return kt_fail(err, "--llc-cores: the most of %s is %u, but '%s' has %u cores per LLC", list, max, s->name, most);
+		return kt_fail(err, "--llc-cores: the most of %s is %u, but '%s' has %u cores per LLC", list,
+			       max, s->name, most);
 	add_to_name(s, "--llc-cores", list);
 	return 0;
 }
 
-int topo_shape_parse(const char *name, const char *node_llcs, const char *llc_cores, struct topo_shape *ret, struct kt_err *err)
+int topo_shape_parse(const char *name, const char *node_llcs, const char *llc_cores, struct topo_shape *ret,
+		     struct kt_err *err)
 {
 	const struct topo_preset *p = topo_presets;
 	size_t digits = strspn(name, "0123456789");
@@ -183,9 +191,8 @@ void topo_from_shape(const struct topo_shape *s, struct topo *ret)
 	for (unsigned node = 0; node < s->nr_nodes; node++)
 		for (unsigned i = 0; i < s->node_llcs[node]; i++, llc++)
 			for (unsigned j = 0; j < s->llc_cores[llc]; j++, t.nr_cores++)
-				for (unsigned thread = 0; thread < s->threads; thread++, t.nr_cpus++)
-					t.cpus[t.nr_cpus] = (struct topo_cpu){ .cpu = t.nr_cpus, .node = node, .llc = llc,
-									       .core = t.nr_cores, .thread = thread };
+				for (unsigned k = 0; k < s->threads; k++, t.nr_cpus++)
+					t.cpus[t.nr_cpus] = (struct topo_cpu){ t.nr_cpus, node, llc, t.nr_cores, k };
 	set_node_cpus(&t);
 	set_distances(&t);
 	topo_set_apic_ids(&t);
@@ -278,7 +285,8 @@ int topo_set_distance(struct topo *t, const char *text, struct kt_err *err)
 	    kt_parse_i64(value, "--distance", TOPO_LOCAL_DISTANCE + 1, TOPO_MAX_DISTANCE - 1, &distance, err))
 		return -1;
 	if (node[0] == node[1])
-		return kt_fail(err, "--distance: '%s': the distance of a node to itself is always %d", text, TOPO_LOCAL_DISTANCE);
+		return kt_fail(err, "--distance: '%s': the distance of a node to itself is always %d", text,
+			       TOPO_LOCAL_DISTANCE);
 	t->nodes[node[0]].distances[node[1]] = t->nodes[node[1]].distances[node[0]] = distance;
 	return 0;
 }

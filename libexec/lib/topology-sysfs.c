@@ -12,7 +12,8 @@
 enum { TEXT_LEN = CPULIST_LEN, MAX_CACHES = 16 };
 
 /* The first line of a file below /sys/devices/system. */
-static int read_text(const char *root, char *buf, size_t size, struct kt_err *err, const char *fmt, ...) KT_PRINTF(5, 6);
+static int read_text(const char *root, char *buf, size_t size, struct kt_err *err, const char *fmt, ...)
+	KT_PRINTF(5, 6);
 static int read_text(const char *root, char *buf, size_t size, struct kt_err *err, const char *fmt, ...)
 {
 	char path[4096], name[256];
@@ -34,7 +35,8 @@ static int read_text(const char *root, char *buf, size_t size, struct kt_err *er
 }
 
 /* A cpulist, of which only the online CPUs count; false when there is none or it leaves out its own CPU. */
-static bool read_group(const char *root, unsigned cpu, const char *file, const struct cpumask *online, struct cpumask *ret)
+static bool read_group(const char *root, unsigned cpu, const char *file, const struct cpumask *online,
+		       struct cpumask *ret)
 {
 	char buf[TEXT_LEN];
 	struct cpumask m;
@@ -109,8 +111,10 @@ static int read_distances(const char *root, unsigned node, unsigned nr_nodes, un
 	while ((item = strsep(&rest, " "))) {
 		if (!*item)
 			continue;
-		if (n == nr_nodes || kt_parse_i64(item, "distance", TOPO_LOCAL_DISTANCE, TOPO_MAX_DISTANCE, &v, err))
-			return kt_fail(err, "node %u: bad distance '%s', or more than %u of them", node, item, nr_nodes);
+		if (n == nr_nodes ||
+		    kt_parse_i64(item, "distance", TOPO_LOCAL_DISTANCE, TOPO_MAX_DISTANCE, &v, err))
+			return kt_fail(err, "node %u: bad distance '%s', or more than %u of them", node, item,
+				       nr_nodes);
 		ret[n++] = v;
 	}
 	if (n != nr_nodes)
@@ -118,12 +122,14 @@ static int read_distances(const char *root, unsigned node, unsigned nr_nodes, un
 	return 0;
 }
 
-static int read_node(const char *root, unsigned node, const struct cpumask *online, struct topo *t, struct kt_err *err)
+static int read_node(const char *root, unsigned node, const struct cpumask *online, struct topo *t,
+		     struct kt_err *err)
 {
 	struct topo_node *n = &t->nodes[node];
 	char buf[TEXT_LEN], path[4096];
 
-	if (read_text(root, buf, sizeof(buf), err, "node/node%u/cpulist", node) || cpulist_parse(buf, &n->cpus, err))
+	if (read_text(root, buf, sizeof(buf), err, "node/node%u/cpulist", node) ||
+	    cpulist_parse(buf, &n->cpus, err))
 		return kt_context(err, "node %u", node);
 	n->cpus = cpumask_and(&n->cpus, online);
 	snprintf(path, sizeof(path), "%s/sys/devices/system/node/node%u/meminfo", root, node);
@@ -140,7 +146,8 @@ static int read_nodes(const char *root, const struct cpumask *online, struct top
 		t->nr_nodes = 1;
 		t->nodes = xcalloc(1, sizeof(*t->nodes));
 		snprintf(path, sizeof(path), "%s/proc/meminfo", root);
-		t->nodes[0] = (struct topo_node){ .cpus = *online, .memory_mib = read_memory_mib(path),
+		t->nodes[0] = (struct topo_node){ .cpus = *online,
+						  .memory_mib = read_memory_mib(path),
 						  .distances = { TOPO_LOCAL_DISTANCE } };
 		return 0;
 	}
@@ -148,7 +155,8 @@ static int read_nodes(const char *root, const struct cpumask *online, struct top
 		return kt_context(err, "node/online");
 	t->nr_nodes = cpumask_count(&nodes);
 	if (!t->nr_nodes || t->nr_nodes > TOPO_MAX_NODES || cpumask_next(&nodes, t->nr_nodes) != CPUMASK_MAX)
-		return kt_fail(err, "nodes '%s' are online: a plan takes nodes 0 to at most %d, without holes", buf, TOPO_MAX_NODES - 1);
+		return kt_fail(err, "nodes '%s' are online: a plan takes nodes 0 to at most %d, without holes",
+			       buf, TOPO_MAX_NODES - 1);
 	t->nodes = xcalloc(t->nr_nodes, sizeof(*t->nodes));
 	for (unsigned i = 0; i < t->nr_nodes; i++)
 		if (read_node(root, i, online, t, err))
@@ -166,7 +174,8 @@ static const struct topo_cpu *lookup(const struct topo *t, unsigned cpu)
 
 /* Add the next online CPU. Groups are numbered in the order of their first CPU: a CPU is the first of its group, or
  * has the number of that first one. */
-static int add_cpu(const char *root, unsigned cpu, const struct cpumask *online, struct topo *t, struct kt_err *err)
+static int add_cpu(const char *root, unsigned cpu, const struct cpumask *online, struct topo *t,
+		   struct kt_err *err)
 {
 	struct topo_cpu *c = &t->cpus[t->nr_cpus];
 	struct cpumask llc, core;
@@ -180,7 +189,6 @@ static int add_cpu(const char *root, unsigned cpu, const struct cpumask *online,
 	llc = llc_of(root, cpu, online);
 	llc = cpumask_and(&llc, &t->nodes[c->node].cpus);
 	core = core_of(root, cpu, online);
-	core = cpumask_and(&core, &llc);
 
 	/* The second half of each condition holds on any sane machine; without it nonsense would make a bad plan. */
 	first = lookup(t, cpumask_next(&llc, 0));
@@ -211,7 +219,8 @@ static void set_name(struct topo *t)
 			  cpumask_count(&t->nodes[t->cpus[i].node].cpus) * cpu_nodes == t->nr_cpus;
 	}
 	if (regular)
-		snprintf(t->name, sizeof(t->name), "%un%ul%uc%ut", cpu_nodes, t->nr_llcs, per_llc / per_core, per_core);
+		snprintf(t->name, sizeof(t->name), "%un%ul%uc%ut", cpu_nodes, t->nr_llcs, per_llc / per_core,
+			 per_core);
 	else
 		snprintf(t->name, sizeof(t->name), "host");
 }

@@ -91,7 +91,8 @@ static bool id_error(const struct jcur *c, const char *key, const char *fmt, ...
 static void check_next(const struct jcur *c, const char *key, unsigned id, unsigned *nr)
 {
 	if (id != *nr)
-		id_error(c, key, "%s %u is new here, but the next one is %u: ids count up from 0 in the order of their first CPU",
+		id_error(c, key,
+			 "%s %u is new here, but the next one is %u: ids count up from 0 in the order of their first CPU",
 			 key, id, *nr);
 	*nr = MAX(*nr, id + 1);
 }
@@ -102,13 +103,15 @@ static void check_cpu(const struct jcur *c, const struct topo_cpu *cpu, struct i
 		ids->llc_node[cpu->llc] = cpu->node;
 		check_next(c, "llc", cpu->llc, &ids->nr_llcs);
 	} else if (ids->llc_node[cpu->llc] != (int)cpu->node) {
-		id_error(c, "node", "llc %u is in node %d already: an LLC lies in one node", cpu->llc, ids->llc_node[cpu->llc]);
+		id_error(c, "node", "llc %u is in node %d already: an LLC lies in one node", cpu->llc,
+			 ids->llc_node[cpu->llc]);
 	}
 	if (ids->core_llc[cpu->core] == NONE) {
 		ids->core_llc[cpu->core] = cpu->llc;
 		check_next(c, "core", cpu->core, &ids->nr_cores);
 	} else if (ids->core_llc[cpu->core] != (int)cpu->llc) {
-		id_error(c, "llc", "core %u is in llc %d already: a core lies in one LLC", cpu->core, ids->core_llc[cpu->core]);
+		id_error(c, "llc", "core %u is in llc %d already: a core lies in one LLC", cpu->core,
+			 ids->core_llc[cpu->core]);
 	}
 	if (cpu->thread != ids->core_threads[cpu->core])
 		id_error(c, "thread", "must be %u: the threads of a core count up from 0 in the order of CPUs",
@@ -161,7 +164,8 @@ static bool read_cpus(const struct jcur *root, struct topo *t)
 			continue;
 		}
 		if ((int)cpu->cpu <= last)
-			ok = id_error(&c, "cpu", "%u after %d: CPUs are in rising order, each once", cpu->cpu, last);
+			ok = id_error(&c, "cpu", "%u after %d: CPUs are in rising order, each once", cpu->cpu,
+				      last);
 		last = MAX(last, (int)cpu->cpu);
 		/* After a CPU that cannot be read, nobody knows which ids come next. */
 		if (ok)
@@ -252,8 +256,8 @@ static void read_nodes(const struct jcur *root, bool cpus_ok, struct topo *t)
 	}
 	for (unsigned i = 0; cpus_ok && i < t->nr_cpus; i++)
 		if (t->cpus[i].node >= n)
-			kt_errs_add(root->doc->errs, "%s: $.cpus[%u].node: there is no node %u in $.nodes", root->doc->file, i,
-				    t->cpus[i].node);
+			kt_errs_add(root->doc->errs, "%s: $.cpus[%u].node: there is no node %u in $.nodes",
+				    root->doc->file, i, t->cpus[i].node);
 }
 
 /* What a plan can tell QEMU: nothing but the machine's shape. */
@@ -298,7 +302,9 @@ static void read_qemu(const struct jcur *root, struct topo *t)
 	for (unsigned i = 0; i < t->nr_cpus; i++) {
 		if (t->cpus[i].cpu == i)
 			continue;
-		jcur_error(&qemu, "the plan has no CPU %u: a machine that QEMU makes has no holes in its CPU numbers", i);
+		jcur_error(&qemu,
+			   "the plan has no CPU %u: a machine that QEMU makes has no holes in its CPU numbers",
+			   i);
 		break;
 	}
 	for (unsigned i = 0; i < t->nr_nodes; i++)
@@ -336,8 +342,8 @@ static json_t *node_to_json(const struct topo *t, unsigned i)
 
 	for (unsigned j = 0; j < t->nr_nodes; j++)
 		json_array_append_new(distances, json_integer(t->nodes[i].distances[j]));
-	return KT_PACK("{s:i, s:s, s:I, s:o}", "node", (int)i, "cpus", cpulist_format(&t->nodes[i].cpus, buf), "memory_mib",
-		       (json_int_t)t->nodes[i].memory_mib, "distances", distances);
+	return KT_PACK("{s:i, s:s, s:I, s:o}", "node", (int)i, "cpus", cpulist_format(&t->nodes[i].cpus, buf),
+		       "memory_mib", (json_int_t)t->nodes[i].memory_mib, "distances", distances);
 }
 
 json_t *topo_to_json(const struct topo *t)
@@ -346,8 +352,8 @@ json_t *topo_to_json(const struct topo *t)
 
 	for (unsigned i = 0; i < t->nr_cpus; i++) {
 		const struct topo_cpu *c = &t->cpus[i];
-		json_t *cpu = KT_PACK("{s:i, s:i, s:i, s:i, s:i}", "cpu", c->cpu, "node", c->node, "llc", c->llc, "core",
-				      c->core, "thread", c->thread);
+		json_t *cpu = KT_PACK("{s:i, s:i, s:i, s:i, s:i}", "cpu", c->cpu, "node", c->node, "llc",
+				      c->llc, "core", c->core, "thread", c->thread);
 
 		if (c->apic_id != TOPO_NO_APIC_ID)
 			json_object_set_new(cpu, "apic_id", json_integer(c->apic_id));
@@ -355,22 +361,14 @@ json_t *topo_to_json(const struct topo *t)
 	}
 	for (unsigned i = 0; i < t->nr_nodes; i++)
 		json_array_append_new(nodes, node_to_json(t, i));
-	plan = KT_PACK("{s:s, s:i, s:s, s:o, s:o}", "kind", "plan", "ktstr", 1, "name", t->name, "cpus", cpus, "nodes", nodes);
+	plan = KT_PACK("{s:s, s:i, s:s, s:o, s:o}", "kind", "plan", "ktstr", 1, "name", t->name, "cpus", cpus,
+		       "nodes", nodes);
 	if (t->qemu_args) {
 		args = json_array();
 		for (char **a = t->qemu_args; *a; a++)
 			json_array_append_new(args, json_string(*a));
-		json_object_set_new(plan, "qemu", KT_PACK("{s:s, s:o}", "version", t->qemu_version, "args", args));
+		json_object_set_new(plan, "qemu",
+				    KT_PACK("{s:s, s:o}", "version", t->qemu_version, "args", args));
 	}
 	return plan;
-}
-
-void topo_deinit(struct topo *t)
-{
-	for (char **a = t->qemu_args; a && *a; a++)
-		free(*a);
-	free(t->qemu_args);
-	free(t->cpus);
-	free(t->nodes);
-	*t = (struct topo){ 0 };
 }
