@@ -12,7 +12,7 @@
 
 static const char HELP[] =
 	"usage: ktstr-kernel fetch [--suite S] [--version V] [--if-missing]   get a Debian cloud kernel\n"
-	"       ktstr-kernel add [--config FILE] FILE|DIR   add a bzImage, a vmlinux or a kernel build tree\n"
+	"       ktstr-kernel add [--config FILE] [--origin TEXT] FILE|DIR   add a bzImage, a vmlinux or a kernel build tree\n"
 	"       ktstr-kernel list [--json]                  show what is cached, newest first\n"
 	"       ktstr-kernel path [NAME]                    print the vmlinux that --kernel NAME would boot\n"
 	"       ktstr-kernel clean [--keep N]               remove all but the newest N (0)\n";
