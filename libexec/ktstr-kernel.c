@@ -12,7 +12,7 @@
 
 static const char HELP[] =
 	"usage: ktstr-kernel fetch [--suite S] [--version V] [--if-missing]   get a Debian cloud kernel\n"
-	"       ktstr-kernel add [--config FILE] FILE|DIR   add a bzImage, a vmlinux or a kernel build tree\n"
+	"       ktstr-kernel add [--config FILE] [--origin TEXT] FILE|DIR   add a bzImage, a vmlinux or a kernel build tree\n"
 	"       ktstr-kernel list [--json]                  show what is cached, newest first\n"
 	"       ktstr-kernel path [NAME]                    print the vmlinux that --kernel NAME would boot\n"
 	"       ktstr-kernel clean [--keep N]               remove all but the newest N (0)\n";
@@ -50,17 +50,14 @@ static void parse(int argc, char **argv, const struct option *options, int min, 
 
 static int run_fetch(int argc, char **argv)
 {
-	static const char suffix[] = "-fetch";
-	char program[PATH_MAX];
-	ssize_t n = readlink("/proc/self/exe", program, sizeof(program) - sizeof(suffix));
+	char *self = realpath("/proc/self/exe", NULL);
 
 	(void)argc;
-	if (n < 0)
+	if (!self)
 		die(KT_TROUBLE, "cannot read '/proc/self/exe': %s", strerror(errno));
-	memcpy(program + n, suffix, sizeof(suffix));
-	argv[0] = program;
-	execv(program, argv);
-	die(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED, "cannot run '%s': %s", program, strerror(errno));
+	argv[0] = xasprintf("%s-fetch", self);
+	execv(argv[0], argv);
+	die(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED, "cannot run '%s': %s", argv[0], strerror(errno));
 }
 
 static int run_add(int argc, char **argv)
