@@ -79,6 +79,9 @@ static bool kvm_usable(struct boot *b, char **reason)
 	}
 
 	bool usable = !canary(b, &err);
+	const char *sig = usable ? NULL : boot_interrupted(b);
+	if (sig) /* that says nothing about KVM */
+		die(KT_TROUBLE, "interrupted by SIG%s", sig);
 	*reason = usable ? xstrdup("a canary guest came up under KVM") :
 		xasprintf("/dev/kvm opens, but a canary guest does not come up under it: %s", err.msg);
 	kt_warn("%s", *reason);

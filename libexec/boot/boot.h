@@ -42,6 +42,8 @@ struct boot {
 void boot_load(struct boot *b);
 /* The accelerator and the clock, and why; boots a canary to know about KVM where that is not known yet. */
 void boot_choose_accel(struct boot *b);
+/* The name of the signal that came, without SIG, once; NULL when none did. */
+const char *boot_interrupted(const struct boot *b);
 /* The archive the guest unpacks: plan.json, spec.json, args. A memfd. */
 int boot_payload(const struct boot *b, struct kt_err *err);
 int boot_dry_run(struct boot *b);

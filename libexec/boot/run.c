@@ -8,7 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
-enum { BOOT_LIMIT_S = 60, BOOT_LIMIT_PER_CPU_S = 6, CONSOLE_TAIL_LINES = 20, CONSOLE_LINE_MAX = 500 };
+enum { BOOT_LIMIT_S = 60, BOOT_LIMIT_PER_CPU_S = 6, CONSOLE_TAIL_LINES = 40, CONSOLE_LINE_MAX = 500 };
 
 enum outcome { DONE, LOST, UNSUPPORTED, ERROR };
 static const char *const outcome_names[] = { "done", "lost", "unsupported", "error", NULL };
@@ -33,6 +33,7 @@ static void emit(json_t *record)
 		if (errno != EPIPE)
 			die(KT_TROUBLE, "cannot write the report: %s", strerror(errno));
 		reader_gone = true;
+		clearerr(stdout); /* known; nothing for the check at exit */
 	}
 }
 
@@ -145,13 +146,6 @@ static bool take_record(struct boot *b, json_t *record, struct result *r)
 	return over || reader_gone;
 }
 
-static const char *signal_name(int fd)
-{
-	struct signalfd_siginfo info;
-
-	return read(fd, &info, sizeof(info)) == sizeof(info) ? sigabbrev_np((int)info.ssi_signo) : "?";
-}
-
 static void follow(struct boot *b, struct guestlink *link, int64_t deadline, struct result *r)
 {
 	char reason[700];
@@ -188,8 +182,7 @@ static void follow(struct boot *b, struct guestlink *link, int64_t deadline, str
 			kt_fail(&r->why, "%s", vm_exit_reason(&b->vm, reason, sizeof(reason)));
 			return;
 		case VM_EV_SIGNAL:
-			kt_fail(&r->why, "interrupted by SIG%s", signal_name(b->signals));
-			return;
+			return; /* boot_run() names it */
 		case VM_EV_TIMEOUT:
 			kt_fail(&r->why, "the wall-clock limit of %.0f s is up", (double)b->timeout_ns / NSEC_PER_SEC);
 			return;
@@ -286,6 +279,13 @@ static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
 	checkpoint_deinit(&cp);
 }
 
+const char *boot_interrupted(const struct boot *b)
+{
+	struct signalfd_siginfo info;
+
+	return read(b->signals, &info, sizeof(info)) == sizeof(info) ? sigabbrev_np((int)info.ssi_signo) : NULL;
+}
+
 int boot_run(struct boot *b)
 {
 	struct result r = { .outcome = LOST };
@@ -300,6 +300,9 @@ int boot_run(struct boot *b)
 	}
 	emit_run(b);
 	run_guest(b, &link, &r);
+	const char *sig = boot_interrupted(b);
+	if (sig && r.outcome == LOST)
+		kt_fail(&r.why, "interrupted by SIG%s", sig);
 	if (r.outcome != DONE && !reader_gone)
 		emit_console_tail(&b->vm);
 	emit_host(b);
