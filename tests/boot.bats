@@ -182,12 +182,19 @@ start_hanging() {
 	done
 }
 
+# run would wait in a subshell, whose child it is not.
+exits_with() {
+	local code=0
+	wait $boot || code=$?
+	[ $code = "$1" ]
+}
+
 @test "SIGTERM and SIGHUP: the report is closed, 128, and QEMU is gone" {
 	local sig
 	for sig in TERM HUP; do
 		start_hanging
 		kill -$sig $boot
-		run -128 wait $boot
+		exits_with 128
 		run -1 kill -0 "$qemu"
 		output=$(<report)
 		ends_with lost "interrupted by SIG$sig"
@@ -197,14 +204,14 @@ start_hanging() {
 @test "kill -9 of ktstr-boot: QEMU dies with it" {
 	start_hanging
 	kill -KILL $boot
-	run -137 wait $boot
+	exits_with 137
 	gone "$qemu"
 }
 
 @test "QEMU is killed: lost, naming the signal" {
 	start_hanging
 	kill -KILL "$qemu"
-	run -128 wait $boot
+	exits_with 128
 	output=$(<report)
 	ends_with lost "QEMU was killed by SIGKILL"
 }
