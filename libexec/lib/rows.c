@@ -22,7 +22,7 @@ static int64_t unit_ns(const char *name, const char **unit)
 
 static void store(const struct row *r, void *out, double v)
 {
-	char *p = (char *)out + r->offset;
+	void *p = (char *)out + r->offset;
 	const char *unit;
 
 	if (r->offset == ROW_NOWHERE)
