@@ -3,44 +3,69 @@ CC ?= gcc
 CFLAGS ?= -O2 -g
 CPPFLAGS += -Ilibexec/lib -Ilibexec -Iguest
 KT_CFLAGS = -std=gnu11 -Wall -Wextra -Wvla -Wformat=2 -Wno-missing-field-initializers -MMD -MP $(CFLAGS)
-JANSSON_CFLAGS := $(shell pkg-config --cflags jansson 2>/dev/null)
-JANSSON_LIBS := $(shell pkg-config --libs jansson 2>/dev/null || echo -ljansson)
+LIBS = $(shell pkg-config --libs jansson libelf libmd libxxhash)
+# What runs in the guest is static: there is no libc there, nor anything else.
+GUEST_LIBS = $(shell pkg-config --static --libs jansson)
 PREFIX ?= /usr/local
 DESTDIR ?=
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 msg = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
-LIB = kt json rows cpulist topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs \
-	cpuset spec histogram
+LIB = kt json rows strv cpio cpulist cpuset histogram spec
+LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
+LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
+LIB += vm vm-args vm-qmp checkpoint guestlink
 WORK = work worker spin_wait yield_heavy mixed bursty sequence pipe_io futex_ping_pong
 SCENARIO = cgroup crew record scenario
+BOOT = load accel run
+
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-work
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot libexec/ktstr-kernel
+STATIC = bin/ktstr-work guest/init
+IMAGE = guest/ktstr.img
 
-all: $(PROGRAMS)
+all: $(PROGRAMS) $(STATIC) $(IMAGE)
 
-bin/ktstr-topo: bin/ktstr-topo.o libexec/libktstr.a
-# Static: the same file is the guest's payload, where there is no libc.
-bin/ktstr-work: LDFLAGS += -static
-bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) libexec/libktstr.a
+bin/ktstr-topo: bin/ktstr-topo.o
+bin/ktstr-boot: bin/ktstr-boot.o $(BOOT:%=libexec/boot/%.o)
+bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o)
+guest/init: guest/init.o guest/hw.o
+libexec/ktstr-kernel: libexec/ktstr-kernel.o
 
-$(PROGRAMS):
+$(PROGRAMS): libexec/libktstr.a
 	$(call msg,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(JANSSON_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) libexec/libktstr.a $(LIBS)
+
+$(STATIC): libexec/libktstr.a
+	$(call msg,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $(filter %.o,$^) libexec/libktstr.a $(GUEST_LIBS)
 
 libexec/libktstr.a: $(LIB_OBJS)
 	$(call msg,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
+$(IMAGE): guest/pack $(STATIC)
+	$(call msg,PACK,$@)
+	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work
+
 %.o: %.c Makefile
 	$(call msg,CC,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(KT_CFLAGS) $(JANSSON_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(KT_CFLAGS) -c -o $@ $<
+
+# A bare machine has make and sh: packages first, then make again, which now finds pkg-config and what it knows.
+deps:
+	$(Q)libexec/ktstr-deps build run test
+kernel: all
+	$(Q)libexec/ktstr-kernel fetch --if-missing
+check: deps
+	$(Q)$(MAKE) --no-print-directory kernel
+	$(Q)bats tests
 
 clean:
-	rm -rf .build $(PROGRAMS)
+	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE)
 	find bin libexec guest tests -name '*.[oda]' -delete
 
-.PHONY: all clean
+.PHONY: all clean deps kernel check
 .DELETE_ON_ERROR:
 -include $(shell find bin libexec guest tests -name '*.d' 2>/dev/null)

@@ -138,7 +138,7 @@ static void list_presets(void)
 		struct topo_shape s;
 		struct kt_err err;
 
-		if (topo_shape_parse(p->name, &s, &err))
+		if (topo_shape_parse(p->name, NULL, NULL, &s, &err))
 			BUG("preset %s: %s", p->name, err.msg);
 		snprintf(cpus, sizeof(cpus), "%u", topo_shape_cpus(&s));
 		snprintf(llcs, sizeof(llcs), "%u", s.nr_llcs);
@@ -153,8 +153,7 @@ static void named_topology(const struct options *o, struct topo *ret)
 	struct topo_shape s;
 	struct kt_err err;
 
-	if (topo_shape_parse(o->name, &s, &err) || (o->node_llcs && topo_shape_set_node_llcs(&s, o->node_llcs, &err)) ||
-	    (o->llc_cores && topo_shape_set_llc_cores(&s, o->llc_cores, &err)))
+	if (topo_shape_parse(o->name, o->node_llcs, o->llc_cores, &s, &err))
 		die(KT_USAGE, "%s", err.msg);
 	topo_from_shape(&s, ret);
 }

@@ -196,3 +196,17 @@ int kt_parse_i64(const char *s, const char *what, int64_t min, int64_t max, int6
 	*ret = v;
 	return 0;
 }
+
+int kt_write_all(int fd, const void *buf, size_t len)
+{
+	for (const char *p = buf; len;) {
+		ssize_t n = write(fd, p, len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		p += n;
+		len -= n;
+	}
+	return 0;
+}

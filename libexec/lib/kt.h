@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <time.h> /* before the poison below: it declares what is banned */
 #include <unistd.h>
 
 /* Exit codes of every program; listed under EXIT STATUS in every manual page. */
@@ -73,6 +73,9 @@ char *xasprintf(const char *fmt, ...) KT_PRINTF(1, 2);
 
 /* A decimal integer with nothing before or after it, within [min, max]; what names it in the error. */
 int kt_parse_i64(const char *s, const char *what, int64_t min, int64_t max, int64_t *ret, struct kt_err *err);
+
+/* Write all of buf, or return -1 with errno set: a disk that fills up in the middle is an error, not a short count. */
+int kt_write_all(int fd, const void *buf, size_t len);
 
 /* Scope cleanup: _cleanup_free_ char *s = NULL; ... return take(s); */
 #define _cleanup_(fn) __attribute__((cleanup(fn)))

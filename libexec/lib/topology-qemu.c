@@ -67,6 +67,12 @@ static uint64_t apic_id(const struct grid *g, const struct place *p)
 	return id << id_bits(g->threads) | p->thread;
 }
 
+/* QEMU counts what could be plugged in, too. */
+static uint64_t last_apic_id(const struct grid *g)
+{
+	return apic_id(g, &(struct place){ g->sockets - 1, g->dies - 1, g->cores - 1, g->threads - 1 });
+}
+
 void topo_set_apic_ids(struct topo *t)
 {
 	_cleanup_(grid_deinit) struct grid g;
@@ -180,11 +186,9 @@ int topo_qemu_can(const struct topo *t, const struct qemu_version *v, struct kt_
 	struct topo placed = *t;
 	_cleanup_free_ struct topo_cpu *cpus = xcalloc(t->nr_cpus, sizeof(*cpus));
 	_cleanup_(grid_deinit) struct grid g;
-	unsigned last_id;
 
 	placed.cpus = memcpy(cpus, t->cpus, t->nr_cpus * sizeof(*cpus));
 	topo_set_apic_ids(&placed);
-	last_id = cpus[t->nr_cpus - 1].apic_id;
 	grid_init(&g, t);
 	if (!at_least(v, 7, 2))
 		return kt_fail(err, "QEMU %s is older than 7.2", v->text);
@@ -193,9 +197,9 @@ int topo_qemu_can(const struct topo *t, const struct qemu_version *v, struct kt_
 	if (grid_cpus(&g) > max_cpus(v))
 		return kt_fail(err, "%s: %llu CPUs (%u sockets, %u dies, %u cores, %u threads) are more than the %u that QEMU %s takes",
 			       t->name, (unsigned long long)grid_cpus(&g), g.sockets, g.dies, g.cores, g.threads, max_cpus(v), v->text);
-	if (last_id > MAX_APIC_ID && !at_least(v, 9, 0))
-		return kt_fail(err, "%s: its last CPU has APIC id %u: beyond %d that takes x2APIC, which QEMU %s does not emulate (9.0 does)",
-			       t->name, last_id, MAX_APIC_ID, v->text);
+	if (last_apic_id(&g) > MAX_APIC_ID && !at_least(v, 9, 0))
+		return kt_fail(err, "%s: APIC ids go up to %llu: beyond %d they take x2APIC, which QEMU %s does not emulate (9.0 does)",
+			       t->name, (unsigned long long)last_apic_id(&g), MAX_APIC_ID, v->text);
 	return 0;
 }
 
@@ -252,6 +256,9 @@ void topo_qemu_args(struct topo *t, const struct qemu_version *v)
 		add_nodes(t);
 	else
 		add(t, "-machine", "memory-backend=ram0");
+	/* A guest takes x2APIC ids only with an interrupt remapper that knows them. */
+	if (last_apic_id(&g) > MAX_APIC_ID)
+		add(t, "-device", "intel-iommu,intremap=on,eim=on");
 	/* CPU 0 is there already. */
 	for (unsigned i = 1; i < t->nr_cpus && !regular; i++)
 		add(t, "-device", "%s-x86_64-cpu,socket-id=%u,die-id=%u,core-id=%u,thread-id=%u", cpu_model(v), g.places[i].socket,

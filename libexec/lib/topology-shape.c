@@ -38,9 +38,9 @@ static int parse_part(const char *name, const char **p, const struct part *part,
 	return 0;
 }
 
-static int parse_name(const char *name, struct topo_shape *ret, struct kt_err *err)
+/* The four numbers of a name. */
+static int parse_name(const char *name, unsigned n[static ARRAY_SIZE(parts)], struct kt_err *err)
 {
-	unsigned n[ARRAY_SIZE(parts)];
 	const char *p = name;
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
@@ -48,40 +48,11 @@ static int parse_name(const char *name, struct topo_shape *ret, struct kt_err *e
 			return -1;
 	if (*p)
 		return kt_fail(err, "'%s' has junk at its end, '%.20s': %s", name, p, rule);
-	if (n[1] % n[0])
-		return kt_fail(err, "'%s': %u LLCs do not divide evenly over %u nodes: LLCs are the total over all nodes", name,
-			       n[1], n[0]);
 	/* Each factor is at most 1024: the product fits easily. */
 	uint64_t cpus = (uint64_t)n[1] * n[2] * n[3];
 	if (cpus > CPUMASK_MAX)
 		return kt_fail(err, "'%s': %llu CPUs are more than %d", name, (unsigned long long)cpus, CPUMASK_MAX);
-
-	struct topo_shape s = { .nr_nodes = n[0], .nr_llcs = n[1], .threads = n[3] };
-	/* Made from the numbers: 02n is 2n, and a preset's plan is that of its topology. */
-	snprintf(s.name, sizeof(s.name), "%un%ul%uc%ut", n[0], n[1], n[2], n[3]);
-	for (unsigned i = 0; i < s.nr_nodes; i++)
-		s.node_llcs[i] = n[1] / n[0];
-	for (unsigned i = 0; i < s.nr_llcs; i++)
-		s.llc_cores[i] = n[2];
-	*ret = s;
 	return 0;
-}
-
-int topo_shape_parse(const char *name, struct topo_shape *ret, struct kt_err *err)
-{
-	const struct topo_preset *p = topo_presets;
-
-	while (p->name && !streq(name, p->name) && !(p->old_name && streq(name, p->old_name)))
-		p++;
-	if (p->name) {
-		if (parse_name(p->topology, ret, err) || (p->llc_cores && topo_shape_set_llc_cores(ret, p->llc_cores, err)))
-			BUG("preset %s: %s", p->name, err->msg);
-		return 0;
-	}
-	size_t digits = strspn(name, "0123456789");
-	if (!digits || name[digits] != 'n')
-		return kt_fail(err, "'%s' is no preset (ktstr-topo --list), and %s", name, rule);
-	return parse_name(name, ret, err);
 }
 
 int topo_parse_list(const char *list, const char *what, unsigned n, int64_t min, int64_t max, int64_t *ret, struct kt_err *err)
@@ -107,37 +78,75 @@ static void add_to_name(struct topo_shape *s, const char *option, const char *li
 	snprintf(s->name + len, sizeof(s->name) - len, " %s %s", option, list);
 }
 
-int topo_shape_set_node_llcs(struct topo_shape *s, const char *list, struct kt_err *err)
+/* The name says how many LLCs there are, the list where they are. */
+static int set_node_llcs(struct topo_shape *s, const char *list, struct kt_err *err)
 {
 	int64_t llcs[TOPO_MAX_NODES];
 	unsigned sum = 0;
 
+	if (!list) {
+		for (unsigned i = 0; i < s->nr_nodes; i++)
+			s->node_llcs[i] = s->nr_llcs / s->nr_nodes;
+		if (s->nr_llcs % s->nr_nodes)
+			return kt_fail(err, "'%s': %u LLCs do not divide evenly over %u nodes: LLCs are the total over all nodes",
+				       s->name, s->nr_llcs, s->nr_nodes);
+		return 0;
+	}
 	if (topo_parse_list(list, "--node-llcs", s->nr_nodes, 1, CPUMASK_MAX, llcs, err))
 		return -1;
 	for (unsigned i = 0; i < s->nr_nodes; i++)
-		sum += llcs[i];
+		sum += s->node_llcs[i] = llcs[i];
 	if (sum != s->nr_llcs)
-		return kt_fail(err, "--node-llcs: %s are %u LLCs, but %s has %u", list, sum, s->name, s->nr_llcs);
-	for (unsigned i = 0; i < s->nr_nodes; i++)
-		s->node_llcs[i] = llcs[i];
+		return kt_fail(err, "--node-llcs: %s are %u LLCs in all, but '%s' has %u", list, sum, s->name, s->nr_llcs);
 	add_to_name(s, "--node-llcs", list);
 	return 0;
 }
 
-int topo_shape_set_llc_cores(struct topo_shape *s, const char *list, struct kt_err *err)
+/* The name says how many cores the biggest LLC has. */
+static int set_llc_cores(struct topo_shape *s, unsigned most, const char *list, struct kt_err *err)
 {
-	int64_t cores[CPUMASK_MAX], most = 0;
+	int64_t cores[CPUMASK_MAX];
+	unsigned max = 0;
 
+	if (!list) {
+		for (unsigned i = 0; i < s->nr_llcs; i++)
+			s->llc_cores[i] = most;
+		return 0;
+	}
 	if (topo_parse_list(list, "--llc-cores", s->nr_llcs, 1, CPUMASK_MAX, cores, err))
 		return -1;
-	for (unsigned i = 0; i < s->nr_llcs; i++)
-		most = MAX(most, cores[i]);
-	if (most != s->llc_cores[0])
-		return kt_fail(err, "--llc-cores: the most of %s is %lld, but %s has %u cores per LLC", list, (long long)most, s->name,
-			       s->llc_cores[0]);
-	for (unsigned i = 0; i < s->nr_llcs; i++)
+	for (unsigned i = 0; i < s->nr_llcs; i++) {
 		s->llc_cores[i] = cores[i];
+		max = MAX(max, s->llc_cores[i]);
+	}
+	if (max != most)
+		return kt_fail(err, "--llc-cores: the most of %s is %u, but '%s' has %u cores per LLC", list, max, s->name, most);
 	add_to_name(s, "--llc-cores", list);
+	return 0;
+}
+
+int topo_shape_parse(const char *name, const char *node_llcs, const char *llc_cores, struct topo_shape *ret, struct kt_err *err)
+{
+	const struct topo_preset *p = topo_presets;
+	size_t digits = strspn(name, "0123456789");
+	unsigned n[ARRAY_SIZE(parts)];
+
+	while (p->name && !streq(name, p->name) && !(p->old_name && streq(name, p->old_name)))
+		p++;
+	if (!p->name && (!digits || name[digits] != 'n'))
+		return kt_fail(err, "'%s' is no preset (ktstr-topo --list), and %s", name, rule);
+	if (p->name) {
+		name = p->topology;
+		llc_cores = llc_cores ? llc_cores : p->llc_cores;
+	}
+	if (parse_name(name, n, err))
+		return -1;
+	struct topo_shape s = { .nr_nodes = n[0], .nr_llcs = n[1], .threads = n[3] };
+	/* Made from the numbers: 02n is 2n, and the plan of a preset is that of its topology. */
+	snprintf(s.name, sizeof(s.name), "%un%ul%uc%ut", n[0], n[1], n[2], n[3]);
+	if (set_node_llcs(&s, node_llcs, err) || set_llc_cores(&s, n[2], llc_cores, err))
+		return -1;
+	*ret = s;
 	return 0;
 }
 
@@ -198,7 +207,7 @@ static int by_place(const void *a, const void *b)
 
 void topo_renumber(struct topo *t)
 {
-	unsigned to[TOPO_MAX_NODES], nr = 0;
+	unsigned to[TOPO_MAX_NODES] = { 0 }, nr = 0;
 	struct topo_node *nodes = xcalloc(t->nr_nodes, sizeof(*nodes));
 
 	/* A guest numbers its nodes as it meets them: first those of CPUs, then the ones with only memory. */

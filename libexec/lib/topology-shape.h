@@ -3,7 +3,7 @@
  * topology-shape.h - from a topology's name to its numbered CPUs.
  *
  * A shape says how many of each thing there are: LLCs in every node, cores in every LLC, threads in a core. It comes
- * from a name NnNlNcNt or from a preset (topology-presets.c), and may then be made irregular.
+ * from a name NnNlNcNt or from a preset (topology-presets.c), and may be irregular.
  */
 #ifndef KT_TOPOLOGY_SHAPE_H
 #define KT_TOPOLOGY_SHAPE_H
@@ -25,12 +25,12 @@ struct topo_preset {
 /* Ends with a name of NULL. */
 extern const struct topo_preset topo_presets[];
 
-/* A NnNlNcNt name, or a preset by its name or old name. */
-int topo_shape_parse(const char *name, struct topo_shape *ret, struct kt_err *err);
-/* Change how many LLCs each node, or how many cores each LLC has: a list like "1,3", one number for each. The totals
- * and maxima that the name states must stay true. */
-int topo_shape_set_node_llcs(struct topo_shape *s, const char *list, struct kt_err *err);
-int topo_shape_set_llc_cores(struct topo_shape *s, const char *list, struct kt_err *err);
+/*
+ * A NnNlNcNt name, or a preset by its name or old name. node_llcs and llc_cores, if not NULL, make it irregular: a list
+ * like "1,3" of the LLCs of each node, which sum up to the name's, and of the cores of each LLC, the most of which are
+ * the name's.
+ */
+int topo_shape_parse(const char *name, const char *node_llcs, const char *llc_cores, struct topo_shape *ret, struct kt_err *err);
 unsigned topo_shape_cpus(const struct topo_shape *s);
 
 /* Number the CPUs by node, LLC, core and thread, with their APIC ids; distances are 10 and 20, memory is none yet. */

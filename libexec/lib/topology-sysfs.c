@@ -11,12 +11,11 @@
 
 enum { TEXT_LEN = CPULIST_LEN, MAX_CACHES = 16 };
 
-/* The first line of a file below /sys, or -1: with err what went wrong, without it the file may be missing. */
+/* The first line of a file below /sys/devices/system. */
 static int read_text(const char *root, char *buf, size_t size, struct kt_err *err, const char *fmt, ...) KT_PRINTF(5, 6);
 static int read_text(const char *root, char *buf, size_t size, struct kt_err *err, const char *fmt, ...)
 {
 	char path[4096], name[256];
-	_cleanup_fclose_ FILE *f = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -24,10 +23,12 @@ static int read_text(const char *root, char *buf, size_t size, struct kt_err *er
 	va_end(ap);
 	if (snprintf(path, sizeof(path), "%s/sys/devices/system/%s", root, name) >= (int)sizeof(path))
 		return kt_fail(err, "the path of %s is too long", name);
-	if (!(f = fopen(path, "re")))
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	if (!f)
 		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
-	if (!fgets(buf, size, f))
-		return ferror(f) ? kt_fail(err, "cannot read '%s': %s", path, strerror(errno)) : (*buf = '\0', 0);
+	*buf = '\0'; /* an empty file is an empty line */
+	if (!fgets(buf, size, f) && ferror(f))
+		return kt_fail(err, "cannot read '%s': %s", path, strerror(errno));
 	buf[strcspn(buf, "\n")] = '\0';
 	return 0;
 }

@@ -163,7 +163,9 @@ static bool read_cpus(const struct jcur *root, struct topo *t)
 		if ((int)cpu->cpu <= last)
 			ok = id_error(&c, "cpu", "%u after %d: CPUs are in rising order, each once", cpu->cpu, last);
 		last = MAX(last, (int)cpu->cpu);
-		check_cpu(&c, cpu, ids);
+		/* After a CPU that cannot be read, nobody knows which ids come next. */
+		if (ok)
+			check_cpu(&c, cpu, ids);
 	}
 	if (!ok)
 		return false;

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ktstr-boot - usage: ktstr-boot [options] SPEC < plan > report
+ *
+ * Reads a plan and a spec, boots the guest in QEMU (or starts it from its checkpoint), runs the spec in it and writes
+ * the report: JSON Lines, as things happen. Says nothing about whether the scheduler did well: ktstr-eval does.
+ * The guest's records pass through here one by one because the guest is not trusted (guestlink.h).
+ */
+#include "boot/boot.h"
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+static const char usage[] =
+	"usage: ktstr-boot [options] SPEC\n"
+	"Run a spec in a guest; the plan comes on stdin, the report goes to stdout.\n"
+	"\n"
+	"  -p, --plan FILE        read the plan from FILE instead of stdin\n"
+	"  -k, --kernel KERNEL    a path, a build tree, a cached release or a prefix of one\n"
+	"      --clock CLOCK      virtual (default where KVM is not usable) or real\n"
+	"      --accel ACCEL      auto (default), kvm or tcg\n"
+	"      --ns-per-insn N    virtual clock: guest nanoseconds per instruction, a power of two (default 1)\n"
+	"  -s, --seed N           another, equally valid schedule; overrides the spec's seed\n"
+	"  -t, --timeout SECONDS  wall-clock limit of the whole run\n"
+	"      --cold             boot, do not use or make a checkpoint\n"
+	"      --console          show the kernel's console on stderr\n"
+	"      --keep DIR         write console.log and qemu.cmd into DIR\n"
+	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
+	"  -h, --help             this text\n";
+
+enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP };
+
+static const struct option longopts[] = {
+	{ "plan", required_argument, NULL, 'p' },
+	{ "kernel", required_argument, NULL, 'k' },
+	{ "clock", required_argument, NULL, OPT_CLOCK },
+	{ "accel", required_argument, NULL, OPT_ACCEL },
+	{ "ns-per-insn", required_argument, NULL, OPT_NS_PER_INSN },
+	{ "seed", required_argument, NULL, 's' },
+	{ "timeout", required_argument, NULL, 't' },
+	{ "cold", no_argument, NULL, OPT_COLD },
+	{ "console", no_argument, NULL, OPT_CONSOLE },
+	{ "keep", required_argument, NULL, OPT_KEEP },
+	{ "dry-run", no_argument, NULL, 'n' },
+	{ "help", no_argument, NULL, 'h' },
+	{ 0 },
+};
+
+static int choice(const char *what, const char *value, const char *const *names)
+{
+	for (int i = 0; names[i]; i++)
+		if (streq(names[i], value))
+			return i;
+	die_usage("%s: '%s' is not one of %s, %s%s%s", what, value, names[0], names[1], names[2] ? ", " : "",
+		  names[2] ? names[2] : "");
+}
+
+static int64_t number(const char *what, const char *value, int64_t min, int64_t max)
+{
+	struct kt_err err;
+	int64_t v;
+
+	if (kt_parse_i64(value, what, min, max, &v, &err) < 0)
+		die_usage("%s", err.msg);
+	return v;
+}
+
+static void parse_options(int argc, char **argv, struct boot *b)
+{
+	int64_t v;
+
+	for (int c; (c = getopt_long(argc, argv, "p:k:s:t:nh", longopts, NULL)) != -1;) {
+		switch (c) {
+		case 'p': b->plan_path = optarg; break;
+		case 'k': b->kernel_arg = optarg; break;
+		case OPT_CLOCK: b->clock = choice("--clock", optarg, (const char *[]){ "auto", "virtual", "real", NULL }); break;
+		case OPT_ACCEL: b->accel = choice("--accel", optarg, (const char *[]){ "auto", "kvm", "tcg", NULL }); break;
+		case OPT_NS_PER_INSN:
+			v = number("--ns-per-insn", optarg, 1, 1024);
+			if (v & (v - 1))
+				die_usage("--ns-per-insn: %s is not a power of two", optarg);
+			b->vm_config.icount_shift = (unsigned)__builtin_ctzll((unsigned long long)v);
+			break;
+		case 's': b->seed = number("--seed", optarg, 0, INT32_MAX); break;
+		case 't': b->timeout_ns = number("--timeout", optarg, 1, 7 * 24 * 3600) * NSEC_PER_SEC; break;
+		case OPT_COLD: b->cold = true; break;
+		case OPT_CONSOLE: b->console_live = true; break;
+		case OPT_KEEP: b->keep = optarg; break;
+		case 'n': b->dry_run = true; break;
+		case 'h': fputs(usage, stdout); exit(KT_OK);
+		default: die_usage("bad option");
+		}
+	}
+	if (optind != argc - 1)
+		die_usage(optind == argc ? "no spec given" : "more than one spec given");
+	b->spec_path = argv[optind];
+}
+
+/* Signals become events of the run loop, so that every way out closes the report and ends QEMU. */
+static int signal_events(void)
+{
+	sigset_t set;
+	int fd;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC);
+	if (fd < 0)
+		die(KT_TROUBLE, "signalfd: %s", strerror(errno));
+	return fd;
+}
+
+int main(int argc, char **argv)
+{
+	struct boot b = { .seed = -1, .start_ns = now_ns() };
+
+	kt_init("ktstr-boot");
+	vm_init(&b.vm);
+	parse_options(argc, argv, &b);
+	b.signals = signal_events();
+	boot_load(&b);
+	if (b.dry_run)
+		return boot_dry_run(&b);
+	return boot_run(&b);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * hw.h - the machine's side doors, used from user space by port I/O: no guest driver is needed, so every kernel works.
+ *
+ * Out: isa-debugcon, port 0xe9: bytes to the host, synchronous. In: fw_cfg, ports 0x510 and 0x511. Ready: pvpanic,
+ * port 0x505, stops the VM at that very instruction. Metronome: the RTC's periodic interrupt, ports 0x70 and 0x71.
+ */
+#ifndef GUEST_HW_H
+#define GUEST_HW_H
+
+#include "kt.h"
+
+/* Allow port I/O in this process. */
+int hw_init(struct kt_err *err);
+void hw_say(const void *buf, size_t n);
+/* The fw_cfg file called name, or NULL: not there. The caller frees it. */
+char *hw_fw_cfg(const char *name, size_t *size);
+/* The host saves a checkpoint here, or just goes on. */
+void hw_ready(void);
+/*
+ * Run the RTC's periodic interrupt at 32768 >> (rate - 1) Hz; rate 3 is 8192 Hz. On the virtual clock every timer of
+ * the machine ends the running vCPU's turn, so this bounds a turn to 122 us. The kernel must not own the RTC
+ * (initcall_blacklist=cmos_init): the line stays masked and nobody in the guest sees the interrupt.
+ */
+void hw_metronome(int rate);
+
+#endif

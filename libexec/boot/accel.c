@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which accelerator, which clock, and why. A /dev/kvm that opens is not a KVM that boots (a nested one may die on an
+ * MSR, in the decompressor, or hang without a word), so KVM is believed only after a canary guest has come up under it.
+ * The answer is kept in the cache, per machine, host kernel and QEMU. See boot.h.
+ */
+#include "boot/boot.h"
+#include "cache.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+
+enum { CANARY_LIMIT_S = 20, CANARY_MEMORY_MIB = 256 };
+
+static char *machine_identity(const struct boot *b)
+{
+	_cleanup_fclose_ FILE *f = fopen("/etc/machine-id", "re");
+	char id[64] = "no machine-id";
+	struct utsname uts;
+
+	if (f && fgets(id, sizeof(id), f))
+		id[strcspn(id, "\n")] = '\0';
+	uname(&uts);
+	return xasprintf("%s %s %s %s", id, uts.nodename, uts.release, b->plan.qemu_version);
+}
+
+/* Boot one CPU under KVM until the guest rings. */
+static int canary(const struct boot *b, struct kt_err *err)
+{
+	struct topo_node node = { .memory_mib = CANARY_MEMORY_MIB, .distances = { 10 } };
+	struct topo plan = { .nr_cpus = 1, .nr_nodes = 1, .nodes = &node };
+	struct vm_config c = b->vm_config;
+	struct strv args = { 0 };
+	struct vm vm;
+
+	c.plan = &plan;
+	c.accel = VM_KVM;
+	c.virtual_clock = false;
+	vm_init(&vm);
+	vm.signals = b->signals;
+	vm_args(&c, VM_SAVE, &args);
+	_cleanup_close_ int ram = memfd_create("ram", MFD_CLOEXEC), payload = memfd_create("payload", MFD_CLOEXEC);
+	int64_t deadline = now_ns() + (int64_t)CANARY_LIMIT_S * NSEC_PER_SEC;
+	int r = ram < 0 || payload < 0 || ftruncate(ram, (off_t)CANARY_MEMORY_MIB << 20) < 0 ?
+		kt_fail(err, "cannot make the canary's memory: %s", strerror(errno)) :
+		vm_spawn(&vm, &args, payload, -1, &ram, 1, err);
+	if (!r)
+		r = vm_qmp_hello(&vm, deadline, err);
+	if (!r)
+		r = vm_qmp(&vm, "cont", NULL, deadline, err);
+	if (!r)
+		r = vm_qmp_event(&vm, "GUEST_PANICKED", deadline, err);
+	vm_deinit(&vm);
+	strv_deinit(&args);
+	return r;
+}
+
+/* Whether a guest boots under KVM here; the reason in words either way. */
+static bool kvm_usable(struct boot *b, char **reason)
+{
+	_cleanup_close_ int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	_cleanup_free_ char *identity = machine_identity(b);
+	struct kt_err err;
+
+	if (kvm < 0) {
+		*reason = xasprintf("/dev/kvm: %s", strerror(errno));
+		return false;
+	}
+	_cleanup_free_ char *path = cache_dir("", &err), *file = xasprintf("%s/kvm.json", path ? path : "");
+	if (!path)
+		die(KT_TROUBLE, "%s", err.msg);
+	json_error_t e;
+	json_auto_t *known = json_load_file(file, 0, &e);
+	const char *who = json_string_value(json_object_get(known, "machine"));
+	const char *why = json_string_value(json_object_get(known, "reason"));
+	if (who && why && streq(who, identity)) {
+		*reason = xstrdup(why);
+		return json_is_true(json_object_get(known, "usable"));
+	}
+
+	bool usable = !canary(b, &err);
+	*reason = usable ? xstrdup("a canary guest came up under KVM") :
+		xasprintf("/dev/kvm opens, but a canary guest does not come up under it: %s", err.msg);
+	kt_warn("%s", *reason);
+	json_auto_t *answer = KT_PACK("{ss,sb,ss}", "machine", identity, "usable", usable, "reason", *reason);
+	_cleanup_free_ char *text = json_dumps(answer, JSON_INDENT(1));
+	if (!text || cache_write(file, text, strlen(text), &err) < 0)
+		kt_warn("cannot remember that: %s", err.msg);
+	return usable;
+}
+
+/* What the virtual clock is known not to do; measured, see ktstr-boot(1). */
+static void check_virtual_clock(const struct boot *b)
+{
+	int major = 0, minor = 0;
+
+	if (sscanf(b->kernel.release, "%d.%d", &major, &minor) == 2 && major * 1000 + minor < 6012 && b->plan.nr_cpus > 1)
+		die(KT_CANNOT_TELL, "kernel %s hangs while it brings up its CPUs on the virtual clock (6.1 does, 6.12 does not): "
+		    "use --clock real", b->kernel.release);
+}
+
+void boot_choose_accel(struct boot *b)
+{
+	struct vm_config *c = &b->vm_config;
+	char *reason = NULL;
+
+	if (b->clock == CLOCK_IS_VIRTUAL && b->accel == ACCEL_KVM)
+		die_usage("--clock virtual counts instructions, which KVM cannot do: use --accel tcg");
+	c->accel = VM_TCG;
+	if (b->clock == CLOCK_IS_VIRTUAL)
+		reason = xstrdup("the virtual clock needs TCG");
+	else if (b->accel == ACCEL_TCG)
+		reason = xstrdup("asked for");
+	else if (b->dry_run && b->accel == ACCEL_AUTO)
+		reason = xstrdup("a dry run does not try KVM");
+	else if (kvm_usable(b, &reason))
+		c->accel = VM_KVM;
+	else if (b->accel == ACCEL_KVM)
+		die(KT_CANNOT_TELL, "KVM is not usable: %s", reason);
+	b->accel_reason = reason;
+	c->virtual_clock = b->clock == CLOCK_IS_VIRTUAL || (b->clock == CLOCK_AUTO && c->accel == VM_TCG);
+	if (c->virtual_clock)
+		check_virtual_clock(b);
+	else if (c->icount_shift)
+		die_usage("--ns-per-insn belongs to the virtual clock");
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* boot.h - what ktstr-boot's parts share: one run, from its inputs to the end record. */
+#ifndef BOOT_BOOT_H
+#define BOOT_BOOT_H
+
+#include "checkpoint.h"
+#include "kernel.h"
+#include "spec.h"
+#include "vm.h"
+
+enum boot_clock { CLOCK_AUTO, CLOCK_IS_VIRTUAL, CLOCK_IS_REAL };
+enum boot_accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+
+struct boot {
+	/* as asked for */
+	const char *plan_path, *spec_path, *kernel_arg, *keep;
+	enum boot_clock clock;
+	enum boot_accel accel;
+	int64_t seed;            /* -1: the spec's */
+	int64_t timeout_ns;      /* 0: boot_load() sets it */
+	bool cold, console_live, dry_run;
+	int signals;
+	int64_t start_ns;
+
+	/* as loaded */
+	struct topo plan;
+	json_t *plan_json;
+	struct spec spec;
+	struct kernel kernel;
+	char *image;             /* the guest's initramfs */
+	struct vm_config vm_config;
+	const char *accel_reason;
+
+	/* the run */
+	struct vm vm;
+	FILE *console_kept;
+	const char *checkpoint;  /* "found", "built", "none" */
+	int64_t build_ns, ready_ns, go_ns; /* wall: checkpoint built in; first record, first phase after start */
+};
+
+/* Read and check everything; exits with the right code and message when something is wrong. */
+void boot_load(struct boot *b);
+/* The accelerator and the clock, and why; boots a canary to know about KVM where that is not known yet. */
+void boot_choose_accel(struct boot *b);
+/* The archive the guest unpacks: plan.json, spec.json, args. A memfd. */
+int boot_payload(const struct boot *b, struct kt_err *err);
+int boot_dry_run(struct boot *b);
+/* Run and report; returns the exit code. */
+int boot_run(struct boot *b);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The inputs of a run: spec, plan, kernel, guest image; and the payload made of them. See boot.h. */
+#include "boot/boot.h"
+#include "cpio.h"
+#include <libgen.h>
+#include <limits.h>
+#include <sys/mman.h>
+
+/* 64 MiB a CPU is what the kernel's own per-CPU memory and a few workers take. */
+enum { MIN_MEMORY_MIB = 256, MIN_MEMORY_PER_CPU_MIB = 64 };
+
+static void load_plan(struct boot *b, struct kt_errs *errs)
+{
+	const char *path = b->plan_path ? b->plan_path : "-";
+	struct kt_err err;
+
+	if (!b->plan_path && isatty(STDIN_FILENO))
+		die_usage("no plan: pipe ktstr-topo into this, or use --plan");
+	b->plan_json = kt_json_load(path, &err);
+	if (!b->plan_json)
+		die(KT_USAGE, "plan: %s", err.msg);
+	if (topo_from_json(b->plan_json, b->plan_path ? b->plan_path : "plan", &b->plan, errs) < 0) {
+		kt_errs_print(errs);
+		exit(KT_USAGE);
+	}
+	if (!b->plan.qemu_args)
+		die(KT_USAGE, "the plan has no QEMU arguments (made with --no-qemu): it cannot be booted");
+}
+
+/* The spec's memory, spread as the plan spreads it. */
+static void scale_memory(struct boot *b)
+{
+	uint64_t total = 0, floor = MAX(MIN_MEMORY_MIB, MIN_MEMORY_PER_CPU_MIB * b->plan.nr_cpus), want, left;
+
+	for (unsigned i = 0; i < b->plan.nr_nodes; i++)
+		total += b->plan.nodes[i].memory_mib;
+	want = MAX(floor, b->spec.memory_mib ? b->spec.memory_mib : total);
+	left = want;
+	for (unsigned i = 0; i < b->plan.nr_nodes; i++) {
+		uint64_t share = i == b->plan.nr_nodes - 1 ? left : MAX(1, want * b->plan.nodes[i].memory_mib / total);
+
+		b->plan.nodes[i].memory_mib = share;
+		left -= MIN(left, share);
+	}
+	json_decref(b->plan_json);
+	b->plan_json = topo_to_json(&b->plan);
+}
+
+/* The guest image lies beside the program: in the tree, or where make install put it. */
+static char *find_image(void)
+{
+	static const char *const places[] = { "../guest/ktstr.img", "../libexec/ktstr/ktstr.img" };
+	char self[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n < 0)
+		die(KT_TROUBLE, "cannot read /proc/self/exe: %s", strerror(errno));
+	self[n] = '\0';
+	const char *dir = dirname(self);
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		char *path = xasprintf("%s/%s", dir, places[i]);
+		if (!access(path, R_OK))
+			return path;
+		free(path);
+	}
+	die(KT_TROUBLE, "cannot find the guest image %s/%s: run make", dir, places[0]);
+}
+
+void boot_load(struct boot *b)
+{
+	struct kt_errs errs = { 0 };
+	struct kt_err err;
+
+	json_auto_t *doc = kt_json_load(b->spec_path, &err);
+	if (!doc)
+		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "%s", err.msg);
+	load_plan(b, &errs);
+	if (spec_from_json(doc, b->spec_path, &b->plan, &b->spec, &errs) < 0) {
+		kt_errs_print(&errs);
+		exit(KT_USAGE);
+	}
+	if (b->seed < 0)
+		b->seed = b->spec.seed;
+	scale_memory(b);
+
+	enum kt_exit code = kernel_resolve(b->kernel_arg, &b->kernel, &err);
+	if (code != KT_OK)
+		die(code, "%s", err.msg);
+	kt_warn("kernel %s", b->kernel.why);
+	b->image = find_image();
+	const char *qemu = getenv("KTSTR_QEMU");
+	b->vm_config.qemu = qemu && *qemu ? qemu : "qemu-system-x86_64";
+	b->vm_config.plan = &b->plan;
+	b->vm_config.vmlinux = b->kernel.vmlinux;
+	b->vm_config.initrd = b->image;
+	boot_choose_accel(b);
+	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */
+	if (!b->timeout_ns)
+		b->timeout_ns = (120 + 4 * (int64_t)b->plan.nr_cpus) * NSEC_PER_SEC + 60 * b->spec.duration_ns;
+}
+
+static int add_json(FILE *f, const char *name, const json_t *j, struct kt_err *err)
+{
+	_cleanup_free_ char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(15));
+
+	if (!text)
+		BUG("json_dumps failed");
+	return cpio_add(f, name, 0100644, text, strlen(text), err);
+}
+
+int boot_payload(const struct boot *b, struct kt_err *err)
+{
+	_cleanup_close_ int fd = memfd_create("payload", MFD_CLOEXEC);
+	_cleanup_free_ char *args = xasprintf("--plan\nplan.json\n--seed\n%lld\nspec.json\n", (long long)b->seed);
+	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
+
+	if (!f)
+		return kt_fail(err, "cannot make the payload: %s", strerror(errno));
+	int r = add_json(f, "plan.json", b->plan_json, err) < 0 || add_json(f, "spec.json", b->spec.json, err) < 0 ||
+		cpio_add(f, "args", 0100644, args, strlen(args), err) < 0 || cpio_end(f, err) < 0;
+	if (fclose(f) && !r)
+		r = kt_fail(err, "cannot make the payload: %s", strerror(errno));
+	return r ? -1 : take_fd(fd);
+}

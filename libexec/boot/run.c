@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One run: start the guest, pass its records on, end it, and close the report whatever happened. See boot.h. */
+#include "boot/boot.h"
+#include "guestlink.h"
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+
+enum { BOOT_LIMIT_S = 60, BOOT_LIMIT_PER_CPU_S = 6, CONSOLE_TAIL_LINES = 20 };
+
+enum outcome { DONE, LOST, UNSUPPORTED, ERROR };
+static const char *const outcome_names[] = { "done", "lost", "unsupported", "error", NULL };
+static const int outcome_exit[] = { KT_OK, KT_TROUBLE, KT_CANNOT_TELL, KT_TROUBLE };
+
+struct result {
+	enum outcome outcome;
+	struct kt_err why;
+};
+
+static bool reader_gone; /* stdout's reader has seen enough */
+
+/* Write one record, at once: whoever reads along sees it when it happens. Takes the reference. */
+static void emit(json_t *record)
+{
+	json_auto_t *j = record;
+	struct kt_err err;
+
+	if (reader_gone)
+		return;
+	if (kt_json_line(stdout, j, &err) < 0 || fflush(stdout)) {
+		if (errno != EPIPE)
+			die(KT_TROUBLE, "cannot write the report: %s", strerror(errno));
+		reader_gone = true;
+	}
+}
+
+static void emit_run(const struct boot *b)
+{
+	emit(KT_PACK("{ss,si,ss,sO,sO,s{ss,ss},s{ss},ss,ss,si,sI}", "kind", "run", "ktstr", 1, "name", b->spec.name,
+		     "spec", b->spec.json, "plan", b->plan_json, "kernel", "release", b->kernel.release, "sha256",
+		     b->kernel.sha256, "qemu", "version", b->plan.qemu_version, "accel",
+		     b->vm_config.accel == VM_KVM ? "kvm" : "tcg", "clock", b->vm_config.virtual_clock ? "virtual" : "real",
+		     "ns_per_insn", 1 << b->vm_config.icount_shift, "seed", (json_int_t)b->seed));
+}
+
+static double ms(int64_t ns)
+{
+	return (double)(ns / NSEC_PER_USEC) / 1000;
+}
+
+static void emit_host(const struct boot *b)
+{
+	double load[3] = { 0 };
+
+	if (getloadavg(load, 3) < 0)
+		load[0] = -1;
+	emit(KT_PACK("{ss,s{sf,sf,sf,sf},ss,ss,ss,ss,ss,sf}", "kind", "host", "wall_ms", "checkpoint_build", ms(b->build_ns),
+		     "first_record", b->ready_ns ? ms(b->ready_ns - b->start_ns) : -1, "first_worker",
+		     b->go_ns ? ms(b->go_ns - b->start_ns) : -1, "total", ms(now_ns() - b->start_ns), "checkpoint",
+		     b->checkpoint, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
+		     "accel_reason", b->accel_reason, "load1", load[0]));
+}
+
+/* The last lines of the console as log records, with whatever is not text made harmless. */
+static void emit_console_tail(const struct vm *vm)
+{
+	const char *end = vm->console_tail.buf + vm->console_tail.n, *p = end;
+
+	for (int lines = 0; p > vm->console_tail.buf; p--)
+		if (p[-1] == '\n' && p != end && ++lines == CONSOLE_TAIL_LINES)
+			break;
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		char line[512];
+		size_t n = 0;
+
+		for (; p < (nl ? nl : end); p++)
+			if (n < sizeof(line) - 1 && *p != '\r')
+				line[n++] = *p >= ' ' && *p < 127 ? *p : '?';
+		line[n] = '\0';
+		p = nl ? nl + 1 : end;
+		if (n)
+			emit(KT_PACK("{ss,ss,ss}", "kind", "log", "source", "console", "text", line));
+	}
+}
+
+/* The guest's end record: its own claim of how the scenario went. */
+static void take_end(struct result *r, json_t *record)
+{
+	const char *outcome = json_string_value(json_object_get(record, "outcome"));
+	const char *reason = json_string_value(json_object_get(record, "reason"));
+
+	for (int i = 0; outcome_names[i]; i++)
+		if (outcome && streq(outcome, outcome_names[i])) {
+			r->outcome = (enum outcome)i;
+			kt_fail(&r->why, "%s", reason ? reason : "");
+			return;
+		}
+	r->outcome = LOST;
+	kt_fail(&r->why, "the guest's end record says nothing known");
+}
+
+static bool same_topology(const struct boot *b, json_t *record, struct result *r)
+{
+	struct kt_errs errs = { 0 };
+	struct topo seen;
+	char diff[256];
+	/* The plan's members, in the plan's shape. */
+	json_auto_t *as_plan = KT_PACK("{ss,si,ss,sO*,sO*}", "kind", "plan", "ktstr", 1, "name", b->plan.name,
+				       "cpus", json_object_get(record, "cpus"), "nodes", json_object_get(record, "nodes"));
+
+	if (topo_from_json(as_plan, "the guest's topology", &seen, &errs) < 0) {
+		kt_fail(&r->why, "%s", errs.msgs[0]);
+		r->outcome = LOST;
+		kt_errs_deinit(&errs);
+		return false;
+	}
+	if (topo_diff(&b->plan, &seen, diff, sizeof(diff))) {
+		kt_fail(&r->why, "the guest does not see the planned topology: %s", diff);
+		r->outcome = UNSUPPORTED;
+	}
+	topo_deinit(&seen);
+	return r->outcome != UNSUPPORTED;
+}
+
+/* One record from the guest. True: the run is over, *r says how. */
+static bool take_record(struct boot *b, json_t *record, struct result *r)
+{
+	const char *kind = json_string_value(json_object_get(record, "kind"));
+	bool over = false;
+
+	if (streq(kind, "end")) {
+		take_end(r, record);
+		json_decref(record);
+		return true;
+	}
+	if (streq(kind, "guest")) {
+		b->ready_ns = now_ns();
+		over = !same_topology(b, record, r);
+	} else if (streq(kind, "phase") && !b->go_ns) {
+		b->go_ns = now_ns();
+	}
+	emit(record);
+	return over || reader_gone;
+}
+
+static const char *signal_name(int fd)
+{
+	struct signalfd_siginfo info;
+
+	return read(fd, &info, sizeof(info)) == sizeof(info) ? sigabbrev_np((int)info.ssi_signo) : "?";
+}
+
+static void follow(struct boot *b, struct guestlink *link, int64_t deadline, struct result *r)
+{
+	char reason[700];
+
+	for (;;) {
+		enum vm_event ev = vm_wait(&b->vm, true, deadline);
+		bool bad = false;
+
+		r->outcome = LOST;
+		switch (ev) {
+		case VM_EV_OUT:
+			switch (guestlink_read(link, b->vm.out, &r->why)) {
+			case -1:
+				return;
+			case 1: /* QEMU is going; its exit says why */
+				close(b->vm.out);
+				b->vm.out = -1;
+			}
+			for (json_t *record; (record = guestlink_next(link, &bad, &r->why));)
+				if (take_record(b, record, r))
+					return;
+			if (bad)
+				return;
+			break;
+		case VM_EV_QMP: { /* nothing was asked; an event is of no interest */
+			char ignored[4096];
+			if (read(b->vm.qmp, ignored, sizeof(ignored)) <= 0) {
+				close(b->vm.qmp);
+				b->vm.qmp = -1;
+			}
+			break;
+		}
+		case VM_EV_EXIT:
+			kt_fail(&r->why, "%s", vm_exit_reason(&b->vm, reason, sizeof(reason)));
+			return;
+		case VM_EV_SIGNAL:
+			kt_fail(&r->why, "interrupted by SIG%s", signal_name(b->signals));
+			return;
+		case VM_EV_TIMEOUT:
+			kt_fail(&r->why, "the wall-clock limit of %.0f s is up", (double)b->timeout_ns / NSEC_PER_SEC);
+			return;
+		}
+	}
+}
+
+static int anonymous_ram(const struct topo *plan, struct checkpoint *cp, struct kt_err *err)
+{
+	cp->state = -1;
+	cp->nr_ram = plan->nr_nodes;
+	for (unsigned i = 0; i < cp->nr_ram; i++)
+		cp->ram[i] = -1;
+	for (unsigned i = 0; i < cp->nr_ram; i++) {
+		cp->ram[i] = memfd_create("ram", MFD_CLOEXEC);
+		if (cp->ram[i] < 0 || ftruncate(cp->ram[i], (off_t)(plan->nodes[i].memory_mib << 20)) < 0)
+			return kt_fail(err, "cannot make the guest's memory: %s", strerror(errno));
+	}
+	return 0;
+}
+
+/* Why the guest did not come up: its own word for it if it sent one. */
+static void boot_failed(struct result *r, const struct checkpoint *cp)
+{
+	struct kt_err ignored;
+	json_auto_t *record = cp->log ? kt_json_loads(cp->log, strcspn(cp->log, "\n"), "guest", &ignored) : NULL;
+
+	r->outcome = LOST;
+	if (record && json_object_get(record, "outcome"))
+		take_end(r, record);
+}
+
+static int get_checkpoint(struct boot *b, struct checkpoint *cp, int64_t deadline, struct result *r)
+{
+	struct checkpoint_opts o = {
+		.signals = b->signals,
+		.console_to = { b->console_live ? stderr : NULL, b->console_kept },
+		.boot_limit_ns = MIN(deadline - now_ns(), (BOOT_LIMIT_S + BOOT_LIMIT_PER_CPU_S * (int64_t)b->plan.nr_cpus) * NSEC_PER_SEC),
+	};
+
+	if (checkpoint_get(&b->vm_config, b->kernel.sha256, &o, &b->vm, cp, &r->why) < 0) {
+		b->build_ns = cp->build_ns;
+		boot_failed(r, cp);
+		return -1;
+	}
+	b->checkpoint = cp->built ? "built" : "found";
+	b->build_ns = cp->build_ns;
+	return 0;
+}
+
+static int load_state(struct vm *vm, int64_t deadline, struct kt_err *err)
+{
+	if (vm_qmp_hello(vm, deadline, err) < 0 ||
+	    vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("fd:%d", VM_FD_STATE)), deadline, err) < 0 ||
+	    vm_qmp_event(vm, "MIGRATION:completed", deadline, err) < 0 ||
+	    vm_qmp(vm, "cont", NULL, deadline, err) < 0)
+		return kt_context(err, "cannot start from the checkpoint");
+	return 0;
+}
+
+static void keep_command(const struct boot *b, const struct strv *args)
+{
+	if (!b->keep)
+		return;
+	_cleanup_free_ char *path = xasprintf("%s/qemu.cmd", b->keep), *line = strv_shell(args);
+	_cleanup_fclose_ FILE *f = fopen(path, "we");
+	if (!f || fprintf(f, "%s\n", line) < 0)
+		die(KT_TROUBLE, "cannot write '%s': %s", path, strerror(errno));
+}
+
+static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
+{
+	int64_t deadline = b->start_ns + b->timeout_ns;
+	struct checkpoint cp = { .state = -1 };
+	struct strv args = { 0 };
+
+	r->outcome = LOST;
+	_cleanup_close_ int payload = boot_payload(b, &r->why);
+	if (payload < 0)
+		return;
+	if ((b->cold ? anonymous_ram(&b->plan, &cp, &r->why) : get_checkpoint(b, &cp, deadline, r)) == 0) {
+		vm_init(&b->vm);
+		b->vm.signals = b->signals;
+		b->vm.console_to[0] = b->console_live ? stderr : NULL;
+		b->vm.console_to[1] = b->console_kept;
+		vm_args(&b->vm_config, b->cold ? VM_COLD : VM_WARM, &args);
+		keep_command(b, &args);
+		if (!vm_spawn(&b->vm, &args, payload, cp.state, cp.ram, cp.nr_ram, &r->why) &&
+		    (b->cold || !load_state(&b->vm, deadline, &r->why)))
+			follow(b, link, deadline, r);
+		vm_kill(&b->vm);
+	}
+	strv_deinit(&args);
+	checkpoint_deinit(&cp);
+}
+
+int boot_run(struct boot *b)
+{
+	struct result r = { .outcome = LOST };
+	struct guestlink link = { 0 };
+
+	b->checkpoint = "none";
+	if (b->keep) {
+		_cleanup_free_ char *path = xasprintf("%s/console.log", b->keep);
+		b->console_kept = fopen(path, "we");
+		if (!b->console_kept)
+			die(KT_TROUBLE, "cannot write '%s': %s", path, strerror(errno));
+	}
+	emit_run(b);
+	run_guest(b, &link, &r);
+	if (r.outcome != DONE && !reader_gone)
+		emit_console_tail(&b->vm);
+	emit_host(b);
+	emit(KT_PACK("{ss,ss,ss}", "kind", "end", "outcome", outcome_names[r.outcome], "reason",
+		     r.outcome == DONE ? "" : r.why.msg));
+	if (r.outcome != DONE && !reader_gone)
+		kt_warn("%s: %s", outcome_names[r.outcome], r.why.msg);
+	guestlink_deinit(&link);
+	vm_deinit(&b->vm);
+	if (b->console_kept && fclose(b->console_kept))
+		die(KT_TROUBLE, "cannot write the console's copy: %s", strerror(errno));
+	return reader_gone ? KT_OK : outcome_exit[r.outcome];
+}
+
+int boot_dry_run(struct boot *b)
+{
+	struct strv args = { 0 };
+
+	vm_args(&b->vm_config, b->cold ? VM_COLD : VM_WARM, &args);
+	_cleanup_free_ char *line = strv_shell(&args);
+	printf("%s\n", line);
+	printf("# descriptors: %d QMP, %d records, %d console, %d payload, %d saved state, %d.. memory\n", VM_FD_QMP, VM_FD_OUT,
+	       VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_RAM0);
+	printf("# payload: plan.json spec.json args\n");
+	strv_deinit(&args);
+	return KT_OK;
+}

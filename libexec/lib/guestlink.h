@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * guestlink.h - the guest's half of a report: JSON Lines out of the debugcon pipe. The guest is not trusted: every line
+ * is parsed, only the kinds that are the guest's to send are passed on, and lines and totals have limits.
+ */
+#ifndef KT_GUESTLINK_H
+#define KT_GUESTLINK_H
+
+#include "json.h"
+
+enum { GUESTLINK_MAX_LINE = 16 << 20 };
+#define GUESTLINK_MAX_TOTAL (INT64_C(1) << 30)
+
+struct guestlink {
+	char *buf;
+	size_t n, cap, scanned;
+	int64_t total;
+};
+
+/* Read what the pipe has. 0; 1 at its end; -1 and err when the guest broke a rule (it is lost then). */
+int guestlink_read(struct guestlink *g, int fd, struct kt_err *err);
+/* The next record, or NULL: no whole line there (err untouched), or a bad one (*bad set, and err). */
+json_t *guestlink_next(struct guestlink *g, bool *bad, struct kt_err *err);
+void guestlink_deinit(struct guestlink *g);
+
+#endif

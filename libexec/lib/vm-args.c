@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* QEMU's command line, the part of vm.h that is a string of measured choices. */
+#include "vm.h"
+
+/*
+ * Everything here is part of the checkpoint's key. What each piece is for:
+ *   nokaslr norandmaps               the same addresses in every run
+ *   panic=-1 and -no-reboot          a panic ends QEMU at once
+ *   initcall_blacklist=cmos_init     nobody in the guest owns the RTC: the metronome's line stays masked
+ *   cryptomgr.notests                a quarter off the boot
+ *   -rdrand -rdseed in the CPU model (from the plan) and -seed: no host entropy
+ *   sleep=off, clock=vm, fixed base  guest time depends on instructions alone
+ *   thread=single                    one vCPU at a time, in turn; and MTTCG of QEMU 7.2 oopses now and then
+ *   announce-rounds=0                no self-announce timers waking the main loop in the first second after a load
+ *   store-global-state=off           else the run state at the save ("guest-panicked") is refused at the load
+ */
+static void kernel_args(const struct vm_config *c, struct strv *ret)
+{
+	strv_add(ret, "-kernel");
+	strv_add(ret, "%s", c->vmlinux);
+	strv_add(ret, "-initrd");
+	strv_add(ret, "%s", c->initrd);
+	strv_add(ret, "-append");
+	strv_add(ret, "console=ttyS0 loglevel=6 panic=-1 nokaslr norandmaps cryptomgr.notests "
+		      "initcall_blacklist=cmos_init ktstr_settle_ms=%d ktstr_metronome=%d",
+		 c->virtual_clock ? 5000 : 200, c->virtual_clock ? 3 : 0);
+}
+
+void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
+{
+	const struct topo *plan = c->plan;
+	uint64_t total = 0;
+
+	strv_add(ret, "%s", c->qemu);
+	for (const char *const *flag = (const char *const[]){ "-nodefaults", "-no-user-config", "-no-reboot", NULL }; *flag;
+	     flag++)
+		strv_add(ret, "%s", *flag);
+	strv_add(ret, "-display");
+	strv_add(ret, "none");
+	for (unsigned i = 0; i < plan->nr_nodes; i++) {
+		total += plan->nodes[i].memory_mib;
+		strv_add(ret, "-object");
+		strv_add(ret, "memory-backend-file,id=ram%u,size=%lluM,mem-path=/proc/self/fd/%u,share=%s", i,
+			 (unsigned long long)plan->nodes[i].memory_mib, VM_FD_RAM0 + i, start == VM_WARM ? "off" : "on");
+	}
+	strv_add(ret, "-machine");
+	strv_add(ret, "q35%s", plan->nr_nodes == 1 ? ",memory-backend=ram0" : "");
+	strv_add(ret, "-m");
+	strv_add(ret, "%llu", (unsigned long long)total);
+	strv_add_all(ret, plan->qemu_args);
+	strv_add(ret, "-accel");
+	strv_add(ret, "%s", c->accel == VM_KVM ? "kvm" : "tcg,thread=single");
+	if (c->virtual_clock) {
+		strv_add(ret, "-icount");
+		strv_add(ret, "shift=%u,sleep=off", c->icount_shift);
+		strv_add(ret, "-seed");
+		strv_add(ret, "1");
+		strv_add(ret, "-rtc");
+		strv_add(ret, "base=2026-01-01,clock=vm");
+	}
+	kernel_args(c, ret);
+	strv_add(ret, "-chardev");
+	strv_add(ret, "file,id=out,path=/proc/self/fd/%d", VM_FD_OUT);
+	strv_add(ret, "-device");
+	strv_add(ret, "isa-debugcon,iobase=0xe9,chardev=out");
+	strv_add(ret, "-chardev");
+	strv_add(ret, "file,id=console,path=/proc/self/fd/%d", VM_FD_CONSOLE);
+	strv_add(ret, "-serial");
+	strv_add(ret, "chardev:console");
+	strv_add(ret, "-fw_cfg");
+	strv_add(ret, "name=opt/ktstr/payload,file=/proc/self/fd/%d", VM_FD_PAYLOAD);
+	strv_add(ret, "-device");
+	strv_add(ret, "pvpanic");
+	strv_add(ret, "-action");
+	strv_add(ret, "panic=%s", start == VM_SAVE ? "pause" : "none");
+	strv_add(ret, "-global");
+	strv_add(ret, "migration.store-global-state=off");
+	strv_add(ret, "-global");
+	strv_add(ret, "migration.announce-rounds=0");
+	strv_add(ret, "-chardev");
+	strv_add(ret, "socket,id=qmp,fd=%d", VM_FD_QMP);
+	strv_add(ret, "-mon");
+	strv_add(ret, "chardev=qmp,mode=control");
+	if (start == VM_SAVE)
+		strv_add(ret, "-S");
+	if (start == VM_WARM) {
+		strv_add(ret, "-incoming");
+		strv_add(ret, "defer");
+	}
+}

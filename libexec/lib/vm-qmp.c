@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * QMP, the part of vm.h that talks to QEMU: one JSON value a line each way. The commands and their answers are in
+ * QEMU's docs/interop/qmp-spec.
+ */
+#include "vm.h"
+#include <sys/socket.h>
+
+enum { QMP_MAX_LINE = 1 << 20 };
+
+/* The next message, or NULL and err. */
+static json_t *receive(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
+{
+	char reason[700];
+
+	for (;;) {
+		char *nl = vm->qmp_n ? memchr(vm->qmp_buf, '\n', vm->qmp_n) : NULL;
+
+		if (nl) {
+			size_t n = (size_t)(nl - vm->qmp_buf) + 1;
+			json_t *msg = kt_json_loads(vm->qmp_buf, n, "QMP", err);
+
+			memmove(vm->qmp_buf, vm->qmp_buf + n, vm->qmp_n -= n);
+			return msg;
+		}
+		switch (vm_wait(vm, false, deadline_ns)) {
+		case VM_EV_QMP:
+			if (vm->qmp_n >= QMP_MAX_LINE) {
+				kt_fail(err, "QMP: a line of more than %d bytes", QMP_MAX_LINE);
+				return NULL;
+			}
+			vm->qmp_buf = xrealloc(vm->qmp_buf, vm->qmp_n + 65536, 1);
+			ssize_t got = read(vm->qmp, vm->qmp_buf + vm->qmp_n, 65536);
+			if (got > 0) {
+				vm->qmp_n += (size_t)got;
+			} else if (!got) { /* QEMU is going; its exit says why */
+				close(vm->qmp);
+				vm->qmp = -1;
+			}
+			break;
+		case VM_EV_EXIT:
+			kt_fail(err, "%s", vm_exit_reason(vm, reason, sizeof(reason)));
+			return NULL;
+		case VM_EV_SIGNAL:
+			kt_fail(err, "interrupted");
+			return NULL;
+		case VM_EV_TIMEOUT:
+			kt_fail(err, "time is up");
+			return NULL;
+		case VM_EV_OUT:
+			BUG("out was not asked for");
+		}
+	}
+}
+
+static void keep_event(struct vm *vm, json_t *msg)
+{
+	const char *name = json_string_value(json_object_get(msg, "event"));
+
+	/* A MIGRATION event is told apart by its status. */
+	const char *status = json_string_value(json_object_get(json_object_get(msg, "data"), "status"));
+	if (name)
+		strv_add(&vm->qmp_events, "%s%s%s", name, status ? ":" : "", status ? status : "");
+}
+
+static int answer(struct vm *vm, const char *command, int64_t deadline_ns, struct kt_err *err)
+{
+	for (;;) {
+		json_auto_t *msg = receive(vm, deadline_ns, err);
+		const char *desc = json_string_value(json_object_get(json_object_get(msg, "error"), "desc"));
+
+		if (!msg)
+			return kt_context(err, "QMP %s", command);
+		if (desc)
+			return kt_fail(err, "QMP %s: %s", command, desc);
+		if (json_object_get(msg, "return"))
+			return 0;
+		keep_event(vm, msg);
+	}
+}
+
+/* Send text, and a descriptor with it if fd is not -1. */
+static int send_text(struct vm *vm, const char *command, char *text, int fd, struct kt_err *err)
+{
+	union { struct cmsghdr h; char space[CMSG_SPACE(sizeof(int))]; } control = { 0 };
+	struct iovec iov = { text, strlen(text) };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		control.h = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) };
+		memcpy(CMSG_DATA(&control.h), &fd, sizeof(fd));
+		msg.msg_control = &control;
+		msg.msg_controllen = sizeof(control);
+	}
+	if (sendmsg(vm->qmp, &msg, MSG_NOSIGNAL) != (ssize_t)iov.iov_len)
+		return kt_fail(err, "QMP %s: cannot send: %s", command, strerror(errno));
+	return 0;
+}
+
+int vm_qmp(struct vm *vm, const char *command, json_t *args, int64_t deadline_ns, struct kt_err *err)
+{
+	return vm_qmp_fd(vm, command, args, -1, deadline_ns, err);
+}
+
+int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t deadline_ns, struct kt_err *err)
+{
+	json_auto_t *request = KT_PACK("{ss}", "execute", command);
+
+	if (args)
+		json_object_set_new(request, "arguments", args);
+	_cleanup_free_ char *text = json_dumps(request, JSON_COMPACT);
+	if (!text)
+		BUG("json_dumps failed");
+	if (send_text(vm, command, text, fd, err) < 0)
+		return -1;
+	return answer(vm, command, deadline_ns, err);
+}
+
+int vm_qmp_hello(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
+{
+	if (vm_qmp(vm, "qmp_capabilities", KT_PACK("{s[s]}", "enable", "oob"), deadline_ns, err) < 0)
+		return -1;
+	return vm_qmp(vm, "migrate-set-capabilities", KT_PACK("{s[{ss,sb},{ss,sb}]}", "capabilities",
+		      "capability", "x-ignore-shared", "state", true, "capability", "events", "state", true), deadline_ns, err);
+}
+
+int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct kt_err *err)
+{
+	for (;;) {
+		for (size_t i = 0; i < vm->qmp_events.n; i++)
+			if (streq(vm->qmp_events.v[i], event)) {
+				strv_deinit(&vm->qmp_events);
+				return 0;
+			}
+		json_auto_t *msg = receive(vm, deadline_ns, err);
+		if (!msg)
+			return kt_context(err, "waiting for %s", event);
+		keep_event(vm, msg);
+	}
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One QEMU process: see vm.h. */
+#include "vm.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+/* A guest that floods its out pipe blocks there, in its own time, until the host reads. */
+enum { OUT_PIPE_SIZE = 1 << 20, MAX_FDS = 8 + TOPO_MAX_NODES };
+
+int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * (int64_t)NSEC_PER_SEC + t.tv_nsec;
+}
+
+void vm_init(struct vm *vm)
+{
+	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .signals = -1 };
+}
+
+/*
+ * Put the descriptors where the command line says. First all of them out of the way of the targets, then down; the
+ * standard three last, so that errors of the set-up still reach the caller's stderr.
+ */
+static _Noreturn void exec_qemu(const struct strv *args, pid_t parent, const int *fds, const int *targets, size_t n)
+{
+	int high[MAX_FDS], first_free = VM_FD_RAM0 + TOPO_MAX_NODES;
+
+	/* A parent that died before the signal was set up sent none. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+		_exit(KT_TROUBLE);
+	for (size_t i = 0; i < n; i++)
+		if ((high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, first_free)) < 0)
+			_exit(KT_TROUBLE);
+	for (size_t i = 0; i < n; i++)
+		if (dup2(high[i], targets[i]) < 0)
+			_exit(KT_TROUBLE);
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	execvp(args->v[0], args->v);
+	/* stderr is the caller's error pipe by now. */
+	fprintf(stderr, "cannot run '%s': %s\n", args->v[0], strerror(errno));
+	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
+}
+
+int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, const int *ram, unsigned nr_ram,
+	     struct kt_err *err)
+{
+	int fds[MAX_FDS], targets[MAX_FDS], qmp[2], out[2], console[2], errs[2];
+	size_t n = 0;
+
+	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (null < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp) < 0)
+		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
+	vm->qmp = qmp[0];
+	_cleanup_close_ int qmp_end = qmp[1];
+	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) < 0)
+		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
+	vm->out = out[0];
+	_cleanup_close_ int out_end = out[1];
+	if (pipe2(console, O_CLOEXEC | O_NONBLOCK) < 0)
+		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
+	vm->console = console[0];
+	_cleanup_close_ int console_end = console[1];
+	if (pipe2(errs, O_CLOEXEC | O_NONBLOCK) < 0)
+		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
+	vm->err = errs[0];
+	_cleanup_close_ int errs_end = errs[1];
+	fcntl(out_end, F_SETPIPE_SZ, OUT_PIPE_SIZE); /* smaller is slower, not wrong */
+
+#define MAP(fd, target) (fds[n] = (fd), targets[n++] = (target))
+	MAP(qmp_end, VM_FD_QMP);
+	MAP(out_end, VM_FD_OUT);
+	MAP(console_end, VM_FD_CONSOLE);
+	if (payload >= 0)
+		MAP(payload, VM_FD_PAYLOAD);
+	if (state >= 0)
+		MAP(state, VM_FD_STATE);
+	for (unsigned i = 0; i < nr_ram; i++)
+		MAP(ram[i], VM_FD_RAM0 + (int)i);
+	MAP(null, STDIN_FILENO);
+	MAP(null, STDOUT_FILENO);
+	MAP(errs_end, STDERR_FILENO);
+#undef MAP
+
+	pid_t self = getpid();
+	vm->pid = fork();
+	if (vm->pid < 0) {
+		vm->pid = 0;
+		return kt_fail(err, "cannot fork: %s", strerror(errno));
+	}
+	if (!vm->pid)
+		exec_qemu(args, self, fds, targets, n);
+	vm->pidfd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
+	if (vm->pidfd < 0) {
+		kt_fail(err, "pidfd_open: %s", strerror(errno));
+		vm_kill(vm);
+		return -1;
+	}
+	fcntl(vm->pidfd, F_SETFD, FD_CLOEXEC);
+	return 0;
+}
+
+static void reap(struct vm *vm, int options)
+{
+	if (vm->pid && waitpid(vm->pid, &vm->status, options) == vm->pid)
+		vm->pid = 0;
+}
+
+void vm_kill(struct vm *vm)
+{
+	if (!vm->pid)
+		return;
+	kill(vm->pid, SIGKILL);
+	reap(vm, 0);
+}
+
+static void close_fd(int *fd)
+{
+	kt_closep(fd);
+	*fd = -1;
+}
+
+void vm_deinit(struct vm *vm)
+{
+	vm_kill(vm);
+	close_fd(&vm->pidfd);
+	close_fd(&vm->qmp);
+	close_fd(&vm->out);
+	close_fd(&vm->console);
+	close_fd(&vm->err);
+	strv_deinit(&vm->qmp_events);
+	free(vm->qmp_buf);
+	vm->qmp_buf = NULL;
+	vm->qmp_n = 0;
+}
+
+static void tail_add(struct vm_tail *t, const char *p, size_t n)
+{
+	if (n > sizeof(t->buf)) {
+		p += n - sizeof(t->buf);
+		n = sizeof(t->buf);
+	}
+	size_t keep = MIN(t->n, sizeof(t->buf) - n);
+	memmove(t->buf, t->buf + t->n - keep, keep);
+	memcpy(t->buf + keep, p, n);
+	t->n = keep + n;
+}
+
+/* Read what is there. Closes the descriptor at its end; returns whether it read anything. */
+static bool drain(struct vm *vm, int *fd, struct vm_tail *tail)
+{
+	char buf[16384];
+	ssize_t n;
+
+	while ((n = read(*fd, buf, sizeof(buf))) > 0) {
+		tail_add(tail, buf, (size_t)n);
+		for (size_t i = 0; fd == &vm->console && i < ARRAY_SIZE(vm->console_to); i++)
+			if (vm->console_to[i]) {
+				fwrite(buf, 1, (size_t)n, vm->console_to[i]);
+				fflush(vm->console_to[i]);
+			}
+		if ((size_t)n < sizeof(buf))
+			return true;
+	}
+	if (n == 0 || errno != EAGAIN)
+		close_fd(fd);
+	return false;
+}
+
+enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns)
+{
+	for (;;) {
+		struct pollfd p[] = {
+			{ .fd = want_out ? vm->out : -1, .events = POLLIN },
+			{ .fd = vm->qmp, .events = POLLIN },
+			{ .fd = vm->signals, .events = POLLIN },
+			{ .fd = vm->console, .events = POLLIN },
+			{ .fd = vm->err, .events = POLLIN },
+			{ .fd = vm->pid ? vm->pidfd : -1, .events = POLLIN },
+		};
+		int64_t left = deadline_ns - now_ns();
+
+		if (left <= 0)
+			return VM_EV_TIMEOUT;
+		struct timespec ts = { left / NSEC_PER_SEC, left % NSEC_PER_SEC };
+		if (ppoll(p, ARRAY_SIZE(p), &ts, NULL) < 0 && errno != EINTR)
+			BUG("ppoll: %s", strerror(errno));
+		if (p[3].revents)
+			drain(vm, &vm->console, &vm->console_tail);
+		if (p[4].revents)
+			drain(vm, &vm->err, &vm->err_tail);
+		if (p[2].revents)
+			return VM_EV_SIGNAL;
+		if (p[0].revents & POLLIN)
+			return VM_EV_OUT;
+		if (p[1].revents & POLLIN)
+			return VM_EV_QMP;
+		if (p[0].revents)
+			close_fd(&vm->out);
+		if (p[1].revents)
+			close_fd(&vm->qmp);
+		if (p[5].revents) {
+			while (vm->console >= 0 && drain(vm, &vm->console, &vm->console_tail))
+				;
+			while (vm->err >= 0 && drain(vm, &vm->err, &vm->err_tail))
+				;
+			reap(vm, WNOHANG);
+			if (!vm->pid)
+				return VM_EV_EXIT;
+		}
+		if (!vm->pid)
+			return VM_EV_EXIT;
+	}
+}
+
+/* QEMU's own words: the last line of its stderr that is not the chatter of TCG about CPU features it lacks. */
+static void last_error(const struct vm *vm, char *buf, size_t size)
+{
+	const char *start = vm->err_tail.buf, *end = start + vm->err_tail.n;
+
+	*buf = '\0';
+	while (start < end) {
+		const char *nl = memchr(start, '\n', (size_t)(end - start));
+		size_t n = (size_t)((nl ? nl : end) - start);
+
+		if (n && !memmem(start, n, "TCG doesn't support requested feature", 37))
+			snprintf(buf, size, "%.*s", (int)n, start);
+		start += n + 1;
+	}
+}
+
+const char *vm_exit_reason(const struct vm *vm, char *buf, size_t size)
+{
+	char said[512];
+
+	last_error(vm, said, sizeof(said));
+	if (WIFSIGNALED(vm->status))
+		snprintf(buf, size, "QEMU was killed by SIG%s%s%s", sigabbrev_np(WTERMSIG(vm->status)), *said ? ": " : "", said);
+	else if (WEXITSTATUS(vm->status))
+		snprintf(buf, size, "QEMU failed with status %d%s%s", WEXITSTATUS(vm->status), *said ? ": " : "", said);
+	else
+		snprintf(buf, size, "the guest stopped by itself (a panic, or power-off) before it was done");
+	return buf;
+}

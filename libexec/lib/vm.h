@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vm.h - one QEMU process: its command line, its life, and its four pipes.
+ *
+ * Everything QEMU needs is an inherited descriptor, named /proc/self/fd/N on its command line: no socket, FIFO or
+ * temporary file exists that a crash could leave behind. QEMU dies with this process (parent-death signal).
+ *
+ * THE RULE: on the virtual clock nothing may wake QEMU's main loop while the guest runs (a QMP command, input on a
+ * chardev, a host timer), because a wake-up changes how the vCPUs take turns, and the run no longer repeats. So between
+ * the start and the end of the guest's run nothing is sent to it, and nothing in vm_args() may arm a host timer.
+ */
+#ifndef KT_VM_H
+#define KT_VM_H
+
+#include "strv.h"
+#include "topology.h"
+
+/* Descriptors in the QEMU process. */
+enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_RAM0 };
+
+enum vm_accel { VM_TCG, VM_KVM };
+
+struct vm_config {
+	const char *qemu;      /* program: a path, or a name looked up in PATH */
+	const struct topo *plan;
+	const char *vmlinux, *initrd;
+	enum vm_accel accel;
+	bool virtual_clock;    /* TCG only */
+	unsigned icount_shift; /* 1 instruction is 2^shift ns of guest time */
+};
+
+enum vm_start { VM_COLD, VM_SAVE, VM_WARM }; /* boot; boot with RAM shared, to be saved; from the saved state, copy-on-write */
+
+/* The QEMU command line. The same for every start but for RAM sharing and -incoming. */
+void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret);
+
+/* The last bytes of a stream, for error messages. */
+struct vm_tail {
+	char buf[32768];
+	size_t n;
+};
+
+struct vm {
+	pid_t pid;             /* 0 when there is none */
+	int pidfd, qmp, out, console, err;
+	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
+	struct vm_tail console_tail, err_tail;
+	FILE *console_to[2];   /* copies of the console: live, kept; NULL: none */
+	int status;            /* wait status once pid is 0 again */
+	struct strv qmp_events; /* names of events that came and were not waited for yet */
+	char *qmp_buf;
+	size_t qmp_n;
+};
+
+void vm_init(struct vm *vm);
+/* Start QEMU with these descriptors as VM_FD_PAYLOAD, VM_FD_STATE (-1: none) and VM_FD_RAM0... 0, or -1 and err. */
+int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, const int *ram, unsigned nr_ram,
+	     struct kt_err *err);
+/* Kill QEMU and reap it; fine to call at any time. */
+void vm_kill(struct vm *vm);
+void vm_deinit(struct vm *vm);
+
+enum vm_event { VM_EV_OUT, VM_EV_QMP, VM_EV_EXIT, VM_EV_SIGNAL, VM_EV_TIMEOUT };
+/*
+ * Wait until the guest has written to its out pipe (only if want_out), QMP has something, QEMU is gone, a signal came,
+ * or the deadline (CLOCK_MONOTONIC ns) passed; the console and stderr are drained meanwhile. What QEMU wrote before
+ * it went is reported before VM_EV_EXIT.
+ */
+enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns);
+/* Why QEMU is gone, in words; fills buf. */
+const char *vm_exit_reason(const struct vm *vm, char *buf, size_t size);
+
+/*
+ * QMP: end the greeting phase and set what saving and loading need. "oob" is asked for because without it QEMU wakes its
+ * main loop once more after the answer to each command, from another thread: after the answer to `cont`, that is in the
+ * guest's time (THE RULE).
+ */
+int vm_qmp_hello(struct vm *vm, int64_t deadline_ns, struct kt_err *err);
+/* Send a command and wait for its answer; out-of-order events are kept. args may be NULL; its reference is taken. */
+int vm_qmp(struct vm *vm, const char *command, json_t *args, int64_t deadline_ns, struct kt_err *err);
+/* The same, with a descriptor for QEMU to keep (getfd). */
+int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t deadline_ns, struct kt_err *err);
+/* Wait for an event (one that came earlier counts) until the deadline; -1 and err when it does not come. */
+int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct kt_err *err);
+
+int64_t now_ns(void); /* CLOCK_MONOTONIC */
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * vmlinux.h - is this ELF a kernel that we can boot, and what is in it. One pass over the file, in constant memory.
+ */
+#ifndef KT_VMLINUX_H
+#define KT_VMLINUX_H
+
+#include "kt.h"
+
+/* A fact that may be unknown; null in JSON. */
+enum tri { TRI_UNKNOWN = -1, TRI_NO, TRI_YES };
+
+enum { RELEASE_SIZE = 96, SHA256_HEX_SIZE = 65 };
+
+struct vmlinux {
+	char release[RELEASE_SIZE];     /* from its "Linux version" banner, as in uname -r */
+	char sha256[SHA256_HEX_SIZE];   /* of the whole file */
+	bool btf;                       /* it has a .BTF section */
+	enum tri sched_ext;             /* its BTF knows sched_ext_ops; unknown without BTF */
+	enum tri cgroup2;               /* it registers that file system; the string is there, or unknown */
+};
+
+/*
+ * Examine an open file that is called name in messages. KT_TROUBLE: not an x86-64 kernel, or it cannot be read;
+ * KT_CANNOT_TELL: a kernel without the PVH entry through which we boot.
+ */
+enum kt_exit vmlinux_probe(int fd, const char *name, struct vmlinux *ret, struct kt_err *err);
+
+/* Copy the release that text starts with (it ends at a space). False when that cannot be the name of a directory. */
+bool release_copy(const char *text, size_t len, char ret[RELEASE_SIZE]);
+
+#endif
