@@ -60,7 +60,7 @@ static unsigned group_size(const void *args)
 }
 
 static const struct row rows[] = {
-	{ .name = "spin", .kind = ROW_INT, .offset = offsetof(struct ping_pong, spin), .max = 1e9, .def = 1024,
+	{ .name = "spin", .kind = ROW_INT, .offset = offsetof(struct ping_pong, spin), .max = 1e7, .def = 1024,
 	  .help = "spins before the turn is handed over" },
 	{ 0 }
 };
@@ -69,6 +69,7 @@ const struct work_type work_futex_ping_pong = {
 	.name = "FutexPingPong",
 	.summary = "Pairs wake each other through a futex, spinning in between: wake-up latency without the cost of a pipe.",
 	.unit = "one turn",
+	.gap = "nothing; waiting for the partner counts, for a partner that does not run is what a gap shows",
 	.wake_latency = true,
 	.args = rows,
 	.args_size = sizeof(struct ping_pong),

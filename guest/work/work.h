@@ -22,7 +22,7 @@ struct work_type {
 	const char *name;
 	const char *summary;           /* what it does, and what that stresses in a scheduler: one line */
 	const char *unit;              /* what one work unit is; an iteration is one turn of the outer loop */
-	const char *gap;               /* what max_gap_ns leaves out; NULL: nothing, all time between two units counts */
+	const char *gap;               /* time that is in no gap: sleep on purpose; NULL: none */
 	bool wake_latency;             /* fills w->wake_latency */
 	const struct row *args;        /* NULL-named last row; NULL when there are none */
 	size_t args_size;
@@ -44,5 +44,7 @@ size_t work_types_count(void);
 unsigned work_group_size(const struct work_type *type, const void *args);
 /* For people: every type with what it does, its unit, and its parameters. */
 void work_types_print(FILE *f);
+/* For programs: every parameter, as rows_print() prints it, under prefix.Type. */
+void work_types_print_keys(FILE *f, const char *prefix);
 
 #endif

@@ -45,8 +45,10 @@ void rows_default(const struct row *rows, void *out);
 bool rows_parse(const struct jcur *obj, const struct row *rows, void *out, void *ctx);
 /* The same for an object that has exactly one of the keys; gives its row. Sets no defaults. */
 bool rows_parse_one(const struct jcur *obj, const struct row *rows, void *out, void *ctx, const struct row **ret);
-/* One line a key: prefix.name, type, unit, default, range, meaning; separated by tabs. "-" where there is none. */
+/* For programs, one line a key: prefix.name, type, unit, default, range, meaning, with tabs between; "-" for none. */
 void rows_print(FILE *f, const char *prefix, const struct row *rows);
+/* The same for people. */
+void rows_describe(FILE *f, const char *indent, const struct row *rows);
 
 /* The name in the NULL-terminated list that s is probably a slip of, or NULL. */
 const char *nearest_name(const char *s, const char *const *names);

@@ -179,7 +179,7 @@ const struct row spec_assert_rows[] = {
 	THRESHOLD(max_spread_pct, 100, "most off-CPU time a worker of a cgroup may have more than another, in %"),
 	THRESHOLD(max_gap_ms, 1e9, "longest gap between two units of a worker"),
 	THRESHOLD(max_throughput_cv, 1e9, "coefficient of variation of work units per CPU second over the workers"),
-	THRESHOLD(min_work_rate, 1e15, "work units per CPU second that every worker reaches"),
+	THRESHOLD(min_work_rate, 1e12, "work units per CPU second that every worker reaches"),
 	{ 0 }
 };
 
