@@ -3,7 +3,7 @@ CC ?= gcc
 CFLAGS ?= -O2 -g
 CPPFLAGS += -Ilibexec/lib -Ilibexec -Iguest
 KT_CFLAGS = -std=gnu11 -Wall -Wextra -Wvla -Wformat=2 -Wno-missing-field-initializers -MMD -MP $(CFLAGS)
-LIBS = $(shell pkg-config --libs jansson libelf libmd libxxhash)
+LIBS = $(shell pkg-config --libs jansson libelf libmd libxxhash) -lm
 # What runs in the guest is static: there is no libc there, nor anything else.
 GUEST_LIBS = $(shell pkg-config --static --libs jansson)
 PREFIX ?= /usr/local
@@ -12,16 +12,18 @@ V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 msg = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
-LIB = kt json rows strv cpio cpulist cpuset histogram spec
+LIB = kt json rows strv lines printable cpio cpulist cpuset histogram spec report
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
 LIB += vm vm-args vm-qmp checkpoint guestlink
 WORK = work worker spin_wait yield_heavy mixed bursty sequence pipe_io futex_ping_pong
 SCENARIO = cgroup crew record scenario
 BOOT = load accel run
+CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-boot libexec/ktstr-kernel
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel
+TEST_HELPERS = tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
 STATIC = bin/ktstr-work guest/init
 IMAGE = guest/ktstr.img
 
@@ -29,11 +31,14 @@ all: $(PROGRAMS) $(STATIC) $(IMAGE)
 
 bin/ktstr-topo: bin/ktstr-topo.o
 bin/ktstr-boot: bin/ktstr-boot.o $(BOOT:%=libexec/boot/%.o)
+bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
 bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o)
 guest/init: guest/init.o guest/hw.o
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
+tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
+$(TEST_HELPERS): %: %.o
 
-$(PROGRAMS): libexec/libktstr.a
+$(PROGRAMS) $(TEST_HELPERS): libexec/libktstr.a
 	$(call msg,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) libexec/libktstr.a $(LIBS)
 
@@ -58,14 +63,17 @@ deps:
 	$(Q)libexec/ktstr-deps build run test
 kernel: all
 	$(Q)libexec/ktstr-kernel fetch --if-missing
-check: deps
+demo: deps
 	$(Q)$(MAKE) --no-print-directory kernel
-	$(Q)bats tests
+	$(Q)bin/ktstr run share/specs/mixed_workloads.json
+check: deps
+	$(Q)$(MAKE) --no-print-directory kernel $(TEST_HELPERS)
+	$(Q)tests/run
 
 clean:
-	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE)
+	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TEST_HELPERS)
 	find bin libexec guest tests -name '*.[oda]' -delete
 
-.PHONY: all clean deps kernel check
+.PHONY: all deps kernel demo check clean
 .DELETE_ON_ERROR:
 -include $(shell find bin libexec guest tests -name '*.d' 2>/dev/null)

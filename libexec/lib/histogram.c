@@ -74,7 +74,8 @@ static bool buckets_from_json(const struct jcur *c, struct histogram *h)
 			return false;
 		struct jcur first = jcur_at(&pair, 0), second = jcur_at(&pair, 1);
 		/* Rising indices: no bucket twice, and no more of them than there are. */
-		if (!jcur_int(&first, at_least, HISTOGRAM_BUCKETS - 1, &index) || !jcur_int(&second, 1, JSON_MAX, &count))
+		if (!jcur_int(&first, at_least, HISTOGRAM_BUCKETS - 1, &index) ||
+		    !jcur_int(&second, 1, JSON_MAX, &count))
 			return false;
 		h->buckets[index] = count;
 		h->count += count;
@@ -92,7 +93,8 @@ static bool sum_from_json(const struct jcur *c, uint64_t *ret)
 		return false;
 	errno = 0;
 	*ret = strtoull(s, NULL, 10);
-	return (!errno && s[strspn(s, "0123456789")] == '\0') || jcur_error(c, "is not a decimal number below 2^64");
+	return (!errno && s[strspn(s, "0123456789")] == '\0') ||
+	       jcur_error(c, "is not a decimal number below 2^64");
 }
 
 bool histogram_from_json(const struct jcur *c, struct histogram *ret)
@@ -107,12 +109,14 @@ bool histogram_from_json(const struct jcur *c, struct histogram *ret)
 	    !jcur_need(c, "sub_bits", &sub_bits) || !jcur_need(c, "buckets", &buckets) ||
 	    !jcur_str(&unit, &u) || !jcur_int(&count, 0, JSON_MAX, &n) || !jcur_int(&min, 0, JSON_MAX, &lo) ||
 	    !jcur_int(&max, 0, JSON_MAX, &hi) || !sum_from_json(&sum, &h.sum) ||
-	    !jcur_int(&sub_bits, HISTOGRAM_SUB_BITS, HISTOGRAM_SUB_BITS, &bits) || !buckets_from_json(&buckets, &h))
+	    !jcur_int(&sub_bits, HISTOGRAM_SUB_BITS, HISTOGRAM_SUB_BITS, &bits) ||
+	    !buckets_from_json(&buckets, &h))
 		return false;
 	if (!streq(u, "ns"))
 		return jcur_error(&unit, "must be \"ns\"");
 	if (h.count != (uint64_t)n)
-		return jcur_error(&count, "is %lld, but the buckets hold %llu", (long long)n, (unsigned long long)h.count);
+		return jcur_error(&count, "is %lld, but the buckets hold %llu", (long long)n,
+				  (unsigned long long)h.count);
 	if (lo > hi || (!n && (lo || hi || h.sum)))
 		return jcur_error(c, "min, max, sum and count contradict each other");
 	if (n) {

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * check.h - what a run is judged by. A check is one file, ending in its descriptor; list.h is the
+ * one list of them. The same descriptor switches it on, names its threshold in the spec, judges,
+ * and is printed by ktstr-eval --list-checks.
+ *
+ * Every check looks at one cgroup at a time: units of work of different work types cannot be compared.
+ *
+ * The algebra. A check gives results, each for a cgroup or one of its workers:
+ *   fail          measured, and beyond the threshold
+ *   inconclusive  not measured: an instrument gave nothing to divide by (no CPU time, no wall time)
+ *   pass          measured, and within the threshold
+ *   skip          nothing to judge (a spread needs two workers)
+ * The verdict is the strongest of them: fail > inconclusive > pass > skip. Three rules keep a pass from
+ * being empty:
+ *   - A check that the spec asks for by name and that could judge no cgroup at all is inconclusive.
+ *   - A worker that could not be measured makes the result of its cgroup inconclusive, unless the others
+ *     fail it already.
+ *   - A pass of "completed" is no vote: that the workers lived says nothing about the scheduler. With no
+ *     other pass, the verdict is skip.
+ * Workers that did not complete are judged by what was seen (completed, not_starved when they timed out,
+ * gap, isolation), not by figures that need the whole run (spread, throughput).
+ */
+#ifndef KT_CHECK_H
+#define KT_CHECK_H
+
+#include "lib/report.h"
+
+enum verdict { VERDICT_SKIP, VERDICT_PASS, VERDICT_INCONCLUSIVE, VERDICT_FAIL }; /* weakest first */
+const char *verdict_name(enum verdict v);
+
+enum check_on {
+	CHECK_ALWAYS,  /* cannot be switched off */
+	CHECK_DEFAULT, /* unless "not_starved" is false, which a threshold of its own overrides */
+	CHECK_ASKED,   /* only when the spec has its key */
+};
+
+/* Where results go. */
+struct results;
+
+struct check {
+	const char *name;
+	const char *summary;
+	const char *formula; /* what fails */
+	enum check_on on;
+	/* Its key in the spec's "assert"; NULL for none. A key with a unit takes a number >= 0, the threshold;
+	 * one without takes true or false. */
+	const char *key;
+	const char *unit;    /* "" for a ratio */
+	double virtual_default, real_default; /* thresholds on the two clocks; of CHECK_DEFAULT only */
+	void (*eval)(const struct report_cgroup *cg, double threshold, struct results *out);
+};
+
+extern const struct check *const checks[]; /* NULL-terminated, in the order of list.h */
+
+/* Results of the check and the cgroup that are being evaluated. value is in the check's unit
+ * (and goes nowhere when it has none); reason is a whole line. */
+void result_add(struct results *out, enum verdict v, double value, const char *reason, ...) KT_PRINTF(4, 5);
+void result_worker(struct results *out, enum verdict v, const struct report_worker *w, double value,
+		   const char *reason, ...) KT_PRINTF(5, 6);
+
+/*
+ * Every check that is on, over every cgroup. The thresholds are the defaults of the clock, then the spec's.
+ * Returns {"verdict","reason","checks":[...]}, see ktstr-eval(1); NULL when "assert" is bad, which is then a
+ * defect of the report.
+ */
+json_t *checks_run(struct report *r);
+
+/* Figures that checks and statistics share. */
+struct spread {
+	unsigned measured, unmeasured; /* completed workers, with and without wall time */
+	double lo, hi;                 /* off-CPU time in % of wall time */
+};
+struct spread cgroup_spread(const struct report_cgroup *cg);
+struct cpumask cgroup_cpus(const struct report_cgroup *cg); /* that its workers ran on */
+/* Work units per CPU second; negative when no CPU time was measured. */
+double worker_rate(const struct report_worker *w);
+
+/*
+ * A number for a line that says it is beyond its threshold: with at least so many decimals, and
+ * with as many more as it takes not to print both alike ("spread=15.04% (threshold 15%)").
+ */
+struct number { char s[64]; };
+struct number number_beyond(double value, double threshold, int decimals);
+struct number number_plain(double value, int decimals); /* with more decimals only where value has them */
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The checks, in the order in which they report. A new one is its file, a line here, and one in the
+ * Makefile.
+ */
+CHECK(completed)
+CHECK(not_starved)
+CHECK(spread)
+CHECK(gap)
+CHECK(isolation)
+CHECK(throughput_cv)
+CHECK(min_work_rate)

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Fairness: the workers of a cgroup do the same work, so they should be kept from a CPU for the
+ * same share of the time.
+ */
+#include "check.h"
+
+#include <math.h>
+
+struct spread cgroup_spread(const struct report_cgroup *cg)
+{
+	struct spread s = { .lo = INFINITY, .hi = -INFINITY };
+
+	for (unsigned i = 0; i < cg->nr_workers; i++) {
+		const struct report_worker *w = &cg->workers[i];
+
+		if (!w->completed)
+			continue;
+		if (!w->wall_time_ns) {
+			s.unmeasured++;
+			continue;
+		}
+		/* In this order a share that is a whole number of percent comes out as one. */
+		double off_pct = 100.0 * w->off_cpu_ns / w->wall_time_ns;
+
+		s.measured++;
+		s.lo = MIN(s.lo, off_pct);
+		s.hi = MAX(s.hi, off_pct);
+	}
+	return s;
+}
+
+static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
+{
+	struct spread s = cgroup_spread(cg);
+	double spread = s.hi - s.lo;
+
+	if (s.measured + s.unmeasured < 2) {
+		result_add(out, VERDICT_SKIP, 0, "a spread needs two workers");
+	} else if (s.measured >= 2 && spread > threshold) {
+		struct number n = number_beyond(spread, threshold, 0);
+		/* lo and hi with the decimals that the spread needed. */
+		const char *point = strchr(n.s, '.');
+		int decimals = point ? strlen(point + 1) : 0;
+		struct cpumask cpus = cgroup_cpus(cg);
+
+		result_add(out, VERDICT_FAIL, spread,
+			   "unfair cgroup: spread=%s%% (%.*f-%.*f%%) %u workers on %u cpus (threshold %s%%)",
+			   n.s, decimals, s.lo, decimals, s.hi, s.measured, cpumask_count(&cpus),
+			   number_plain(threshold, 0).s);
+	} else if (s.unmeasured) {
+		result_add(out, VERDICT_INCONCLUSIVE, 0,
+			   "spread not measured: %u of %u workers have no wall time", s.unmeasured,
+			   s.measured + s.unmeasured);
+	} else {
+		result_add(out, VERDICT_PASS, spread, "spread=%.1f%% (%.1f-%.1f%%)", spread, s.lo, s.hi);
+	}
+}
+
+const struct check check_spread = {
+	.name = "spread",
+	.summary = "the workers of a cgroup are off the CPU for the same share of the time",
+	.formula = "max - min over the workers of 100 * off_cpu_ns / wall_time_ns, > threshold",
+	.on = CHECK_DEFAULT,
+	.key = "max_spread_pct",
+	.unit = "%",
+	.virtual_default = 15,
+	.real_default = 35,
+	.eval = eval,
+};

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The verdict document for people, in the format of the tutorial. Only the document is looked at,
+ * and everything in it that came out of the guest is made printable.
+ */
+#include "verdict.h"
+
+#include "lib/printable.h"
+
+static const char *str(const json_t *obj, const char *key)
+{
+	return json_string_value(json_object_get(obj, key));
+}
+
+static long long num(const json_t *obj, const char *key)
+{
+	return json_integer_value(json_object_get(obj, key));
+}
+
+static void put(FILE *f, const char *before, const char *text, const char *after)
+{
+	_cleanup_free_ char *clean = printable(text, strlen(text));
+
+	fprintf(f, "%s%s%s", before, clean, after);
+}
+
+/*
+ * "180ms"; below 10 ms with two significant digits, so that a short gap is not shown as none:
+ * "3.8ms", "0.12ms".
+ */
+static void put_gap(FILE *f, long long ns)
+{
+	double ms = (double)ns / NSEC_PER_MSEC;
+	int decimals = 0;
+
+	for (double scale = 10; decimals < 6 && ms && ms * scale < 100; scale *= 10)
+		decimals++;
+	struct number n;
+	int len = snprintf(n.s, sizeof(n.s), "%.*f", decimals, ms);
+	if (decimals) {
+		while (n.s[len - 1] == '0')
+			n.s[--len] = '\0';
+		if (n.s[len - 1] == '.')
+			n.s[--len] = '\0';
+	}
+	fprintf(f, "gap=%sms", n.s);
+}
+
+static void put_spread(FILE *f, const json_t *pct)
+{
+	if (json_is_number(pct))
+		fprintf(f, "spread=%.1f%%", json_number_value(pct));
+	else
+		fputs("spread=n/a", f);
+}
+
+static void put_stats(FILE *f, const json_t *stats)
+{
+	const json_t *cg;
+	size_t i;
+
+	fprintf(f, "\n--- stats ---\n%lld workers, %lld cpus, %lld migrations, worst_", num(stats, "workers"),
+		num(stats, "cpus"), num(stats, "migrations"));
+	put_spread(f, json_object_get(stats, "worst_spread_pct"));
+	fputs(", worst_", f);
+	put_gap(f, num(stats, "worst_gap_ns"));
+	fputc('\n', f);
+	json_array_foreach(json_object_get(stats, "cgroups"), i, cg) {
+		fprintf(f, "  cg%zu: workers=%lld cpus=%lld ", i, num(cg, "workers"), num(cg, "cpus"));
+		put_spread(f, json_object_get(cg, "spread_pct"));
+		fputc(' ', f);
+		put_gap(f, num(cg, "max_gap_ns"));
+		fprintf(f, " migrations=%lld iter=%lld\n", num(cg, "migrations"), num(cg, "iterations"));
+	}
+}
+
+static void put_lines(FILE *f, const json_t *verdict, const char *which)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(verdict, "checks"), i, row)
+		if (streq(str(row, "verdict"), which))
+			put(f, "  ", str(row, "reason"), "\n");
+}
+
+static void put_log(FILE *f, const json_t *log)
+{
+	const json_t *record;
+	size_t i;
+
+	if (json_array_size(log))
+		fputs("\n--- log ---\n", f);
+	json_array_foreach(log, i, record) {
+		put(f, "  ", str(record, "source"), ": ");
+		put(f, "", str(record, "text"), "\n");
+	}
+}
+
+void verdict_print(const json_t *verdict, FILE *f)
+{
+	const char *name = str(verdict, "name"), *topology = str(verdict, "topology");
+	const char *v = str(verdict, "verdict"), *reason = str(verdict, "reason");
+	const json_t *stats = json_object_get(verdict, "stats");
+
+	put(f, "ktstr_test '", name ? name : "?", "' [topo=");
+	put(f, "", topology ? topology : "?", "] ");
+	if (streq(v, "pass")) {
+		fputs("passed\n", f);
+	} else if (streq(v, "fail") || streq(v, "inconclusive")) {
+		fprintf(f, "%s:\n", streq(v, "fail") ? "failed" : v);
+		put_lines(f, verdict, "fail");
+		put_lines(f, verdict, "inconclusive");
+	} else {
+		fprintf(f, "%s: ", streq(v, "skip") ? "skipped" : v);
+		put(f, "", reason, "\n");
+	}
+	if (json_is_object(stats))
+		put_stats(f, stats);
+	put_log(f, json_object_get(verdict, "log"));
+}

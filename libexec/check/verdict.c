@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * From a report to the verdict document. First whether there is anything to judge: a defective
+ * report is an error, a truncated one or one that lacks workers is lost, whatever the rest of it
+ * looks like. Only a whole report reaches the checks.
+ */
+#include "verdict.h"
+
+static const struct { const char *verdict; int code; } exits[] = {
+	{ "pass", KT_OK },
+	{ "fail", KT_NO },
+	{ "inconclusive", KT_CANNOT_TELL },
+	{ "skip", KT_CANNOT_TELL },
+	{ "unsupported", KT_CANNOT_TELL },
+	{ "lost", KT_TROUBLE },
+	{ "error", KT_TROUBLE },
+};
+
+int verdict_exit(const json_t *verdict)
+{
+	const char *name = json_string_value(json_object_get(verdict, "verdict"));
+
+	for (size_t i = 0; i < ARRAY_SIZE(exits); i++)
+		if (name && streq(name, exits[i].verdict))
+			return exits[i].code;
+	BUG("verdict '%s' has no exit code", name ? name : "");
+}
+
+static json_t *wake_latency(const struct histogram *h)
+{
+	if (!h || !h->count)
+		return json_null();
+	return KT_PACK("{s:I, s:I, s:I, s:I}", "count", (json_int_t)h->count,
+		       "p50_ns", (json_int_t)histogram_quantile(h, 500000),
+		       "p99_ns", (json_int_t)histogram_quantile(h, 990000), "max_ns", (json_int_t)h->max);
+}
+
+/* What add_cgroup() sums up for the whole run. */
+struct totals {
+	unsigned workers;
+	struct cpumask cpus;
+	int64_t migrations, iterations, max_gap_ns;
+	double spread_pct; /* negative: nothing measured */
+	json_t *cgroups;
+};
+
+/* Sums of untrusted figures: they stop where JSON numbers stop being whole. */
+static int64_t plus(int64_t a, int64_t b)
+{
+	return MIN(a + b, INT64_C(1) << 53);
+}
+
+static void add_cgroup(struct totals *t, const struct report_cgroup *cg)
+{
+	struct spread s = cgroup_spread(cg);
+	double spread_pct = s.measured >= 2 ? s.hi - s.lo : -1;
+	struct cpumask cpus = cgroup_cpus(cg);
+	int64_t migrations = 0, iterations = 0, max_gap_ns = 0;
+
+	for (unsigned i = 0; i < cg->nr_workers; i++) {
+		migrations = plus(migrations, cg->workers[i].migrations);
+		iterations = plus(iterations, cg->workers[i].iterations);
+		max_gap_ns = MAX(max_gap_ns, cg->workers[i].max_gap_ns);
+	}
+	t->workers += cg->nr_workers;
+	t->cpus = cpumask_or(&t->cpus, &cpus);
+	t->migrations = plus(t->migrations, migrations);
+	t->iterations = plus(t->iterations, iterations);
+	t->max_gap_ns = MAX(t->max_gap_ns, max_gap_ns);
+	t->spread_pct = MAX(t->spread_pct, spread_pct);
+	json_array_append_new(t->cgroups, KT_PACK(
+		"{s:s, s:i, s:i, s:o, s:I, s:I, s:I, s:o}",
+		"cgroup", cg->name, "workers", (int)cg->nr_workers, "cpus", (int)cpumask_count(&cpus),
+		"spread_pct", spread_pct < 0 ? json_null() : json_real(spread_pct),
+		"max_gap_ns", (json_int_t)max_gap_ns, "migrations", (json_int_t)migrations,
+		"iterations", (json_int_t)iterations, "wake_latency", wake_latency(cg->wake_latency)));
+}
+
+static json_t *stats(const struct report *r)
+{
+	struct totals t = { .spread_pct = -1, .cgroups = json_array() };
+
+	for (size_t i = 0; i < r->nr_cgroups; i++)
+		add_cgroup(&t, &r->cgroups[i]);
+	return KT_PACK("{s:i, s:i, s:I, s:I, s:o, s:I, s:o}", "workers", (int)t.workers,
+		       "cpus", (int)cpumask_count(&t.cpus), "migrations", (json_int_t)t.migrations,
+		       "iterations", (json_int_t)t.iterations,
+		       "worst_spread_pct", t.spread_pct < 0 ? json_null() : json_real(t.spread_pct),
+		       "worst_gap_ns", (json_int_t)t.max_gap_ns, "cgroups", t.cgroups);
+}
+
+/* Why the report cannot be judged: a verdict, and *why to be freed; or NULL. */
+static const char *unjudgeable(const struct report *r, char **why)
+{
+	unsigned present = 0;
+	const struct report_cgroup *short_of = NULL;
+
+	if (r->nr_defects) {
+		*why = r->nr_defects == 1 ? xstrdup(r->defects.msgs[0]) :
+		       xasprintf("%s (and %lu more)", r->defects.msgs[0], r->nr_defects - 1);
+		return "error";
+	}
+	if (!r->lines) {
+		*why = xstrdup("empty report: whatever should have written it did not start");
+		return "error";
+	}
+	if (r->outcome == REPORT_TRUNCATED) {
+		*why = xasprintf("truncated report: no 'end' record after line %lu", r->lines);
+		return "lost";
+	}
+	if (r->outcome != REPORT_DONE) {
+		*why = xstrdup(r->reason ? r->reason : "no reason given");
+		return report_outcome_name(r->outcome);
+	}
+	for (size_t i = 0; i < r->nr_cgroups; i++) {
+		const struct report_cgroup *cg = &r->cgroups[i];
+
+		for (unsigned k = 0; k < cg->nr_workers; k++) {
+			present += cg->workers[k].present;
+			if (!cg->workers[k].present && !short_of)
+				short_of = cg;
+		}
+	}
+	if (!short_of)
+		return NULL;
+	*why = xasprintf("%u of %u worker records, though the report says done: "
+			 "the first missing one is of cgroup '%s'", present, r->nr_workers, short_of->name);
+	return "lost";
+}
+
+json_t *verdict_build(struct report *r)
+{
+	_cleanup_free_ char *why = NULL;
+	const char *verdict = unjudgeable(r, &why);
+	_cleanup_json_ json_t *judged = verdict ? NULL : checks_run(r);
+
+	if (!verdict && !judged)
+		verdict = unjudgeable(r, &why);
+	json_t *doc = KT_PACK("{s:s, s:i, s:s?, s:s?}", "kind", "verdict", "ktstr", 1, "name", r->name,
+			      "topology", r->topology);
+	if (judged)
+		json_object_update(doc, judged);
+	else
+		json_object_update_new(doc, KT_PACK("{s:s, s:s, s:[]}", "verdict", verdict, "reason", why,
+						    "checks"));
+	json_object_set_new(doc, "stats", judged ? stats(r) : json_null());
+	json_object_set_new(doc, "log", judged ? json_array() : report_log_tail(r));
+	/* A run record that is not there, or not whole, has nothing to say about these. */
+	bool known = r->kernel && r->workers;
+	const char *clock = !known ? NULL : r->virtual_clock ? "virtual" : "real";
+	const char *outcome = r->outcome == REPORT_TRUNCATED ? NULL : report_outcome_name(r->outcome);
+	json_object_update_new(doc, KT_PACK("{s:s?, s:o, s:s?, s:s?}", "clock", clock,
+					    "seed", known ? json_integer(r->seed) : json_null(),
+					    "kernel", r->kernel, "report_outcome", outcome));
+	return doc;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * verdict.h - the verdict document: one JSON object, built once; every view (text today, KTAP and
+ * JUnit to come) is rendered from it. ktstr-eval(1) lists its members.
+ */
+#ifndef KT_VERDICT_H
+#define KT_VERDICT_H
+
+#include "check.h"
+
+/* Judge a report. May add defects to it; a report with defects gets the verdict "error". */
+json_t *verdict_build(struct report *r);
+/*
+ * The exit code that goes with it: 0 pass, 1 fail, 125 inconclusive, skip, unsupported, 128 lost,
+ * error.
+ */
+int verdict_exit(const json_t *verdict);
+/* For people. */
+void verdict_print(const json_t *verdict, FILE *f);
+
+#endif

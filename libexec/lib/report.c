@@ -1,0 +1,454 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Reading a report: see report.h. */
+#include "report.h"
+
+#include "lines.h"
+#include "printable.h"
+#include "spec.h"
+
+enum { MAX_TID = 1 << 22, MAX_LOG = 64 * 1024 };
+static const int64_t JSON_MAX = INT64_C(1) << 53;
+
+static const char *const outcomes[] = {
+	[REPORT_DONE] = "done", [REPORT_LOST] = "lost", [REPORT_UNSUPPORTED] = "unsupported",
+	[REPORT_ERROR] = "error", [REPORT_TRUNCATED] = "truncated",
+};
+
+const char *report_outcome_name(enum report_outcome o)
+{
+	return outcomes[o];
+}
+
+/* Take over what the check of one line found: safe to print, and no more than anyone reads. */
+static void keep_defects(struct report *r, struct kt_errs *errs)
+{
+	for (size_t i = 0; i < errs->n; i++) {
+		if (r->nr_defects++ >= REPORT_DEFECTS)
+			continue;
+		_cleanup_free_ char *text = printable(errs->msgs[i], strlen(errs->msgs[i]));
+		kt_errs_add(&r->defects, "%s", text);
+	}
+	kt_errs_deinit(errs);
+}
+
+void report_defect(struct report *r, const char *fmt, ...)
+{
+	_cleanup_free_ char *msg = NULL;
+	struct kt_errs one = { 0 };
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (vasprintf(&msg, fmt, ap) < 0)
+		die(KT_TROUBLE, "out of memory");
+	va_end(ap);
+	kt_errs_add(&one, "report: %s", msg);
+	keep_defects(r, &one);
+}
+
+static bool need_int(const struct jcur *obj, const char *key, int64_t min, int64_t max, int64_t *ret)
+{
+	struct jcur c;
+
+	return jcur_need(obj, key, &c) && jcur_int(&c, min, max, ret);
+}
+
+static bool need_str(const struct jcur *obj, const char *key, const char **ret)
+{
+	struct jcur c;
+
+	return jcur_need(obj, key, &c) && jcur_str(&c, ret);
+}
+
+static bool need_cpus(const struct jcur *obj, const char *key, struct cpumask *ret)
+{
+	struct kt_err err;
+	struct jcur c;
+
+	if (!jcur_need(obj, key, &c))
+		return false;
+	if (!json_is_string(c.j) || json_string_length(c.j) >= CPULIST_LEN)
+		return jcur_error(&c, "must be a cpulist");
+	return !cpulist_parse(json_string_value(c.j), ret, &err) || jcur_error(&c, "%s", err.msg);
+}
+
+/*
+ * The cgroups and the number of workers in each that the spec asked for: what the worker records
+ * are held against.
+ */
+static bool cgroups_from_spec(const struct jcur *spec, struct report *r)
+{
+	struct jcur list, c;
+	int64_t workers, each = 2;
+
+	if (jcur_get(spec, "workers_per_cgroup", &c) && !jcur_int(&c, 1, SPEC_MAX_WORKERS, &each))
+		return false;
+	if (!jcur_need(spec, "cgroups", &list) || !jcur_is_array(&list, 0))
+		return false;
+	size_t n = json_array_size(list.j);
+	if (n > SPEC_MAX_WORKERS)
+		return jcur_error(&list, "has more than %d cgroups", SPEC_MAX_WORKERS);
+	r->cgroups = xcalloc(n, sizeof(*r->cgroups));
+	for (size_t i = 0; i < n; i++) {
+		struct report_cgroup *cg = &r->cgroups[i];
+		struct jcur def = jcur_at(&list, i);
+
+		workers = each;
+		if (!jcur_is_object(&def) || !need_str(&def, "name", &cg->name) ||
+		    (jcur_get(&def, "workers", &c) && !jcur_int(&c, 1, SPEC_MAX_WORKERS, &workers)))
+			return false;
+		cg->index = i;
+		cg->nr_workers = workers;
+		r->nr_workers += workers;
+		r->nr_cgroups++;
+		if (r->nr_workers > SPEC_MAX_WORKERS)
+			return jcur_error(&list, "asks for more than %d workers", SPEC_MAX_WORKERS);
+	}
+	r->workers = xcalloc(r->nr_workers, sizeof(*r->workers));
+	struct report_worker *w = r->workers;
+	for (size_t i = 0; i < n; w += r->cgroups[i++].nr_workers)
+		r->cgroups[i].workers = w;
+	return true;
+}
+
+static bool read_run(const struct jcur *c, struct report *r)
+{
+	struct jcur spec, plan, kernel;
+	const char *clock;
+	int64_t version;
+
+	if (!need_int(c, "ktstr", 0, JSON_MAX, &version))
+		return false;
+	if (version != 1)
+		return jcur_error(c, "has schema version %lld, and this program reads 1", (long long)version);
+	if (!need_str(c, "name", &r->name) || !jcur_need(c, "spec", &spec) || !jcur_is_object(&spec) ||
+	    !jcur_need(c, "plan", &plan) || !jcur_is_object(&plan) || !need_str(&plan, "name", &r->topology) ||
+	    !jcur_need(c, "kernel", &kernel) || !jcur_is_object(&kernel) ||
+	    !need_str(&kernel, "release", &r->kernel) || !need_str(c, "clock", &clock) ||
+	    !need_int(c, "seed", 0, JSON_MAX, &r->seed) || !cgroups_from_spec(&spec, r))
+		return false;
+	r->virtual_clock = streq(clock, "virtual");
+	if (!r->virtual_clock && !streq(clock, "real"))
+		return jcur_error(c, "has clock '%s', which is neither virtual nor real", clock);
+	return true;
+}
+
+static bool read_exit(const struct jcur *c, struct report_worker *w)
+{
+	struct jcur params;
+	const char *name, *signal;
+	int64_t code;
+
+	if (!jcur_variant(c, &name, &params))
+		return false;
+	if (streq(name, "timed_out") && !params.j) {
+		w->end = WORKER_TIMED_OUT;
+	} else if (streq(name, "exited") && params.j) {
+		if (!jcur_int(&params, 0, 255, &code))
+			return false;
+		w->end = WORKER_EXITED;
+		w->exit_code = code;
+	} else if (streq(name, "signaled") && json_is_integer(params.j)) {
+		if (!jcur_int(&params, 1, 64, &code)) /* a real-time signal, which has no name */
+			return false;
+		w->end = WORKER_SIGNALED;
+		snprintf(w->signal, sizeof(w->signal), "signal %d", (int)code);
+	} else if (streq(name, "signaled") && params.j) {
+		if (!jcur_str(&params, &signal))
+			return false;
+		if (strlen(signal) >= sizeof(w->signal))
+			return jcur_error(&params, "is not the name of a signal");
+		w->end = WORKER_SIGNALED;
+		memcpy(w->signal, signal, strlen(signal) + 1);
+	} else {
+		return jcur_error(c, "must be {\"exited\": CODE}, {\"signaled\": NAME} or \"timed_out\"");
+	}
+	return true;
+}
+
+/*
+ * The worker's place, from the spec: a record for a worker nobody asked for, or a second one, is a
+ * defect.
+ */
+static struct report_worker *worker_slot(const struct jcur *c, struct report *r)
+{
+	int64_t cgroup_index, index;
+	const char *name;
+
+	if (!need_str(c, "cgroup", &name) ||
+	    !need_int(c, "cgroup_index", 0, SPEC_MAX_WORKERS - 1, &cgroup_index) ||
+	    !need_int(c, "index", 0, SPEC_MAX_WORKERS - 1, &index))
+		return NULL;
+	struct report_cgroup *cg = (size_t)cgroup_index < r->nr_cgroups ? &r->cgroups[cgroup_index] : NULL;
+	if (!cg || !streq(cg->name, name)) {
+		jcur_error(c, "the spec has no cgroup %lld named '%s'", (long long)cgroup_index, name);
+		return NULL;
+	}
+	if (index >= cg->nr_workers) {
+		jcur_error(c, "worker %lld of cgroup '%s', which has %u", (long long)index, name,
+			   cg->nr_workers);
+		return NULL;
+	}
+	if (cg->workers[index].present) {
+		jcur_error(c, "a second record of worker %lld of cgroup '%s'", (long long)index, name);
+		return NULL;
+	}
+	cg->workers[index].cgroup = cg;
+	cg->workers[index].index = index;
+	return &cg->workers[index];
+}
+
+static bool read_wake_latency(const struct jcur *c, struct report_cgroup *cg)
+{
+	struct histogram h;
+
+	if (!histogram_from_json(c, &h))
+		return false;
+	if (!cg->wake_latency)
+		cg->wake_latency = xcalloc(1, sizeof(*cg->wake_latency));
+	histogram_merge(cg->wake_latency, &h);
+	return true;
+}
+
+static bool read_worker(const struct jcur *c, struct report *r)
+{
+	if (!r->workers)
+		return false; /* no run record to hold it against, or a bad one, which has been said */
+	struct report_worker *w = worker_slot(c, r);
+	struct jcur completed, exit, wake;
+	const char *work;
+
+	if (!w || !need_int(c, "tid", 1, MAX_TID, &w->tid) || !need_str(c, "work", &work) ||
+	    !need_cpus(c, "cpuset", &w->cpuset) || !need_cpus(c, "cpus_used", &w->cpus_used) ||
+	    !need_int(c, "work_units", 0, JSON_MAX, &w->work_units) ||
+	    !need_int(c, "iterations", 0, JSON_MAX, &w->iterations) ||
+	    !need_int(c, "migrations", 0, JSON_MAX, &w->migrations) ||
+	    !need_int(c, "cpu_time_ns", 0, JSON_MAX, &w->cpu_time_ns) ||
+	    !need_int(c, "wall_time_ns", 0, JSON_MAX, &w->wall_time_ns) ||
+	    !need_int(c, "off_cpu_ns", 0, w->wall_time_ns, &w->off_cpu_ns) ||
+	    !need_int(c, "max_gap_ns", 0, JSON_MAX, &w->max_gap_ns) ||
+	    !need_int(c, "max_gap_at_ns", 0, JSON_MAX, &w->max_gap_at_ns) ||
+	    !need_int(c, "max_gap_cpu", -1, CPUMASK_MAX - 1, &w->max_gap_cpu) ||
+	    !jcur_need(c, "completed", &completed) || !jcur_bool(&completed, &w->completed) ||
+	    !jcur_need(c, "exit", &exit) || !read_exit(&exit, w))
+		return false;
+	if (strlen(work) >= sizeof(w->work))
+		return jcur_error(c, "work '%.40s...' is no work type", work);
+	memcpy(w->work, work, strlen(work) + 1);
+	if (jcur_get(c, "wake_latency", &wake) && !read_wake_latency(&wake, &r->cgroups[w->cgroup->index]))
+		return false;
+	w->present = true;
+	return true;
+}
+
+static bool read_end(const struct jcur *c, struct report *r)
+{
+	const char *outcome, *reason = NULL;
+	struct jcur why;
+
+	if (!need_str(c, "outcome", &outcome))
+		return false;
+	if (jcur_get(c, "reason", &why) && !json_is_string(why.j))
+		return jcur_error(&why, "must be a string");
+	reason = json_string_value(json_object_get(c->j, "reason"));
+	for (enum report_outcome o = REPORT_DONE; o < REPORT_TRUNCATED; o++) {
+		if (!streq(outcome, outcomes[o]))
+			continue;
+		r->outcome = o;
+		r->reason = reason && *reason ? xstrdup(reason) : NULL;
+		return true;
+	}
+	return jcur_error(c, "outcome '%s' is not done, lost, unsupported or error", outcome);
+}
+
+/* Keep the line as it came: it is parsed only when somebody wants to see it. */
+static void keep_log(struct report *r, const char *line, size_t len)
+{
+	struct report_log *log = &r->tail[r->nr_logs++ % REPORT_TAIL];
+
+	log->len = MIN(len, (size_t)MAX_LOG);
+	log->line = xrealloc(log->line, log->len, 1);
+	memcpy(log->line, line, log->len);
+}
+
+json_t *report_log_tail(const struct report *r)
+{
+	json_t *out = json_array();
+
+	for (unsigned long i = r->nr_logs - MIN(r->nr_logs, (unsigned long)REPORT_TAIL); i < r->nr_logs; i++) {
+		const struct report_log *log = &r->tail[i % REPORT_TAIL];
+		_cleanup_json_ json_t *j = json_loadb(log->line, log->len, JSON_REJECT_DUPLICATES, NULL);
+		const char *source = json_string_value(json_object_get(j, "source"));
+		const char *text = json_string_value(json_object_get(j, "text"));
+
+		/* One that is not what it says it is, or was too long to keep, is shown as it came. */
+		_cleanup_free_ char *raw = text ? NULL : printable(log->line, MIN(log->len, (size_t)200));
+		json_array_append_new(out, KT_PACK("{s:s, s:s}", "source", source ? source : "report",
+						   "text", text ? text : raw));
+	}
+	return out;
+}
+
+/* How the kinds are treated; a kind that is not here is skipped. */
+static const struct kind {
+	const char *name;
+	bool (*read)(const struct jcur *c, struct report *r); /* NULL: kept as it is, see keep_log() */
+} kinds[] = { { "run", read_run }, { "worker", read_worker }, { "end", read_end }, { "log", NULL } };
+
+static const struct kind *kind_find(const char *name, size_t len)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (strlen(kinds[i].name) == len && !memcmp(kinds[i].name, name, len))
+			return &kinds[i];
+	return NULL;
+}
+
+/*
+ * The kind that writers put first, without parsing; false when the line does not begin as they
+ * write it.
+ */
+static bool peek_kind(const char *line, size_t len, const struct kind **ret)
+{
+	static const char lead[] = "{\"kind\":\"";
+	enum { LEAD = sizeof(lead) - 1, LONGEST = 32 };
+
+	if (len < LEAD || memcmp(line, lead, LEAD))
+		return false;
+	const char *end = memchr(line + LEAD, '"', MIN(len - LEAD, (size_t)LONGEST));
+	if (!end)
+		return false;
+	*ret = kind_find(line + LEAD, end - line - LEAD);
+	return true;
+}
+
+struct reader {
+	struct report *r;
+	bool ended, over, cut; /* over: something came behind the end, and that has been said */
+	char where[48]; /* "report: line 12" */
+};
+
+static void read_parsed(struct reader *rd, const char *line, size_t len, struct kt_errs *errs)
+{
+	struct report *r = rd->r;
+	json_error_t e;
+	const char *name;
+
+	/* The first line is the host's, and a plan can be long. */
+	if (r->lines > 1 && len > REPORT_PARSED_MAX) {
+		kt_errs_add(errs, "%s: longer than %d bytes", rd->where, REPORT_PARSED_MAX);
+		return;
+	}
+	_cleanup_json_ json_t *j = json_loadb(line, len, JSON_REJECT_DUPLICATES, &e);
+	if (!j && rd->cut) /* a truncated report, which its missing end says better */
+		return;
+	if (!j) {
+		kt_errs_add(errs, "%s: column %d: %s", rd->where, MAX(e.column, 1), e.text);
+		return;
+	}
+	struct jdoc doc = { .file = rd->where, .errs = errs };
+	struct jcur c = jcur_root(&doc, j);
+	if (!jcur_is_object(&c) || !need_str(&c, "kind", &name))
+		return;
+	const struct kind *k = kind_find(name, strlen(name));
+	if (!k)
+		return;
+	if (k->read == read_run) {
+		if (r->lines > 1) {
+			jcur_error(&c, "a second 'run' record");
+			return;
+		}
+		r->run = json_incref(j);
+		read_run(&c, r);
+		return;
+	}
+	if (!k->read)
+		keep_log(r, line, len);
+	else if (k->read(&c, r) && k->read == read_end)
+		rd->ended = true;
+}
+
+/* What is wrong with a record of this kind in this place; NULL: nothing. */
+static const char *misplaced(struct reader *rd, bool peeked, const struct kind *kind)
+{
+	bool run = kind && kind->read == read_run;
+
+	if (rd->r->lines == 1)
+		return peeked && !run ? "the first record must be 'run'" : NULL;
+	if (!rd->ended && !run)
+		return NULL;
+	rd->over = true;
+	return run ? "a second report begins; give them one at a time" : "a record behind the 'end' record";
+}
+
+static void read_line(struct reader *rd, const struct lines *l, const char *line, size_t len)
+{
+	const struct kind *kind = NULL;
+	struct report *r = rd->r;
+	struct kt_errs errs = { 0 };
+
+	r->lines = l->n;
+	rd->cut = l->cut;
+	snprintf(rd->where, sizeof(rd->where), "report: line %lu", l->n);
+	bool peeked = peek_kind(line, len, &kind);
+	const char *problem = misplaced(rd, peeked, kind);
+	if (problem)
+		kt_errs_add(&errs, "%s: %s", rd->where, problem);
+	else if (l->too_long)
+		kt_errs_add(&errs, "%s: longer than %zu bytes", rd->where, l->max);
+	else if (!peeked || (kind && kind->read))
+		read_parsed(rd, line, len, &errs);
+	else if (kind)
+		keep_log(r, line, len);
+	keep_defects(r, &errs);
+}
+
+int report_read(int fd, struct report *ret, struct kt_err *err)
+{
+	_cleanup_(lines_deinit) struct lines l = lines_init(fd, REPORT_LINE_MAX);
+	struct report r = { .outcome = REPORT_TRUNCATED };
+	struct reader rd = { .r = &r };
+	const char *line;
+	size_t len;
+	int rc;
+
+	while ((rc = lines_next(&l, &line, &len, err)) > 0)
+		if (!rd.over)
+			read_line(&rd, &l, line, len);
+	if (rc < 0) {
+		report_deinit(&r);
+		return -1;
+	}
+	if (r.lines && !r.run && !r.nr_defects && !(r.lines == 1 && rd.cut))
+		report_defect(&r, "line 1: the first record must be 'run'");
+	*ret = r;
+	return 0;
+}
+
+void report_deinit(struct report *r)
+{
+	json_decref(r->run);
+	for (size_t i = 0; i < r->nr_cgroups; i++)
+		free(r->cgroups[i].wake_latency);
+	free(r->cgroups);
+	free(r->workers);
+	free(r->reason);
+	kt_errs_deinit(&r->defects);
+	for (size_t i = 0; i < REPORT_TAIL; i++)
+		free(r->tail[i].line);
+	*r = (struct report){ 0 };
+}
+
+json_t *report_log(const char *source, const char *text, size_t len)
+{
+	json_t *s = json_stringn(text, len);
+
+	if (!s) {
+		_cleanup_free_ char *clean = printable(text, len);
+		s = json_string(clean);
+	}
+	return KT_PACK("{s:s, s:s, s:o}", "kind", "log", "source", source, "text", s);
+}
+
+json_t *report_end(enum report_outcome outcome, const char *reason)
+{
+	return KT_PACK("{s:s, s:s, s:s}", "kind", "end", "outcome", outcomes[outcome], "reason", reason);
+}

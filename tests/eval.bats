@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# ktstr-eval: the golden cases of data/eval, what the shell sees, and damaged reports by the thousand.
+# shellcheck disable=SC2016,SC2154  # "$1" of bash -c; stderr_lines is run's
+load helper
+
+DATA="$BATS_TEST_DIRNAME/data/eval"
+ROOT="$BATS_TEST_DIRNAME/.."
+CHECK_OBJS=({check,verdict,text,completed,not_starved,spread,gap,isolation,throughput_cv,min_work_rate}.o)
+
+# All but the main programs, once, with sanitizers; strict enough to be the lint of what only tests build.
+setup_file() {
+	cd "$BATS_FILE_TMPDIR" || return
+	local root="$BATS_TEST_DIRNAME/.."
+	# shellcheck disable=SC2046
+	printf '%s\n' "$root"/libexec/lib/{kt,json,cpulist,lines,printable,histogram,report}.c \
+		"$root"/libexec/check/*.c "$root/bin/ktstr-eval.c" \
+		"$BATS_TEST_DIRNAME"/helper/{histogram-check,eval-fuzz}.c |
+		xargs -n 1 -P 2 gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
+			-fsanitize=address,undefined -fno-sanitize-recover=all \
+			-I"$root/libexec/lib" -I"$root/libexec" $(pkg-config --cflags jansson) -c
+}
+
+# sanitized NAME OBJECT...: link one of them with the library.
+sanitized() {
+	(
+		cd "$BATS_FILE_TMPDIR" || exit
+		# shellcheck disable=SC2046
+		gcc -fsanitize=address,undefined -o "$BATS_TEST_TMPDIR/$1" "$1.o" "${@:2}" \
+			{kt,json,cpulist,lines,printable,histogram,report}.o $(pkg-config --libs jansson) -lm
+	)
+}
+
+@test "eval: every golden case, in its exact words" {
+	local failed=0 n=0
+	for dir in "$DATA"/*/; do
+		local name=${dir%/} status=0
+		name=${name##*/}
+		ktstr-eval "$dir/in.jsonl" >out 2>err || status=$?
+		diff "$dir/want.txt" out || { echo "^ $name: stdout"; failed=1; }
+		if [ -e "$dir/want.err" ]; then
+			diff "$dir/want.err" err || { echo "^ $name: stderr"; failed=1; }
+		elif [ -s err ]; then
+			cat err
+			echo "^ $name: unexpected stderr"
+			failed=1
+		fi
+		[ "$status" -eq "$(<"$dir/want.status")" ] || { echo "$name: status $status"; failed=1; }
+		n=$((n + 1))
+	done
+	echo "$n cases"
+	[ "$n" -ge 60 ]
+	[ "$failed" -eq 0 ]
+}
+
+@test "eval: the JSON verdict is one line that agrees with the text and the exit status" {
+	for dir in "$DATA"/*/; do
+		local want
+		want=$(<"$dir/want.status")
+		run "-$want" --separate-stderr ktstr-eval --format json "$dir/in.jsonl"
+		[ "${#lines[@]}" -eq 1 ]
+		jq -e --argjson code "$want" '
+			{pass: 0, fail: 1, inconclusive: 125, skip: 125, unsupported: 125, lost: 128, error: 128}
+				[.verdict] == $code
+			and keys_unsorted[0] == "kind" and .kind == "verdict" and .ktstr == 1
+			and (.verdict == "pass") == (.reason == null)
+			and (.checks | all(.check and .verdict and .reason))
+			and (.verdict != "fail" or (.checks | any(.verdict == "fail")))
+			and (.verdict != "pass" or (.checks | all(.verdict == "pass" or .verdict == "skip")))
+			' <<<"$output"
+	done
+}
+
+@test "eval: every check has a golden case that passes it and one that fails it" {
+	for dir in "$DATA"/*/; do
+		ktstr-eval -f json "$dir/in.jsonl" 2>>err || true
+	done | jq -r '.checks[] | "\(.check) \(.verdict)"' | sort -u >seen
+	for check in $(ktstr-eval --list-checks | awk 'NR > 1 { print $1 }'); do
+		echo "$check"
+		grep -qx "$check pass" seen
+		grep -qx "$check fail" seen
+	done
+}
+
+@test "eval: --list-checks prints each check of list.h with default, unit and formula" {
+	run -0 --separate-stderr ktstr-eval --list-checks
+	[ "${#lines[@]}" -eq "$(($(grep -c '^CHECK(' "$ROOT/libexec/check/list.h") + 1))" ]
+	[[ "$output" == *"spread "*" max_spread_pct "*" 15 (real: 35) "*" % "*"off_cpu_ns / wall_time_ns"* ]]
+	[[ "$output" == *"gap "*" max_gap_ms "*" 2000 (real: 3000) "*" ms "*"max_gap_ns"* ]]
+}
+
+@test "eval: stdin, '-' and a file give the same" {
+	run -1 --separate-stderr ktstr-eval "$DATA/spread-fail/in.jsonl"
+	local want="$output"
+	run -1 --separate-stderr ktstr-eval - <"$DATA/spread-fail/in.jsonl"
+	[ "$output" = "$want" ]
+	run -1 --separate-stderr bash -c 'cat "$1" | ktstr-eval' - "$DATA/spread-fail/in.jsonl"
+	[ "$output" = "$want" ]
+}
+
+@test "eval: bad options are 129 and point to --help, which is short" {
+	for bad in --nonsense -x --format=xml '--format' 'a b'; do
+		# shellcheck disable=SC2086
+		run -129 --separate-stderr ktstr-eval $bad
+		[ -z "$output" ]
+		[[ "$stderr" == *"ktstr-eval --help"* ]]
+	done
+	run -0 --separate-stderr ktstr-eval --help
+	[ "${#lines[@]}" -lt 20 ]
+	[ -z "$stderr" ]
+}
+
+@test "eval: a report that cannot be opened or read is 128 and named" {
+	run -128 --separate-stderr ktstr-eval nowhere.jsonl
+	[ "$stderr" = "ktstr-eval: cannot open 'nowhere.jsonl': No such file or directory" ]
+	run -128 --separate-stderr ktstr-eval .
+	[ "$stderr" = "ktstr-eval: '.': cannot read: Is a directory" ]
+}
+
+@test "eval: a full disk is 128, never the verdict" {
+	run -128 --separate-stderr bash -c 'ktstr-eval "$1" >/dev/full' - "$DATA/pass/in.jsonl"
+	[[ "$stderr" == *"cannot write to stdout: No space left on device"* ]]
+}
+
+@test "eval: a reader that has seen enough does not change the exit status" {
+	# Output beyond a pipe's capacity, to a reader that is gone before the first byte.
+	jq -c 'select(.kind == "run") | .spec.cgroups = [{name: "c", workers: 4096}] | .spec.assert = {}' \
+		"$DATA/pass/in.jsonl" >many.jsonl
+	jq -c 'select(.tid == 5) | .cgroup = "c" | .work_units = 0 | .index = range(4096)' \
+		"$DATA/pass/in.jsonl" >>many.jsonl
+	tail -n 1 "$DATA/pass/in.jsonl" >>many.jsonl
+	run -0 --separate-stderr bash -c '{ ktstr-eval many.jsonl; echo $? >status; } | true; cat status'
+	[ "$output" = 1 ]
+	[ -z "$stderr" ]
+	run -0 --separate-stderr bash -c '{ ktstr-eval many.jsonl; echo $? >status; } | head -n 1; cat status'
+	[ "${lines[0]}" = "ktstr_test 'mixed_workloads' [topo=1n2l2c1t] failed:" ]
+	[ "${lines[1]}" = 1 ]
+	[ -z "$stderr" ]
+}
+
+@test "eval: a line without end is cut off and named, in bounded memory" {
+	{
+		head -n 6 "$DATA/pass/in.jsonl"
+		printf '{"kind":"sample","x":"'
+		head -c 200000000 /dev/zero | tr '\0' x
+		printf '"}\n'
+		tail -n +7 "$DATA/pass/in.jsonl"
+	} >long.jsonl
+	run -128 --separate-stderr bash -c 'ulimit -v 100000; ktstr-eval long.jsonl'
+	[ "$stderr" = "ktstr-eval: report: line 7: longer than 16777216 bytes" ]
+}
+
+@test "eval: a record that is parsed has a lower limit; one array cannot eat the memory" {
+	{
+		head -n 3 "$DATA/pass/in.jsonl"
+		printf '{"kind":"worker","x":['
+		yes 1, | head -n 200000 | tr -d '\n'
+		printf '1]}\n'
+	} >array.jsonl
+	run -128 --separate-stderr ktstr-eval array.jsonl
+	[ "${stderr_lines[0]}" = "ktstr-eval: report: line 4: longer than 262144 bytes" ]
+	# Just below it, nested as deep as it gets.
+	{
+		head -n 3 "$DATA/pass/in.jsonl"
+		printf '{"kind":"worker","x":'
+		head -c 250000 /dev/zero | tr '\0' '['
+		echo
+	} >deep.jsonl
+	run -128 --separate-stderr ktstr-eval deep.jsonl
+	[[ "${stderr_lines[0]}" == "ktstr-eval: report: line 4: column "*"maximum parsing depth reached"* ]]
+}
+
+@test "eval: a thousand bad lines are counted, not all said" {
+	{ head -n 3 "$DATA/pass/in.jsonl"; yes '{"kind":"worker"}' | head -n 1000; } >bad.jsonl
+	run -128 --separate-stderr ktstr-eval bad.jsonl
+	[ "${#stderr_lines[@]}" -eq 21 ]
+	[ "${stderr_lines[20]}" = "ktstr-eval: report: 980 more defects" ]
+	[[ "$output" == *"error: report: line 4: \$: 'cgroup' is missing (and 999 more)"* ]]
+}
+
+@test "eval: thousands of damaged reports, under sanitizers, all end in a documented way" {
+	sanitized eval-fuzz "${CHECK_OBJS[@]}"
+	run -0 --separate-stderr ./eval-fuzz "$DATA/pass/in.jsonl"
+	[[ "$output" == "ok: "* ]]
+	[ -z "$stderr" ]
+}
+
+@test "eval: the golden cases under sanitizers" {
+	sanitized ktstr-eval "${CHECK_OBJS[@]}"
+	for dir in "$DATA"/*/; do
+		run "-$(<"$dir/want.status")" --separate-stderr ./ktstr-eval "$dir/in.jsonl"
+		[[ "$stderr" != *Sanitizer* && "$stderr" != *"runtime error"* ]]
+	done
+}
+
+@test "histogram: merge, quantiles within the bound, JSON there and back" {
+	sanitized histogram-check
+	run -0 --separate-stderr ./histogram-check
+	[ "$output" = ok ]
+	[ -z "$stderr" ]
+}
