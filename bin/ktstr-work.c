@@ -4,8 +4,9 @@
  *        ktstr-work --check | --resolve [--plan PLAN] SPEC
  *        ktstr-work --list | --list-keys
  *
- * Reads a plan (stdin, unless --plan) and a spec, runs the spec's workers on this machine, and writes what they did as
- * JSON Lines. It is one static program, so that the same file runs on a bare host and as the guest's payload.
+ * Reads a plan (stdin, unless --plan) and a spec, runs the spec's workers on this machine, and writes what
+ * they did as JSON Lines. It is one static program, so that the same file runs on a bare host and as the
+ * guest's payload.
  */
 #include "kt.h"
 #include "scenario/scenario.h"

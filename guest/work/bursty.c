@@ -24,9 +24,11 @@ static void run(struct worker *w, const void *args)
 }
 
 static const struct row rows[] = {
-	{ .name = "burst_ms", .kind = ROW_NS, .offset = offsetof(struct bursty, burst_ns), .min = 0.001, .max = 3600000,
+	{ .name = "burst_ms", .kind = ROW_NS, .offset = offsetof(struct bursty, burst_ns), .min = 0.001,
+	  .max = 3600000,
 	  .def = 50, .help = "time spent spinning, on the clock" },
-	{ .name = "sleep_ms", .kind = ROW_NS, .offset = offsetof(struct bursty, sleep_ns), .min = 0.001, .max = 3600000,
+	{ .name = "sleep_ms", .kind = ROW_NS, .offset = offsetof(struct bursty, sleep_ns), .min = 0.001,
+	  .max = 3600000,
 	  .def = 100, .help = "time spent asleep" },
 	{ 0 }
 };

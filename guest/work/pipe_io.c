@@ -2,8 +2,8 @@
 /*
  * PipeIo: two workers hand one byte to and fro through two pipes; who has it spins, then passes it on.
  *
- * The latency is one way: from just before the write to the partner's return from read(), and only when the partner was in
- * read() by then; otherwise nobody was woken.
+ * The latency is one way: from just before the write to the partner's return from read(), and only when the
+ * partner was in read() by then; otherwise nobody was woken.
  */
 #include "worker.h"
 #include <fcntl.h>
@@ -79,7 +79,8 @@ static unsigned group_size(const void *args)
 }
 
 static const struct row rows[] = {
-	{ .name = "burst", .kind = ROW_INT, .offset = offsetof(struct pipe_io, burst), .max = 1e7, .def = 1024,
+	{ .name = "burst", .kind = ROW_INT, .offset = offsetof(struct pipe_io, burst), .max = 1e7,
+	  .def = 1024,
 	  .help = "spins before the byte is passed on" },
 	{ 0 }
 };

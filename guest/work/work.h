@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * work.h - work types: what a worker does. One file each, ending in its descriptor; list.h is the one list of them.
+ * work.h - work types: what a worker does. One file each, ending in its descriptor; list.h is the one list
+ * of them.
  *
- * A worker is a forked process with a struct worker (worker.h) in memory shared with its parent, so that what it
- * counted survives however it ends. run() loops while worker_running(w), does one unit of work, and calls
- * worker_tick(w, 1), which reads the clock and the CPU and keeps every figure of the record. It allocates nothing and
- * makes no system call beyond its work and the clock. A system call that blocks may return early with EINTR: that is
- * how a worker learns that it must stop.
+ * A worker is a forked process with a struct worker (worker.h) in memory shared with its parent, so that
+ * what it counted survives however it ends. run() loops while worker_running(w), does one unit of work, and
+ * calls worker_tick(w, 1), which reads the clock and the CPU and keeps every figure of the record. It
+ * allocates nothing and makes no system call beyond its work and the clock. A system call that blocks may
+ * return early with EINTR: that is how a worker learns that it must stop.
  *
- * Parameters are typed rows (rows.h): the same rows parse the spec, print ktstr-work --list, and are what ktstr-spec(5)
- * is compared with. A value lands at its offset in the type's args struct.
+ * Parameters are typed rows (rows.h): the same rows parse the spec, print ktstr-work --list, and are what
+ * ktstr-spec(5) is compared with. A value lands at its offset in the type's args struct.
  */
 #ifndef KT_WORK_H
 #define KT_WORK_H
