@@ -4,8 +4,9 @@
  *        ktstr-work --check | --resolve [--plan PLAN] SPEC
  *        ktstr-work --list | --list-keys
  *
- * Reads a plan (stdin, unless --plan) and a spec, runs the spec's workers on this machine, and writes what they did as
- * JSON Lines. It is one static program, so that the same file runs on a bare host and as the guest's payload.
+ * Reads a plan (stdin, unless --plan) and a spec, runs the spec's workers on this machine, and writes what
+ * they did as JSON Lines. It is one static program, so that the same file runs on a bare host and as the
+ * guest's payload.
  */
 #include "kt.h"
 #include "scenario/scenario.h"
@@ -35,7 +36,7 @@ static const char help[] =
 	"  --check            check the spec against the plan, and run nothing\n"
 	"  --resolve          print the CPUs of every cgroup, and run nothing\n"
 	"  --list             print every work type with its parameters\n"
-	"  --list-keys        print every key of a spec\n"
+	"  --list-keys        print every key of a spec, with tabs between the columns\n"
 	"  -v, --verbose      say on stderr which worker is which process\n"
 	"  -h, --help         print this\n";
 
@@ -43,6 +44,7 @@ static void print_keys(void)
 {
 	puts("key\ttype\tunit\tdefault\trange\tmeaning");
 	rows_print(stdout, "$", spec_rows);
+	work_types_print_keys(stdout, "$.cgroups[].work");
 }
 
 static void parse_options(int argc, char **argv, struct options *o)
@@ -91,7 +93,7 @@ static json_t *load(const char *path)
 	json_t *j = kt_json_load(path, &err);
 
 	if (!j)
-		die(KT_USAGE, "%s", err.msg);
+		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "%s", err.msg);
 	return j;
 }
 

@@ -50,7 +50,7 @@ resolve() {
 }
 
 @test "a spec that is not there, or comes twice from stdin" {
-	run -129 --separate-stderr ktstr-work --check nowhere.json <plan
+	run -128 --separate-stderr ktstr-work --check nowhere.json <plan
 	[[ $stderr == "ktstr-work: cannot open 'nowhere.json': No such file or directory" ]]
 	run -129 --separate-stderr ktstr-work --check - <plan
 	[[ $stderr == *"cannot both come from stdin"* ]]
@@ -108,4 +108,40 @@ resolve() {
 	printf '{"name": "x", "memory_mib": 1, "cgroups": [{"name": "a"}]}' >spec.json
 	run -129 --separate-stderr ktstr-work --check spec.json <plan
 	[[ $stderr == *'$.memory_mib: 1 is not in 128..16777216' ]]
+}
+
+@test "ktstr-spec(5) has every key and every work type, as the parser has them" {
+	page="$BATS_TEST_DIRNAME/../man/ktstr-spec.5"
+	"$BATS_TEST_DIRNAME/../man/spec-tables" <"$page" >new
+	[ "$(grep -c '^\.It Cm ' new)" -gt 40 ]
+	diff -u "$page" new
+}
+
+# The schema's nodes by the parser's paths: "$.cgroups[].workers<TAB>{...}".
+schema_nodes() {
+	jq -r '. as $top |
+		def deref: if ."$ref" then . as $n | $top | getpath($n."$ref" | ltrimstr("#/") | split("/")) else . end;
+		def walk_in($p): deref | . as $n | [$p, ($n | tojson)],
+			(($n.properties // {}) | to_entries[] | .key as $k | .value | walk_in($p + "." + $k)),
+			(select($n.items) | $n.items | walk_in($p + "[]")),
+			(($n.oneOf // [])[] | deref | select(.properties) | . as $o | .properties | to_entries[] |
+				.key as $k | .value | walk_in($p + "." + $k));
+		walk_in("$") | @tsv' "$BATS_TEST_DIRNAME/../share/schema/spec.schema.json"
+}
+
+@test "the schema has every key, with its default and its range" {
+	schema_nodes >nodes
+	n=0
+	while IFS=$'\t' read -r path type _ default range _; do
+		[ "$path" != key ] || continue
+		node=$(awk -F '\t' -v p="$path" '$1 == p { print $2; exit }' nodes | sed 's/\\\\/\\/g')
+		[ -n "$node" ] || { echo "not in the schema: $path"; false; }
+		[ "$range" = - ] || jq -e --arg r "$range" '"\(.minimum)..\(.maximum)" == $r' <<<"$node" ||
+			{ echo "$path: $range is not the range of $node"; false; }
+		[ "$default" = - ] || [ "$default" = required ] || jq -e --argjson d "$default" '.default == $d' <<<"$node" ||
+			{ echo "$path: $default is not the default of $node"; false; }
+		[[ $type != integer* || $range = - ]] || jq -e '.type == "integer"' <<<"$node"
+		n=$((n + 1))
+	done < <(ktstr-work --list-keys)
+	[ "$n" -gt 40 ]
 }

@@ -13,9 +13,10 @@ struct cgroups {
 };
 
 /*
- * Under root, which must be a cgroup2 directory: enable the controllers that are there (cpuset, cpu, memory, pids,
- * io), make a cgroup for every one of the spec, and set and verify its cpuset. A missing cpuset controller matters only to
- * a spec that has a cpuset. On a failure, which may be OUTCOME_UNSUPPORTED, nothing is left behind.
+ * Under root, which must be a cgroup2 directory: enable the controllers that are there (cpuset, cpu,
+ * memory, pids, io), make a cgroup for every one of the spec, and set and verify its cpuset. A missing
+ * cpuset controller matters only to a spec that has a cpuset. On a failure, which may be
+ * OUTCOME_UNSUPPORTED, nothing is left behind.
  */
 enum outcome cgroups_create(struct cgroups *c, const char *root, const struct spec *spec, struct kt_err *err);
 /* Remove them. 0, or -1 and err when one is left. */

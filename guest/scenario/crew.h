@@ -2,13 +2,15 @@
 /*
  * crew.h - workers that start and stop together.
  *
- * In two phases: all are forked, each puts itself where it belongs and waits; when the last one waits, one futex
- * broadcast starts them. They stop at a shared flag; a signal wakes those that are blocked, again and again until they are
- * gone, because one that lands just before a blocking call would be lost. Who is not gone 5 s later is killed.
+ * In two phases: all are forked, each puts itself where it belongs and waits; when the last one waits, one
+ * futex broadcast starts them. They stop at a shared flag; a signal wakes those that are blocked, again and
+ * again until they are gone, because one that lands just before a blocking call would be lost. Who is not
+ * gone 5 s later is killed.
  *
- * Their parent sleeps in sigtimedwait() meanwhile and writes nothing. It stays in the cgroup and the scheduling class
- * in which it was started: it is one more task that the scheduler under test must run now and then, a few
- * milliseconds in all. When it dies, so do they. It blocks the signals of crew_signals() while it has a crew.
+ * Their parent sleeps in sigtimedwait() meanwhile and writes nothing. It stays in the cgroup and the
+ * scheduling class in which it was started: it is one more task that the scheduler under test must run now
+ * and then, a few milliseconds in all. When it dies, so do they. From crew_create() on it blocks SIGCHLD,
+ * SIGUSR2, SIGTERM, SIGINT and SIGHUP; the last three end a hold.
  */
 #ifndef KT_CREW_H
 #define KT_CREW_H

@@ -13,8 +13,9 @@ struct scenario_opts {
 };
 
 /*
- * Run the scenario. When it is over, write to out: the phase, one record per worker by cgroup and index, and the end;
- * when it could not run, the end alone. Nothing is written while it runs. Afterwards no worker and no cgroup is left.
+ * Run the scenario. When it is over, write to out: the phase, one record per worker by cgroup and index,
+ * and the end; when it could not run, the end alone. Nothing is written while it runs. Afterwards no worker
+ * and no cgroup is left.
  */
 enum outcome scenario_run(const struct spec *spec, const struct scenario_opts *opts, FILE *out, struct kt_err *err);
 

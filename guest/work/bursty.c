@@ -24,9 +24,11 @@ static void run(struct worker *w, const void *args)
 }
 
 static const struct row rows[] = {
-	{ .name = "burst_ms", .kind = ROW_NS, .offset = offsetof(struct bursty, burst_ns), .min = 0.001, .max = 3600000,
+	{ .name = "burst_ms", .kind = ROW_NS, .offset = offsetof(struct bursty, burst_ns), .min = 0.001,
+	  .max = 3600000,
 	  .def = 50, .help = "time spent spinning, on the clock" },
-	{ .name = "sleep_ms", .kind = ROW_NS, .offset = offsetof(struct bursty, sleep_ns), .min = 0.001, .max = 3600000,
+	{ .name = "sleep_ms", .kind = ROW_NS, .offset = offsetof(struct bursty, sleep_ns), .min = 0.001,
+	  .max = 3600000,
 	  .def = 100, .help = "time spent asleep" },
 	{ 0 }
 };
@@ -35,7 +37,7 @@ const struct work_type work_bursty = {
 	.name = "Bursty",
 	.summary = "Spins for a while, then sleeps: wake-up placement, and what a sleeper may claim when it comes back.",
 	.unit = "1024 spins",
-	.gap = "the sleep that was asked for; oversleeping counts",
+	.gap = "the sleep that was asked for; beyond it counts",
 	.args = rows,
 	.args_size = sizeof(struct bursty),
 	.run = run,

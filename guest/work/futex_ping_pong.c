@@ -2,8 +2,8 @@
 /*
  * FutexPingPong: two workers take turns on one futex; whose turn it is spins, then wakes the other.
  *
- * The latency is one way: from just before the turn is handed over to the partner's return from its wait, and only when
- * the partner was waiting by then.
+ * The latency is one way: from just before the turn is handed over to the partner's return from its wait,
+ * and only when the partner was waiting by then.
  */
 #include "worker.h"
 #include <linux/futex.h>
@@ -60,7 +60,8 @@ static unsigned group_size(const void *args)
 }
 
 static const struct row rows[] = {
-	{ .name = "spin", .kind = ROW_INT, .offset = offsetof(struct ping_pong, spin), .max = 1e9, .def = 1024,
+	{ .name = "spin", .kind = ROW_INT, .offset = offsetof(struct ping_pong, spin), .max = 1e7,
+	  .def = 1024,
 	  .help = "spins before the turn is handed over" },
 	{ 0 }
 };
@@ -69,6 +70,7 @@ const struct work_type work_futex_ping_pong = {
 	.name = "FutexPingPong",
 	.summary = "Pairs wake each other through a futex, spinning in between: wake-up latency without the cost of a pipe.",
 	.unit = "one turn",
+	.gap = "nothing; waiting for the partner counts, for a partner that does not run is what a gap shows",
 	.wake_latency = true,
 	.args = rows,
 	.args_size = sizeof(struct ping_pong),

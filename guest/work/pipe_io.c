@@ -2,8 +2,8 @@
 /*
  * PipeIo: two workers hand one byte to and fro through two pipes; who has it spins, then passes it on.
  *
- * The latency is one way: from just before the write to the partner's return from read(), and only when the partner was in
- * read() by then; otherwise nobody was woken.
+ * The latency is one way: from just before the write to the partner's return from read(), and only when the
+ * partner was in read() by then; otherwise nobody was woken.
  */
 #include "worker.h"
 #include <fcntl.h>
@@ -79,7 +79,8 @@ static unsigned group_size(const void *args)
 }
 
 static const struct row rows[] = {
-	{ .name = "burst", .kind = ROW_INT, .offset = offsetof(struct pipe_io, burst), .max = 1e9, .def = 1024,
+	{ .name = "burst", .kind = ROW_INT, .offset = offsetof(struct pipe_io, burst), .max = 1e7,
+	  .def = 1024,
 	  .help = "spins before the byte is passed on" },
 	{ 0 }
 };
@@ -88,6 +89,7 @@ const struct work_type work_pipe_io = {
 	.name = "PipeIo",
 	.summary = "Pairs pass a byte to and fro through pipes, spinning in between: sync wake-ups, and where the woken one runs.",
 	.unit = "the byte passed on once",
+	.gap = "nothing; waiting for the partner counts, for a partner that does not run is what a gap shows",
 	.wake_latency = true,
 	.args = rows,
 	.args_size = sizeof(struct pipe_io),

@@ -2,8 +2,8 @@
 /*
  * Sequence: phases of spinning, sleeping, yielding and I/O, each for its time on the clock, over and over.
  *
- * The I/O goes to a file in memory (memfd): the system call, the copy and the page cache are real, the device is the
- * 100 us of sleep. So it needs no disk and is the same everywhere.
+ * The I/O goes to a file in memory (memfd): the system call, the copy and the page cache are real, the
+ * device is the 100 us of sleep. So it needs no disk and is the same everywhere.
  */
 #include "worker.h"
 #include <sched.h>
@@ -83,7 +83,8 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 }
 
 #define PHASE(key, text) \
-	{ .name = key, .kind = ROW_NS, .offset = offsetof(struct phase, ns), .min = 0.001, .max = 3600000, .help = text }
+	{ .name = key, .kind = ROW_NS, .offset = offsetof(struct phase, ns), .min = 0.001, .max = 3600000, \
+	  .help = text }
 
 /* In the order of enum phase_kind. */
 static const struct row phase_rows[] = {
@@ -131,9 +132,11 @@ static bool parse_rest(const struct jcur *c, void *out, void *ctx)
 }
 
 static const struct row rows[] = {
-	{ .name = "first", .kind = ROW_CUSTOM, .required = true, .type = "phase", .parse = parse_first, .sub = phase_rows,
+	{ .name = "first", .kind = ROW_CUSTOM, .required = true, .type = "phase", .parse = parse_first,
+	  .sub = phase_rows,
 	  .help = "the phase it starts with" },
-	{ .name = "rest", .kind = ROW_CUSTOM, .type = "array of phases", .parse = parse_rest, .help = "the others, at most 63" },
+	{ .name = "rest", .kind = ROW_CUSTOM, .type = "array of phases", .parse = parse_rest,
+	  .help = "the others, at most 63" },
 	{ 0 }
 };
 
@@ -141,7 +144,7 @@ const struct work_type work_sequence = {
 	.name = "Sequence",
 	.summary = "Goes through phases of spinning, sleeping, yielding and I/O, over and over: tasks that change their kind.",
 	.unit = "1024 spins, one sleep, one sched_yield(), or 64 KiB written, as the phase says",
-	.gap = "the sleep that was asked for, in sleep and I/O phases; oversleeping and yields count",
+	.gap = "the sleep that was asked for, in sleep and I/O phases; beyond it counts, and so do yields",
 	.args = rows,
 	.args_size = sizeof(struct sequence),
 	.setup = setup,

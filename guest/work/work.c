@@ -26,22 +26,34 @@ unsigned work_group_size(const struct work_type *type, const void *args)
 	return type->group_size ? type->group_size(args) : 1;
 }
 
-static void print_type(FILE *f, const struct work_type *t)
+static void describe(FILE *f, const struct work_type *t)
 {
 	_cleanup_free_ void *args = xcalloc(1, t->args_size);
 
 	if (t->args)
 		rows_default(t->args, args);
 	fprintf(f, "%s\n    %s\n    unit: %s\n", t->name, t->summary, t->unit);
-	fprintf(f, "    group: %u\n", work_group_size(t, args));
-	fprintf(f, "    wake latency: %s\n", t->wake_latency ? "yes" : "no");
-	fprintf(f, "    gap: %s\n", t->gap ? t->gap : "all time between two units");
-	if (t->args)
-		rows_print(f, "    parameter", t->args);
+	fprintf(f, "    workers: %s%u\n", t->group_size ? "a multiple of " : "any number from ", work_group_size(t, args));
+	fprintf(f, "    wake latency: %s\n", t->wake_latency ? "measured" : "not measured");
+	fprintf(f, "    not in a gap: %s\n", t->gap ? t->gap : "nothing; all time between two units counts");
+	if (t->args) {
+		fputs("    parameters:\n", f);
+		rows_describe(f, "        ", t->args);
+	}
 }
 
 void work_types_print(FILE *f)
 {
 	for (size_t i = 0; work_types[i]; i++)
-		print_type(f, work_types[i]);
+		describe(f, work_types[i]);
+}
+
+void work_types_print_keys(FILE *f, const char *prefix)
+{
+	for (size_t i = 0; work_types[i]; i++) {
+		_cleanup_free_ char *path = xasprintf("%s.%s", prefix, work_types[i]->name);
+
+		if (work_types[i]->args)
+			rows_print(f, path, work_types[i]->args);
+	}
 }

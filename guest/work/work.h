@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * work.h - work types: what a worker does. One file each, ending in its descriptor; list.h is the one list of them.
+ * work.h - work types: what a worker does. One file each, ending in its descriptor; list.h is the one list
+ * of them.
  *
- * A worker is a forked process with a struct worker (worker.h) in memory shared with its parent, so that what it
- * counted survives however it ends. run() loops while worker_running(w), does one unit of work, and calls
- * worker_tick(w, 1), which reads the clock and the CPU and keeps every figure of the record. It allocates nothing and
- * makes no system call beyond its work and the clock. A system call that blocks may return early with EINTR: that is
- * how a worker learns that it must stop.
+ * A worker is a forked process with a struct worker (worker.h) in memory shared with its parent, so that
+ * what it counted survives however it ends. run() loops while worker_running(w), does one unit of work, and
+ * calls worker_tick(w, 1), which reads the clock and the CPU and keeps every figure of the record. It
+ * allocates nothing and makes no system call beyond its work and the clock. A system call that blocks may
+ * return early with EINTR: that is how a worker learns that it must stop.
  *
- * Parameters are typed rows (rows.h): the same rows parse the spec, print ktstr-work --list, and are what ktstr-spec(5)
- * is compared with. A value lands at its offset in the type's args struct.
+ * Parameters are typed rows (rows.h): the same rows parse the spec, print ktstr-work --list, and are what
+ * ktstr-spec(5) is compared with. A value lands at its offset in the type's args struct.
  */
 #ifndef KT_WORK_H
 #define KT_WORK_H
@@ -22,7 +23,7 @@ struct work_type {
 	const char *name;
 	const char *summary;           /* what it does, and what that stresses in a scheduler: one line */
 	const char *unit;              /* what one work unit is; an iteration is one turn of the outer loop */
-	const char *gap;               /* what max_gap_ns leaves out; NULL: nothing, all time between two units counts */
+	const char *gap;               /* time that is in no gap: sleep on purpose; NULL: none */
 	bool wake_latency;             /* fills w->wake_latency */
 	const struct row *args;        /* NULL-named last row; NULL when there are none */
 	size_t args_size;
@@ -44,5 +45,7 @@ size_t work_types_count(void);
 unsigned work_group_size(const struct work_type *type, const void *args);
 /* For people: every type with what it does, its unit, and its parameters. */
 void work_types_print(FILE *f);
+/* For programs: every parameter, as rows_print() prints it, under prefix.Type. */
+void work_types_print_keys(FILE *f, const char *prefix);
 
 #endif

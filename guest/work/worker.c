@@ -91,7 +91,8 @@ void worker_populate(struct worker *w)
 
 	for (size_t i = 0; i < end; i += 4096) {
 		volatile char *p = (char *)w + i;
-		*p = *p;
+		char c = *p;
+		*p = c;
 	}
 }
 

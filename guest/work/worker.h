@@ -2,8 +2,8 @@
 /*
  * worker.h - one worker, in memory shared with its parent, and what a work type calls while it runs.
  *
- * The clock is CLOCK_MONOTONIC, and everything is counted from the go that all workers share, so that a worker that
- * is woken late shows it. Nothing here depends on a pid, an address, the time of day or chance.
+ * The clock is CLOCK_MONOTONIC, and everything is counted from the go that all workers share, so that a
+ * worker that is woken late shows it. Nothing here depends on a pid, an address, the time of day or chance.
  */
 #ifndef KT_WORKER_H
 #define KT_WORKER_H

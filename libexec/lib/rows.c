@@ -22,7 +22,7 @@ static int64_t unit_ns(const char *name, const char **unit)
 
 static void store(const struct row *r, void *out, double v)
 {
-	char *p = (char *)out + r->offset;
+	void *p = (char *)out + r->offset;
 	const char *unit;
 
 	if (r->offset == ROW_NOWHERE)
@@ -171,7 +171,13 @@ bool rows_parse_one(const struct jcur *obj, const struct row *rows, void *out, v
 	return true;
 }
 
-static void print_one(FILE *f, const char *path, const struct row *r)
+/* The columns of a row, as text: "-" where there is nothing to say. */
+struct columns {
+	const char *type, *unit;
+	char def[32], range[64];
+};
+
+static void columns_of(const struct row *r, struct columns *ret)
 {
 	static const char *const types[] = {
 		[ROW_BOOL] = "boolean", [ROW_UINT] = "integer", [ROW_INT] = "integer", [ROW_REAL] = "number",
@@ -179,36 +185,59 @@ static void print_one(FILE *f, const char *path, const struct row *r)
 	};
 	bool whole = r->kind == ROW_UINT || r->kind == ROW_INT;
 	bool number = whole || r->kind == ROW_REAL || r->kind == ROW_NS;
-	const char *unit = "-";
 
+	*ret = (struct columns){ .type = r->type ? r->type : types[r->kind], .unit = "-", .def = "-", .range = "-" };
 	if (r->kind == ROW_NS)
-		unit_ns(r->name, &unit);
-	fprintf(f, "%s\t%s\t%s\t", path, r->type ? r->type : types[r->kind], unit);
+		unit_ns(r->name, &ret->unit);
 	if (r->required)
-		fputs("required", f);
+		snprintf(ret->def, sizeof(ret->def), "required");
 	else if (r->kind == ROW_BOOL)
-		fputs(r->def != 0 ? "true" : "false", f);
+		snprintf(ret->def, sizeof(ret->def), "%s", r->def != 0 ? "true" : "false");
 	else if (number && r->def >= r->min && r->def <= r->max)
-		fprintf(f, "%.15g", r->def);
-	else
-		fputc('-', f);
+		snprintf(ret->def, sizeof(ret->def), "%.15g", r->def);
 	if (whole)
-		fprintf(f, "\t%lld..%lld", (long long)r->min, (long long)r->max);
+		snprintf(ret->range, sizeof(ret->range), "%lld..%lld", (long long)r->min, (long long)r->max);
 	else if (number)
-		fprintf(f, "\t%.15g..%.15g", r->min, r->max);
-	else
-		fputs("\t-", f);
-	fprintf(f, "\t%s%s%s%s\n", r->help, r->alias ? " (also '" : "", r->alias ? r->alias : "", r->alias ? "')" : "");
+		snprintf(ret->range, sizeof(ret->range), "%.15g..%.15g", r->min, r->max);
 }
 
 void rows_print(FILE *f, const char *prefix, const struct row *rows)
 {
 	for (const struct row *r = rows; r->name; r++) {
+		bool array = r->type && !strncmp(r->type, "array", 5);
 		_cleanup_free_ char *path = xasprintf("%s.%s", prefix, r->name);
+		_cleanup_free_ char *below = xasprintf("%s%s", path, array ? "[]" : "");
+		struct columns c;
 
-		print_one(f, path, r);
+		columns_of(r, &c);
+		fprintf(f, "%s\t%s\t%s\t%s\t%s\t%s", path, c.type, c.unit, c.def, c.range, r->help);
+		if (r->alias)
+			fprintf(f, " (also '%s')", r->alias);
+		fputc('\n', f);
 		if (r->sub)
-			rows_print(f, path, r->sub);
+			rows_print(f, below, r->sub);
+	}
+}
+
+void rows_describe(FILE *f, const char *indent, const struct row *rows)
+{
+	for (const struct row *r = rows; r->name; r++) {
+		_cleanup_free_ char *deeper = xasprintf("%s    ", indent);
+		struct columns c;
+
+		columns_of(r, &c);
+		fprintf(f, "%s%s: %s", indent, r->name, c.type);
+		if (!streq(c.unit, "-"))
+			fprintf(f, " (%s)", c.unit);
+		if (r->required)
+			fputs(", required", f);
+		else if (!streq(c.def, "-"))
+			fprintf(f, ", default %s", c.def);
+		if (!streq(c.range, "-"))
+			fprintf(f, ", %s", c.range);
+		fprintf(f, ": %s\n", r->help);
+		if (r->sub)
+			rows_describe(f, deeper, r->sub);
 	}
 }
 

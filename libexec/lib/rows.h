@@ -2,8 +2,8 @@
 /*
  * rows.h - the keys of a JSON object as data: one typed row a key.
  *
- * The same rows parse the spec, print ktstr-work --list and --list-keys, and are what ktstr-spec(5) is compared
- * with, so that a key cannot be read and not be documented.
+ * The same rows parse the spec, print ktstr-work --list and --list-keys, and are what ktstr-spec(5) is
+ * compared with, so that a key cannot be read and not be documented.
  */
 #ifndef KT_ROWS_H
 #define KT_ROWS_H
@@ -39,14 +39,17 @@ struct row {
 /* Set every field to its default. */
 void rows_default(const struct row *rows, void *out);
 /*
- * Read an object whose keys are the rows' (the last has no name): unknown, missing, mistyped and out-of-range ones
- * are errors. Fields that are not given, or are wrong, get their default. In the order of the rows, not of the file.
+ * Read an object whose keys are the rows' (the last has no name): unknown, missing, mistyped and
+ * out-of-range ones are errors. Fields that are not given, or are wrong, get their default. In the order of
+ * the rows, not of the file.
  */
 bool rows_parse(const struct jcur *obj, const struct row *rows, void *out, void *ctx);
 /* The same for an object that has exactly one of the keys; gives its row. Sets no defaults. */
 bool rows_parse_one(const struct jcur *obj, const struct row *rows, void *out, void *ctx, const struct row **ret);
-/* One line a key: prefix.name, type, unit, default, range, meaning; separated by tabs. "-" where there is none. */
+/* For programs, one line a key: prefix.name, type, unit, default, range, meaning, with tabs between; "-" for none. */
 void rows_print(FILE *f, const char *prefix, const struct row *rows);
+/* The same for people. */
+void rows_describe(FILE *f, const char *indent, const struct row *rows);
 
 /* The name in the NULL-terminated list that s is probably a slip of, or NULL. */
 const char *nearest_name(const char *s, const char *const *names);

@@ -168,18 +168,20 @@ static bool parse_cgroups(const struct jcur *c, void *out, void *ctx)
 
 /* -1: not given, the default is ktstr-eval's. */
 #define THRESHOLD(field, top, text) \
-	{ .name = #field, .kind = ROW_REAL, .offset = offsetof(struct spec_assert, field), .max = top, .def = -1, \
+	{ .name = #field, .kind = ROW_REAL, .offset = offsetof(struct spec_assert, field), .max = top, \
+	  .def = -1, \
 	  .help = text }
 
 const struct row spec_assert_rows[] = {
-	{ .name = "not_starved", .kind = ROW_BOOL, .offset = offsetof(struct spec_assert, not_starved), .def = 1,
+	{ .name = "not_starved", .kind = ROW_BOOL, .offset = offsetof(struct spec_assert, not_starved),
+	  .def = 1,
 	  .help = "check starvation, spread and gap" },
 	{ .name = "isolation", .kind = ROW_BOOL, .offset = offsetof(struct spec_assert, isolation), .def = 0,
 	  .help = "workers run on no CPU outside their cpuset" },
 	THRESHOLD(max_spread_pct, 100, "most off-CPU time a worker of a cgroup may have more than another, in %"),
 	THRESHOLD(max_gap_ms, 1e9, "longest gap between two units of a worker"),
 	THRESHOLD(max_throughput_cv, 1e9, "coefficient of variation of work units per CPU second over the workers"),
-	THRESHOLD(min_work_rate, 1e15, "work units per CPU second that every worker reaches"),
+	THRESHOLD(min_work_rate, 1e12, "work units per CPU second that every worker reaches"),
 	{ 0 }
 };
 
@@ -201,16 +203,22 @@ const struct row spec_rows[] = {
 	{ .name = "duration_s", .kind = ROW_NS, .offset = offsetof(struct spec, duration_ns), .min = 0.001,
 	  .max = MAX_SECONDS, .def = 2, .help = "how long the workers run" },
 	{ .name = "watchdog_timeout_s", .kind = ROW_NS, .offset = offsetof(struct spec, watchdog_timeout_ns),
-	  .min = 0.001, .max = MAX_SECONDS, .def = 4, .help = "sched_ext watchdog: longest time a task may be runnable and not run" },
-	{ .name = "workers_per_cgroup", .kind = ROW_UINT, .offset = offsetof(struct spec, workers_per_cgroup), .min = 1,
+	  .min = 0.001, .max = MAX_SECONDS, .def = 4,
+	  .help = "sched_ext watchdog: longest time a task may be runnable and not run" },
+	{ .name = "workers_per_cgroup", .kind = ROW_UINT,
+	  .offset = offsetof(struct spec, workers_per_cgroup), .min = 1,
 	  .max = SPEC_MAX_WORKERS, .def = 2, .help = "workers of a cgroup that does not say" },
-	{ .name = "memory_mb", .alias = "memory_mib", .kind = ROW_UINT, .offset = offsetof(struct spec, memory_mib),
-	  .min = 128, .max = 1 << 24, .type = "integer (MiB)", .help = "memory of the VM; the plan's when not given" },
+	{ .name = "memory_mb", .alias = "memory_mib", .kind = ROW_UINT,
+	  .offset = offsetof(struct spec, memory_mib),
+	  .min = 128, .max = 1 << 24, .type = "integer (MiB)",
+	  .help = "memory of the VM; the plan's when not given" },
 	{ .name = "seed", .kind = ROW_INT, .offset = offsetof(struct spec, seed), .max = 9007199254740991,
 	  .help = "another seed is another, equally valid schedule" },
-	{ .name = "cgroups", .kind = ROW_CUSTOM, .required = true, .type = "array of objects", .parse = parse_cgroups,
+	{ .name = "cgroups", .kind = ROW_CUSTOM, .required = true, .type = "array of objects",
+	  .parse = parse_cgroups,
 	  .sub = spec_cgroup_rows, .help = "the cgroups, all of them for the whole run" },
-	{ .name = "assert", .kind = ROW_CUSTOM, .type = "object", .parse = parse_assert, .sub = spec_assert_rows,
+	{ .name = "assert", .kind = ROW_CUSTOM, .type = "object", .parse = parse_assert,
+	  .sub = spec_assert_rows,
 	  .help = "what ktstr-eval checks" },
 	{ 0 }
 };

@@ -1,0 +1,291 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Workers, run for real on this machine. It may be busy: timing is checked by inequalities that hold on any machine.
+bats_require_minimum_version 1.5.0
+load helper
+
+setup() {
+	ktstr-topo --host --no-qemu >plan
+	cpu=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
+}
+
+# spec SECONDS CGROUP...: a spec of these cgroups.
+spec() {
+	local seconds=$1 IFS=,
+	shift
+	printf '{"name": "x", "duration_s": %s, "cgroups": [%s]}' "$seconds" "$*" >spec.json
+}
+
+work() {
+	ktstr-work --plan plan --no-cgroups spec.json
+}
+
+# start ARGS...: run spec.json in the background up to its go. Leaves its pid in $work and those of its workers in
+# $pids; wait_done waits until it and all of its workers are gone (they hold the fifo open).
+start() {
+	local line
+	rm -f said
+	mkfifo said
+	ktstr-work --plan plan "$@" --verbose spec.json >out 2>said &
+	work=$! pids=()
+	exec 7<said
+	while read -r line <&7 && [[ $line != *": go" ]]; do
+		[[ $line == *" is pid "* ]] && pids+=("${line##* }")
+	done
+	[[ $line == *": go" ]]
+}
+
+wait_done() {
+	timeout 20 cat <&7 >rest
+	exec 7<&-
+	pids=()
+}
+
+# figure CGROUP FILTER: of the first worker of that cgroup in the file out.
+figure() {
+	jq -ers --arg c "$1" 'map(select(.kind == "worker" and .cgroup == $c and .index == 0))[0] | '"$2" out
+}
+
+@test "every work type does its work and sends its figures" {
+	spec 0.4 '{"name": "spin", "workers": 1, "work": "SpinWait"}' '{"name": "yield", "workers": 1, "work": "YieldHeavy"}' \
+		'{"name": "mixed", "workers": 1, "work": "Mixed"}' \
+		'{"name": "bursty", "workers": 1, "work": {"Bursty": {"burst_ms": 1, "sleep_ms": 1}}}' \
+		'{"name": "seq", "work": {"Sequence": {"first": {"spin_ms": 2},
+			"rest": [{"sleep_ms": 2}, {"yield_ms": 2}, {"io_ms": 2}]}}}' \
+		'{"name": "pipe", "workers": 2, "work": "PipeIo"}' '{"name": "futex", "workers": 2, "work": "FutexPingPong"}'
+	run -0 --separate-stderr work
+	[ -z "$stderr" ]
+	printf '%s\n' "$output" >out
+	[ "$(jq -r .kind out | uniq -c | awk '{print $2 $1}' | paste -sd' ')" = "phase1 worker10 end1" ]
+	[ "$(jq -r 'select(.kind == "worker") | "\(.cgroup)\(.cgroup_index).\(.index)"' out | paste -sd' ')" = \
+		"spin0.0 yield1.0 mixed2.0 bursty3.0 seq4.0 seq4.1 pipe5.0 pipe5.1 futex6.0 futex6.1" ]
+	jq -es 'map(select(.kind == "worker")) | all(
+		.completed and .exit == {"exited": 0} and .work_units > 0 and .iterations > 0 and .tid > 0 and
+		.iterations <= .work_units and .cpu_time_ns > 0 and .wall_time_ns >= 400000000 and
+		.off_cpu_ns == ([.wall_time_ns - .cpu_time_ns, 0] | max) and .cpus_used != "" and
+		.max_gap_ns > 0 and .max_gap_at_ns + .max_gap_ns <= .wall_time_ns and .run_delay_ns >= 0 and .timeslices > 0)' out
+	[ "$(jq -r 'select(.kind == "worker" and .wake_latency) | .cgroup' out | uniq | paste -sd' ')" = "pipe futex" ]
+	[ "$(tail -n 1 out)" = '{"kind":"end","outcome":"done","reason":"the scenario ran"}' ]
+	jq -es '.[0] | .index == 1 and .name == "Step[0]" and .start_ns == 0 and .end_ns >= 400000000' out
+}
+
+@test "partners wake each other, and the latencies are counted" {
+	spec 0.3 '{"name": "pipe", "workers": 4, "work": {"PipeIo": {"burst": 0}}}' \
+		'{"name": "futex", "workers": 4, "work": {"FutexPingPong": {"spin": 0}}}'
+	run -0 --separate-stderr work
+	printf '%s\n' "$output" | jq -es 'map(select(.kind == "worker")) | length == 8 and all(
+		.wake_latency as $l | .work_units > 0 and $l.count <= .work_units and $l.min <= $l.max and ($l.sum | tonumber) >= $l.count * $l.min and
+		([$l.buckets[][1]] | add) == $l.count and $l.max <= .max_gap_ns + .wall_time_ns)'
+	# One of a pair may never sleep, when the other preempts it; not both.
+	printf '%s\n' "$output" | jq -es 'map(select(.kind == "worker") | .wake_latency.count) |
+		all(range(0; 8; 2) as $i | .[$i] + .[$i + 1]; . > 0)'
+	# Turns are taken in turn.
+	printf '%s\n' "$output" | jq -es 'map(select(.kind == "worker") | .work_units) |
+		all(range(0; 8; 2) as $i | .[$i] - .[$i + 1]; . == 0 or . == 1)'
+}
+
+@test "a delay put in comes out: latency of a partner that was stopped" {
+	# The stopped one holds the turn or is woken late; either way one of the two gaps shows it, and nothing hides it.
+	spec 2 '{"name": "a", "workers": 2, "work": "FutexPingPong"}'
+	start --no-cgroups
+	kill -STOP "${pids[1]}"
+	sleep 0.3 # the delay that is put in
+	kill -CONT "${pids[1]}"
+	wait_done
+	wait "$work"
+	jq -es 'map(select(.kind == "worker")) | all(.max_gap_ns >= 300000000 and .completed)' out
+}
+
+@test "a gap is as long as the time a spinner was kept from running" {
+	spec 2 '{"name": "a", "workers": 1}'
+	start --no-cgroups
+	kill -STOP "${pids[0]}"
+	sleep 0.3 # the delay that is put in
+	kill -CONT "${pids[0]}"
+	wait_done
+	wait "$work"
+	figure a '.max_gap_ns >= 300000000 and .off_cpu_ns >= 300000000 and .max_gap_at_ns < 1700000000 and .completed'
+}
+
+@test "sleep on purpose is not a gap" {
+	spec 2 '{"name": "b", "workers": 1, "work": {"Bursty": {"burst_ms": 1, "sleep_ms": 3600000}}}' \
+		'{"name": "s", "workers": 1, "work": {"Sequence": {"first": {"sleep_ms": 1600}}}}'
+	work >out
+	figure b '.max_gap_ns < 1000000000 and .off_cpu_ns > 1000000000 and .work_units > 0'
+	figure s '.max_gap_ns < 1000000000 and .off_cpu_ns > 1000000000 and .work_units > 0'
+}
+
+@test "two spinners on one CPU share it, wait for it, and stay on it" {
+	spec 0.5 "{\"name\": \"a\", \"workers\": 2, \"cpuset\": {\"exact\": [$cpu]}}"
+	work >out
+	jq -es --arg cpu "$cpu" 'map(select(.kind == "worker")) | all(.cpuset == $cpu and .cpus_used == $cpu and
+		.migrations == 0 and .run_delay_ns > 0) and
+		(map(.cpu_time_ns) | add) <= (map(.wall_time_ns) | max) + 50000000' out
+}
+
+@test "a worker that is killed is recorded with its signal and what it had done" {
+	spec 1 '{"name": "a"}' '{"name": "b", "work": "PipeIo"}'
+	start --no-cgroups
+	kill -KILL "${pids[0]}"
+	kill -TERM "${pids[2]}"
+	wait_done
+	wait "$work"
+	figure a '.exit == {"signaled": "SIGKILL"} and (.completed | not)'
+	figure a '.wall_time_ns > 0 and .wall_time_ns < 1000000000 + .max_gap_ns + .off_cpu_ns and .work_units >= 0'
+	figure b '.exit == {"signaled": "SIGTERM"} and (.completed | not)'
+	# Its partner waits for it to the end, and that is a gap.
+	jq -es 'map(select(.kind == "worker")) | .[1].completed and .[3].completed and .[3].max_gap_ns > 0' out
+	[ "$(tail -n 1 out)" = '{"kind":"end","outcome":"done","reason":"the scenario ran"}' ]
+}
+
+@test "a worker that does not stop is killed after five seconds, and says so" {
+	spec 0.2 '{"name": "a", "workers": 1}' '{"name": "b", "workers": 1}'
+	start --no-cgroups
+	kill -STOP "${pids[0]}"
+	wait_done
+	wait "$work"
+	figure a '.exit == "timed_out" and (.completed | not) and .wall_time_ns >= 5000000000 and .max_gap_ns > 0'
+	figure a '.max_gap_at_ns + .max_gap_ns <= 5000000000' # nothing after the stop is a gap
+	figure b '.completed'
+	[ "$(tail -n 1 out)" = '{"kind":"end","outcome":"done","reason":"the scenario ran"}' ]
+}
+
+@test "a stray signal does not stop a worker that blocks" {
+	spec 0.5 '{"name": "a", "workers": 2, "work": "PipeIo"}' '{"name": "b", "workers": 2, "work": "FutexPingPong"}'
+	start --no-cgroups
+	for _ in {1..50}; do
+		kill -USR1 "${pids[@]}"
+	done
+	wait_done
+	wait "$work"
+	jq -es 'map(select(.kind == "worker")) | length == 4 and all(.completed)' out
+}
+
+@test "kill -9 of the parent takes every worker with it" {
+	spec 60 '{"name": "a", "workers": 3}' '{"name": "b", "workers": 2, "work": "PipeIo"}' \
+		'{"name": "c", "workers": 1, "work": {"Bursty": {"sleep_ms": 60000}}}'
+	start --no-cgroups
+	[ "${#pids[@]}" -eq 6 ]
+	kill -KILL "$work"
+	wait_done
+	run -137 wait "$work"
+	[ ! -s out ]
+}
+
+@test "SIGTERM ends the run with a record that says so, and no worker is left" {
+	spec 60 '{"name": "a"}'
+	start --no-cgroups
+	kill -TERM "$work"
+	wait_done
+	run -128 wait "$work"
+	[ "$(cat out)" = '{"kind":"end","outcome":"error","reason":"interrupted by SIGTERM"}' ]
+	[ "$(cat rest)" = "ktstr-work: interrupted by SIGTERM" ]
+}
+
+@test "CPUs that this machine does not have" {
+	ktstr-topo --no-qemu 1n1l1000c1t >plan
+	spec 1 '{"name": "a", "workers": 1, "cpuset": {"exact": [999]}}'
+	[ ! -e /sys/devices/system/cpu/cpu999 ] || skip "this machine has a CPU 999"
+	run -128 --separate-stderr work
+	[ "$output" = '{"kind":"end","outcome":"error","reason":"cgroup '"'a'"' worker 0: cannot run on CPUs 999: Invalid argument"}' ]
+	[ "$stderr" = "ktstr-work: cgroup 'a' worker 0: cannot run on CPUs 999: Invalid argument" ]
+}
+
+@test "a full disk is no success" {
+	spec 0.05 '{"name": "a"}'
+	run -128 --separate-stderr bash -c 'ktstr-work --plan plan --no-cgroups spec.json >/dev/full'
+	[[ $stderr == *"No space left on device"* ]]
+}
+
+@test "no cgroup2: cannot tell" {
+	spec 1 '{"name": "a"}'
+	run -125 --separate-stderr ktstr-work --plan plan --cgroup-root /proc spec.json
+	[ "$output" = '{"kind":"end","outcome":"unsupported","reason":"no cgroup2 file system is mounted at '"'/proc'"'"}' ]
+}
+
+# A cgroup2 directory of the test's own, or skip.
+own_cgroup() {
+	local mount
+	mount=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
+	[ -n "$mount" ] || skip "no cgroup2 file system is mounted"
+	root="$mount/ktstr-test-$$"
+	mkdir "$root" || skip "cannot make a cgroup in $mount"
+}
+
+teardown() {
+	[ -z "${pids[*]:-}" ] || kill -KILL "${pids[@]}" # only after a failure: wait_done forgets them
+	[ -z "${root:-}" ] || rmdir "$root"
+}
+
+@test "workers run in their cgroups, which are gone afterwards" {
+	own_cgroup
+	spec 0.3 '{"name": "a", "workers": 1}' '{"name": "b", "workers": 2, "work": "PipeIo"}'
+	start --cgroup-root "$root"
+	for i in 0 1 2; do
+		grep -q "^0::.*/ktstr-test-$$/$([ $i = 0 ] && echo a || echo b)\$" "/proc/${pids[i]}/cgroup"
+	done
+	wait_done
+	wait "$work"
+	[ "$(find "$root" -mindepth 1 -type d)" = "" ]
+	jq -es 'map(select(.kind == "worker")) | length == 3 and all(.completed)' out
+}
+
+@test "a cgroup confines its workers to its cpuset" {
+	own_cgroup
+	grep -qw cpuset "$root/cgroup.controllers" || skip "cgroup2 has no cpuset controller here"
+	spec 0.3 "{\"name\": \"a\", \"cpuset\": {\"exact\": [$cpu]}}"
+	ktstr-work --plan plan --cgroup-root "$root" spec.json >out
+	jq -es --arg cpu "$cpu" 'map(select(.kind == "worker")) | length == 2 and all(.cpus_used == $cpu)' out
+}
+
+@test "a cpuset without a cpuset controller: cannot tell" {
+	own_cgroup
+	! grep -qw cpuset "$root/cgroup.controllers" || skip "cgroup2 has a cpuset controller here"
+	spec 0.3 "{\"name\": \"a\", \"cpuset\": {\"exact\": [$cpu]}}"
+	run -125 --separate-stderr ktstr-work --plan plan --cgroup-root "$root" spec.json
+	[[ $stderr == *"the cpuset controller is not available"* ]]
+}
+
+@test "a cgroup that exists is somebody else's" {
+	own_cgroup
+	mkdir "$root/b"
+	spec 1 '{"name": "a"}' '{"name": "b"}'
+	run -128 --separate-stderr ktstr-work --plan plan --cgroup-root "$root" spec.json
+	[ "$(jq -r .outcome <<<"$output")" = error ]
+	[[ $stderr == *"cannot make cgroup '$root/b': File exists" ]]
+	[ ! -e "$root/a" ]
+	rmdir "$root/b"
+}
+
+@test "killed workers and an interrupted run leave no cgroup" {
+	own_cgroup
+	spec 60 '{"name": "a"}'
+	start --cgroup-root "$root"
+	kill -KILL "${pids[0]}"
+	kill -INT "$work"
+	wait_done
+	run -128 wait "$work"
+	[ ! -e "$root/a" ]
+}
+
+@test "options" {
+	run -0 --separate-stderr ktstr-work --help
+	[[ $output == "usage: ktstr-work "* && -z $stderr ]]
+	run -129 --separate-stderr ktstr-work --nonsense
+	[[ $stderr == *"Try 'ktstr-work --help'." ]]
+	run -129 --separate-stderr ktstr-work
+	run -129 --separate-stderr ktstr-work --seed -1 x
+	[[ $stderr == *"--seed: -1 is not in 0..9007199254740991"* ]]
+	run -129 --separate-stderr ktstr-work --seed 1x x
+	spec 0.05 '{"name": "a"}'
+	run -0 --separate-stderr ktstr-work --plan plan --no-cgroups --seed 7 spec.json
+}
+
+@test "--list has every work type and every parameter with its default" {
+	run -0 --separate-stderr ktstr-work --list
+	[ "$(grep -c '^[A-Z]' <<<"$output")" -eq "$(grep -c '^	X(' "$BATS_TEST_DIRNAME/../guest/work/list.h")" ]
+	[[ $output == *"burst_ms: number (ms), default 50, "* ]]
+	[[ $output == *"sleep_ms: number (ms), default 100, "* ]]
+	[[ $output == *"burst: integer, default 1024, "* ]]
+	[[ $output == *"spin: integer, default 1024, "* ]]
+}
