@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: ktstr-topo [options] NnNlNcNt|PRESET  |  --host [options]  |  --check FILE  |  --list
+ * usage: ktstr-topo [options] NnNlNcNt|PRESET  |  --spec FILE  |  --host [options]  |  --check FILE  |  --list
  *
  * Writes the plan of a topology to stdout, as one line of JSON: every CPU with its place, the nodes with their memory
  * and distances, and the arguments that make the QEMU at hand build it. Everything that can be wrong with a topology
@@ -11,11 +11,14 @@
 #include "topology-shape.h"
 #include <getopt.h>
 
+/* The tutorial's: one node, one LLC, two cores. */
+#define SPEC_TOPOLOGY_DEFAULT "1n1l2c1t"
+
 /* A kernel drops smaller nodes. */
 enum { MIN_NODE_MIB = 4, MAX_MIB = 1 << 30, DEFAULT_MIB = 2048 };
 
 struct options {
-	const char *name, *sysroot, *check, *qemu;
+	const char *name, *spec, *sysroot, *check, *qemu;
 	const char *memory, *node_memory, *node_llcs, *llc_cores;
 	const char **memory_nodes, **distances;
 	unsigned nr_memory_nodes, nr_distances;
@@ -25,11 +28,13 @@ struct options {
 static void help(void)
 {
 	puts("usage: ktstr-topo [options] NnNlNcNt|PRESET\n"
+	     "       ktstr-topo [options] --spec FILE\n"
 	     "       ktstr-topo --host [--sysroot DIR] [--renumber]\n"
 	     "       ktstr-topo --check FILE\n"
 	     "       ktstr-topo --list\n"
 	     "Write the plan of a CPU topology: nodes, LLCs in all, cores per LLC, threads per core.\n"
 	     "\n"
+	     "      --spec FILE        the topology that a spec names (1n1l2c1t if it names none)\n"
 	     "      --node-llcs LIST   LLCs of each node, instead of as many in each\n"
 	     "      --llc-cores LIST   cores of each LLC, instead of as many in each\n"
 	     "      --memory MIB       memory in all, shared out evenly over the nodes (2048)\n"
@@ -53,7 +58,7 @@ static void append(const char ***list, unsigned *n, const char *s)
 }
 
 enum {
-	OPT_NODE_LLCS = 256,
+	OPT_NODE_LLCS = 256, OPT_SPEC,
 	OPT_LLC_CORES,
 	OPT_MEMORY,
 	OPT_NODE_MEMORY,
@@ -79,6 +84,7 @@ static _Noreturn void bad_option(const char *last)
 static void parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option longopts[] = {
+		{ "spec", required_argument, NULL, OPT_SPEC },
 		{ "node-llcs", required_argument, NULL, OPT_NODE_LLCS },
 		{ "llc-cores", required_argument, NULL, OPT_LLC_CORES },
 		{ "memory", required_argument, NULL, OPT_MEMORY },
@@ -100,6 +106,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "h", longopts, NULL)) != -1) {
 		switch (c) {
+		case OPT_SPEC: o->spec = optarg; break;
 		case OPT_NODE_LLCS: o->node_llcs = optarg; break;
 		case OPT_LLC_CORES: o->llc_cores = optarg; break;
 		case OPT_MEMORY: o->memory = optarg; break;
@@ -127,11 +134,11 @@ static void check_options(const struct options *o)
 	bool shape = o->node_llcs || o->llc_cores;
 	bool change = o->memory || o->node_memory || o->nr_memory_nodes || o->nr_distances;
 
-	if (!!o->name + o->host + !!o->check + o->list != 1)
-		die_usage("one of a topology, --host, --check and --list is needed");
-	if (shape && !o->name)
+	if (!!o->name + !!o->spec + o->host + !!o->check + o->list != 1)
+		die_usage("one of a topology, --spec, --host, --check and --list is needed");
+	if (shape && !o->name && !o->spec)
 		die_usage("--node-llcs and --llc-cores change a named topology");
-	if (change && !o->name && !(o->host && o->renumber))
+	if (change && !o->name && !o->spec && !(o->host && o->renumber))
 		die_usage("memory and distances can be set for a named topology, or with --host --renumber");
 	if ((o->sysroot || o->renumber) && !o->host)
 		die_usage("--sysroot and --renumber go with --host");
@@ -168,8 +175,24 @@ static void named_topology(const struct options *o, struct topo *ret)
 	struct kt_err err;
 
 	if (topo_shape_parse(o->name, o->node_llcs, o->llc_cores, &s, &err))
-		die(KT_USAGE, "%s", err.msg);
+		die(KT_USAGE, "%s%s%s", o->spec ? o->spec : "", o->spec ? ": $.topology: " : "", err.msg);
 	topo_from_shape(&s, ret);
+}
+
+/* The topology a spec asks for. The rest of the spec is ktstr-boot's to check. */
+static const char *topology_of(const char *path)
+{
+	struct kt_err err;
+
+	if (!streq(path, "-") && access(path, R_OK))
+		die(KT_TROUBLE, "cannot open '%s': %s", path, strerror(errno));
+	json_t *spec = kt_json_load(path, &err);
+	if (!spec)
+		die(KT_USAGE, "%s", err.msg);
+	json_t *topology = json_object_get(spec, "topology");
+	if (topology && !json_is_string(topology))
+		die(KT_USAGE, "%s: $.topology: must be a string", path);
+	return topology ? json_string_value(topology) : SPEC_TOPOLOGY_DEFAULT;
 }
 
 static void set_memory(const struct options *o, struct topo *t, struct kt_err *err)
@@ -279,6 +302,8 @@ int main(int argc, char **argv)
 	kt_init("ktstr-topo");
 	parse_options(argc, argv, &o);
 	check_options(&o);
+	if (o.spec)
+		o.name = topology_of(o.spec);
 	if (o.check)
 		return check_plan(&o);
 	if (o.list) {

@@ -469,8 +469,8 @@ differs() {
 	refused 129 "unknown option, or one without its value or with one too many: '--frobnicate'" --frobnicate
 	refused 129 "'--memory'" 1n1l1c1t --memory
 	refused 129 "unknown option '-x'" -x
-	refused 129 "one of a topology, --host, --check and --list is needed"
-	refused 129 "one of a topology, --host, --check and --list is needed" --host 1n1l1c1t
+	refused 129 "one of a topology, --spec, --host, --check and --list is needed"
+	refused 129 "one of a topology, --spec, --host, --check and --list is needed" --host 1n1l1c1t
 	refused 129 "one topology is enough: '1n2l1c1t'" 1n1l1c1t 1n2l1c1t
 	refused 129 "--node-llcs and --llc-cores change a named topology" --host --node-llcs 1
 	refused 129 "memory and distances can be set for a named topology, or with --host --renumber" --host --memory 64
@@ -479,6 +479,18 @@ differs() {
 	refused 129 "--qemu and --no-qemu exclude each other" 1n1l1c1t --qemu x --no-qemu
 	run -0 --separate-stderr ktstr-topo --help
 	[[ "${lines[0]}" == "usage: ktstr-topo "* ]]
+}
+
+@test "--spec: the topology a spec names, or the default; a wrong one with its place" {
+	echo '{"topology":"1n2l3c1t"}' >named.json
+	echo '{}' >unnamed.json
+	echo '{"topology":"1n2l"}' >wrong.json
+	echo '{"topology":4}' >number.json
+	[ "$(ktstr-topo --spec named.json | jq -r .name)" = 1n2l3c1t ]
+	[ "$(ktstr-topo --spec unnamed.json --memory 512 | jq -r '.name, .nodes[0].memory_mib' | xargs)" = "1n1l2c1t 512" ]
+	refused 129 'wrong.json: $.topology: ' --spec wrong.json
+	refused 129 'number.json: $.topology: must be a string' --spec number.json
+	refused 128 "cannot open 'none.json'" --spec none.json
 }
 
 @test "output: a full disk is 128" {

@@ -2,7 +2,7 @@
 /* Records: see record.h. */
 #include "record.h"
 
-json_t *record_phase(unsigned index, const char *name, uint64_t start_ns, uint64_t end_ns)
+json_t *record_phase(unsigned index, const char *name, int64_t start_ns, int64_t end_ns)
 {
 	return KT_PACK("{ss si ss sI sI}", "kind", "phase", "index", (int)index, "name", name, "start_ns",
 		       (json_int_t)start_ns, "end_ns", (json_int_t)end_ns);

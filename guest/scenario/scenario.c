@@ -74,7 +74,22 @@ static int verify(const struct scenario *s, struct kt_err *err)
 	return 0;
 }
 
-static int run_crew(struct scenario *s, struct kt_err *err)
+static int write_record(FILE *out, json_t *record, struct kt_err *err)
+{
+	_cleanup_json_ json_t *j = record;
+
+	return kt_json_line(out, j, err);
+}
+
+/* The set-up is over: said at once, so that whoever reads along knows when the first worker ran. */
+static int write_baseline(uint64_t start_ns, FILE *out, struct kt_err *err)
+{
+	if (write_record(out, record_phase(0, "BASELINE", -(int64_t)(now_ns() - start_ns), 0), err))
+		return -1;
+	return fflush(out) ? kt_fail(err, "cannot write a record: %s", strerror(errno)) : 0;
+}
+
+static int run_crew(struct scenario *s, uint64_t start_ns, FILE *out, struct kt_err *err)
 {
 	struct crew *c = &s->crew;
 
@@ -82,17 +97,12 @@ static int run_crew(struct scenario *s, struct kt_err *err)
 		return -1;
 	if (s->opts->verbose)
 		say_who(s);
+	if (write_baseline(start_ns, out, err))
+		return -1;
 	crew_go(c);
 	if (crew_hold(c, s->spec->duration_ns, err) || crew_stop(c, err))
 		return -1;
 	return verify(s, err);
-}
-
-static int write_record(FILE *out, json_t *record, struct kt_err *err)
-{
-	_cleanup_json_ json_t *j = record;
-
-	return kt_json_line(out, j, err);
 }
 
 static int write_records(const struct scenario *s, FILE *out, struct kt_err *err)
@@ -107,14 +117,15 @@ static int write_records(const struct scenario *s, FILE *out, struct kt_err *err
 	return write_record(out, record_end(OUTCOME_DONE, "the scenario ran"), err);
 }
 
-static enum outcome run(struct scenario *s, struct kt_err *err)
+static enum outcome run(struct scenario *s, FILE *out, struct kt_err *err)
 {
+	uint64_t start_ns = now_ns();
 	enum outcome o = OUTCOME_DONE;
 	struct kt_err left;
 
 	if (s->opts->cgroup_root)
 		o = cgroups_create(&s->cgroups, s->opts->cgroup_root, s->spec, err);
-	if (o == OUTCOME_DONE && (crew_create(s->spec, s->opts->seed, &s->crew, err) || run_crew(s, err)))
+	if (o == OUTCOME_DONE && (crew_create(s->spec, s->opts->seed, &s->crew, err) || run_crew(s, start_ns, out, err)))
 		o = OUTCOME_ERROR;
 	if (o != OUTCOME_DONE)
 		crew_destroy(&s->crew); /* or the cgroups are busy */
@@ -128,7 +139,7 @@ static enum outcome run(struct scenario *s, struct kt_err *err)
 enum outcome scenario_run(const struct spec *spec, const struct scenario_opts *opts, FILE *out, struct kt_err *err)
 {
 	struct scenario s = { .spec = spec, .opts = opts };
-	enum outcome o = run(&s, err);
+	enum outcome o = run(&s, out, err);
 	struct kt_err ignored;
 
 	if (o != OUTCOME_DONE)
