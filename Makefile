@@ -23,7 +23,7 @@ CHECK = check verdict text completed not_starved spread gap isolation throughput
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel
-TEST_HELPERS = tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
+TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init
 IMAGE = guest/ktstr.img
