@@ -48,7 +48,7 @@ all: $(PROGRAMS) $(STATIC) $(IMAGE)
 bin/ktstr-topo: bin/ktstr-topo.o
 bin/ktstr-boot: bin/ktstr-boot.o $(BOOT:%=libexec/boot/%.o)
 bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
-bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o)
+bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) guest/hw.o
 guest/init: guest/init.o guest/hw.o
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)

@@ -52,14 +52,23 @@ void hw_ready(void)
 	outb(PVPANIC_PANICKED, PORT_PVPANIC);
 }
 
+static unsigned char rtc_read(unsigned char reg)
+{
+	outb(reg, PORT_RTC_INDEX);
+	return inb(PORT_RTC_DATA);
+}
+
+static void rtc_write(unsigned char reg, unsigned char value)
+{
+	outb(reg, PORT_RTC_INDEX);
+	outb(value, PORT_RTC_DATA);
+}
+
 void hw_metronome(int rate)
 {
-	outb(RTC_REG_A, PORT_RTC_INDEX);
-	unsigned char a = inb(PORT_RTC_DATA);
-	outb(RTC_REG_A, PORT_RTC_INDEX);
-	outb((a & 0xf0) | rate, PORT_RTC_DATA);
-	outb(RTC_REG_B, PORT_RTC_INDEX);
-	unsigned char b = inb(PORT_RTC_DATA);
-	outb(RTC_REG_B, PORT_RTC_INDEX);
-	outb(b | RTC_B_PIE, PORT_RTC_DATA);
+	unsigned char b = rtc_read(RTC_REG_B);
+
+	if (rate)
+		rtc_write(RTC_REG_A, (unsigned char)((rtc_read(RTC_REG_A) & 0xf0) | rate));
+	rtc_write(RTC_REG_B, rate ? b | RTC_B_PIE : b & ~RTC_B_PIE);
 }

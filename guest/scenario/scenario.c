@@ -3,6 +3,7 @@
 #include "scenario.h"
 #include "cgroup.h"
 #include "crew.h"
+#include "hw.h"
 #include "record.h"
 #include <sched.h>
 
@@ -33,17 +34,26 @@ static int set_affinity(const struct cgroup_def *def, struct kt_err *err)
 	return 0;
 }
 
+static pid_t fork_worker(const struct worker *w, void *ctx, struct kt_err *err)
+{
+	const struct scenario *s = ctx;
+
+	if (s->opts->cgroup_root)
+		return cgroups_fork(&s->cgroups, w->cgroup, err);
+	pid_t pid = fork();
+	if (pid < 0)
+		kt_fail(err, "%s", strerror(errno));
+	return pid;
+}
+
 static int prepare(const struct worker *w, void *ctx, struct kt_err *err)
 {
 	const struct scenario *s = ctx;
 	const struct cgroup_def *def = &s->spec->cgroups[w->cgroup];
-	int ret = 0;
 
-	if (s->opts->cgroup_root)
-		ret = cgroups_enter(&s->cgroups, w->cgroup, err);
-	else if (def->cpuset_kind != CPUSET_NONE)
-		ret = set_affinity(def, err);
-	return ret ? kt_context(err, "cgroup '%s' worker %u", def->name, w->index) : 0;
+	if (s->opts->cgroup_root || def->cpuset_kind == CPUSET_NONE || !set_affinity(def, err))
+		return 0;
+	return kt_context(err, "cgroup '%s' worker %u", def->name, w->index);
 }
 
 static void say_who(const struct scenario *s)
@@ -91,18 +101,24 @@ static int write_baseline(uint64_t start_ns, FILE *out, struct kt_err *err)
 
 static int run_crew(struct scenario *s, uint64_t start_ns, FILE *out, struct kt_err *err)
 {
+	static const struct crew_ops ops = { .fork = fork_worker, .prepare = prepare };
 	struct crew *c = &s->crew;
 
-	if (crew_fork(c, prepare, s, err))
+	if (crew_fork(c, &ops, s, err))
 		return -1;
 	if (s->opts->verbose)
 		say_who(s);
+	if (s->opts->metronome && hw_init(err))
+		return -1;
 	if (write_baseline(start_ns, out, err))
 		return -1;
+	if (s->opts->metronome)
+		hw_metronome((int)s->opts->metronome);
 	crew_go(c);
-	if (crew_hold(c, s->spec->duration_ns, err) || crew_stop(c, err))
-		return -1;
-	return verify(s, err);
+	int ret = crew_hold(c, s->spec->duration_ns, err) || crew_stop(c, err);
+	if (s->opts->metronome)
+		hw_metronome(0);
+	return ret ? -1 : verify(s, err);
 }
 
 static int write_records(const struct scenario *s, FILE *out, struct kt_err *err)

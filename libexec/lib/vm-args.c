@@ -22,8 +22,8 @@ static void kernel_args(const struct vm_config *c, struct strv *ret)
 	strv_add(ret, "%s", c->initrd);
 	strv_add(ret, "-append");
 	strv_add(ret, "console=ttyS0 loglevel=6 panic=-1 nokaslr norandmaps cryptomgr.notests "
-		      "initcall_blacklist=cmos_init ktstr_settle_ms=%d ktstr_metronome=%d",
-		 c->virtual_clock ? 5000 : 200, c->virtual_clock ? 3 : 0);
+		      "initcall_blacklist=cmos_init ktstr_settle_ms=%d",
+		 c->virtual_clock ? 5000 : 200);
 }
 
 void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
