@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # ktstr-boot on bad input and on bad days: what each gets, and that nothing is left behind.
+# shellcheck disable=SC2154 # run sets stderr
 
 load helper
 
