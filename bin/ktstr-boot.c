@@ -83,7 +83,7 @@ static void parse_options(int argc, char **argv, struct boot *b)
 				die_usage("--ns-per-insn: %s is not a power of two", optarg);
 			b->vm_config.icount_shift = (unsigned)__builtin_ctzll((unsigned long long)v);
 			break;
-		case 's': b->seed = number("--seed", optarg, 0, INT32_MAX); break;
+		case 's': b->seed = number("--seed", optarg, 0, 9007199254740991); break;
 		case 't': b->timeout_ns = number("--timeout", optarg, 1, 7 * 24 * 3600) * NSEC_PER_SEC; break;
 		case OPT_COLD: b->cold = true; break;
 		case OPT_CONSOLE: b->console_live = true; break;
