@@ -20,9 +20,10 @@ WORK = work worker spin_wait yield_heavy mixed bursty sequence pipe_io futex_pin
 SCENARIO = cgroup crew record scenario
 BOOT = load accel run
 CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate
+SWEEP = prepare pool record text
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init
@@ -36,6 +37,7 @@ bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
 bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o)
 guest/init: guest/init.o guest/hw.o
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
+libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o
