@@ -60,10 +60,10 @@ static void emit_host(const struct boot *b)
 	getrusage(RUSAGE_SELF, &ru);
 	if (getloadavg(load, 3) < 0)
 		load[0] = -1;
-	emit(KT_PACK("{ss,s{sf,sf,sf,sf},ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms", "checkpoint_build", ms(b->build_ns),
+	emit(KT_PACK("{ss,s{sf,sf,sf,sf},ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms", "checkpoint_build", ms(b->build_ns),
 		     "first_record", b->ready_ns ? ms(b->ready_ns - b->start_ns) : -1, "first_worker",
 		     b->go_ns ? ms(b->go_ns - b->start_ns) : -1, "total", ms(now_ns() - b->start_ns), "checkpoint",
-		     b->checkpoint, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
+		     b->checkpoint, "checkpoint_key", b->checkpoint_key, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
 		     "accel_reason", b->accel_reason, "load1", load[0], "maxrss_kib", (int)ru.ru_maxrss));
 }
 
@@ -232,6 +232,7 @@ static int get_checkpoint(struct boot *b, struct checkpoint *cp, int64_t deadlin
 		return -1;
 	}
 	b->checkpoint = cp->built ? "built" : "found";
+	memcpy(b->checkpoint_key, cp->key, sizeof(cp->key));
 	b->build_ns = cp->build_ns;
 	return 0;
 }
@@ -279,7 +280,10 @@ static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
 	_cleanup_close_ int payload = boot_payload(b, &r->why);
 	if (payload < 0)
 		return;
-	if ((b->cold ? anonymous_ram(&b->plan, &cp, &r->why) : get_checkpoint(b, &cp, deadline, r)) == 0) {
+	bool ready = (b->cold ? anonymous_ram(&b->plan, &cp, &r->why) : get_checkpoint(b, &cp, deadline, r)) == 0;
+	if (ready && b->prepare) {
+		r->outcome = DONE;
+	} else if (ready) {
 		vm_init(&b->vm);
 		b->vm.signals = b->signals;
 		b->vm.console_to[0] = b->console_live ? stderr : NULL;
