@@ -108,6 +108,7 @@ static void put_figures(const json_t *figures, FILE *f)
 	}
 	fprintf(f, "%-*s %-*s %-10s %9s %9s %7s %9s %9s %9s %7s\n", name, "FIGURE", cgroup, "CGROUP", "UNIT", "THRESHOLD", "MIN",
 		"SEED", "MEDIAN", "P99", "MAX", "SEED");
+	// cppcheck-suppress unknownMacro
 	json_array_foreach(figures, i, r)
 		fprintf(f, "%-*s %-*s %-10s %9s %9s %7lld %9s %9s %9s %7lld\n", name, str(r, "figure"), cgroup, str(r, "cgroup"),
 			*str(r, "unit") ? str(r, "unit") : "-", number(json_object_get(r, "threshold")).s,
