@@ -4,6 +4,7 @@
  *
  * Out: isa-debugcon, port 0xe9: bytes to the host, synchronous. In: fw_cfg, ports 0x510 and 0x511. Ready: pvpanic,
  * port 0x505, stops the VM at that very instruction. Metronome: the RTC's periodic interrupt, ports 0x70 and 0x71.
+ * Watchdog: ib700, ports 0x441 and 0x443.
  */
 #ifndef GUEST_HW_H
 #define GUEST_HW_H
@@ -24,5 +25,10 @@ void hw_ready(void);
  * interrupt. It costs the guest nothing, but the host about 60 us a tick, idle or not: on only while workers run.
  */
 void hw_metronome(int rate);
+/*
+ * Arm the watchdog (ib700, ports 0x441 and 0x443) or arm it anew: unless that happens again within so many seconds of
+ * guest time (2 to 30, even), the machine is stopped and the host takes it for lost. 0 disarms it.
+ */
+void hw_watchdog(int seconds);
 
 #endif

@@ -203,6 +203,7 @@ int main(void)
 	json_auto_t *record = guest_record(&seen);
 	_cleanup_free_ char *line = record_line(record);
 	hw_ready();
+	hw_watchdog(30); /* from here on ktstr-work keeps it quiet */
 
 	_cleanup_free_ char *payload = hw_fw_cfg("opt/ktstr/payload", &size);
 	if (!payload)

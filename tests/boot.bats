@@ -137,6 +137,10 @@ lost_in() { # WAY REASON
 	ends_with lost "wall-clock limit of 3 s"
 }
 
+@test "nothing in the guest gets to run: lost by the guest's own clock" {
+	lost_in starve "did not get to run for 30 s of guest time"
+}
+
 @test "the guest writes garbage, a line without end, nested arrays without end: lost" {
 	lost_in garbage "wrote garbage: record:1:1"
 	lost_in deep "wrote garbage: "

@@ -124,7 +124,7 @@ int boot_payload(const struct boot *b, struct kt_err *err)
 	_cleanup_close_ int fd = memfd_create("payload", MFD_CLOEXEC);
 	int rate = metronome_rate(b);
 	_cleanup_free_ char *beat = rate ? xasprintf("--metronome\n%d\n", rate) : xstrdup("");
-	_cleanup_free_ char *args = xasprintf("--plan\nplan.json\n--seed\n%lld\n%sspec.json\n", (long long)b->seed, beat);
+	_cleanup_free_ char *args = xasprintf("--watchdog\n--plan\nplan.json\n--seed\n%lld\n%sspec.json\n", (long long)b->seed, beat);
 	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
 
 	if (!f)

@@ -173,14 +173,12 @@ static void follow(struct boot *b, struct guestlink *link, int64_t deadline, str
 			if (bad)
 				return;
 			break;
-		case VM_EV_QMP: { /* nothing was asked; an event is of no interest */
-			char ignored[4096];
-			if (read(b->vm.qmp, ignored, sizeof(ignored)) <= 0) {
-				close(b->vm.qmp);
-				b->vm.qmp = -1;
+		case VM_EV_QMP: /* nothing was asked; of what comes unasked, one thing matters */
+			if (vm_qmp_saw(&b->vm, "WATCHDOG")) {
+				kt_fail(&r->why, "the guest hangs: ktstr-work did not get to run for 30 s of guest time");
+				return;
 			}
 			break;
-		}
 		case VM_EV_EXIT:
 			kt_fail(&r->why, "%s", vm_exit_reason(&b->vm, reason, sizeof(reason)));
 			return;

@@ -73,8 +73,10 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 	strv_add(ret, "name=opt/ktstr/payload,file=/proc/self/fd/%d", VM_FD_PAYLOAD);
 	strv_add(ret, "-device");
 	strv_add(ret, "pvpanic");
+	strv_add(ret, "-device");
+	strv_add(ret, "ib700");
 	strv_add(ret, "-action");
-	strv_add(ret, "panic=%s", start == VM_SAVE ? "pause" : "none");
+	strv_add(ret, "panic=%s,watchdog=pause", start == VM_SAVE ? "pause" : "none");
 	strv_add(ret, "-global");
 	strv_add(ret, "migration.store-global-state=off");
 	strv_add(ret, "-global");
