@@ -34,14 +34,15 @@ WORK = work worker spin_wait yield_heavy mixed bursty sequence pipe_io futex_pin
 SCENARIO = cgroup crew record scenario
 BOOT = load accel run
 CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate
+SWEEP = prepare pool record text
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel
-TEST_HELPERS = tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-sweep
+TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init
 IMAGE = guest/ktstr.img
-VERBS = ktstr-kernel ktstr-kernel-fetch ktstr-run
+VERBS = ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-sweep
 
 all: $(PROGRAMS) $(STATIC) $(IMAGE)
 
@@ -51,6 +52,7 @@ bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
 bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) guest/hw.o
 guest/init: guest/init.o guest/hw.o
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
+libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o
@@ -94,6 +96,10 @@ check: deps
 	$(Q)$(MAKE) --no-print-directory kernel $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
 	$(Q)tests/run $(TESTS)
 
+bench: deps
+	$(Q)$(MAKE) --no-print-directory kernel tests/helper/measure
+	$(Q)tests/bench
+
 # Everything is compiled once more, to nowhere, with warnings as errors. cppcheck does not know the cleanup attribute
 # (nothing leaks) nor _Noreturn.
 LINT_C = $(sort $(shell find bin libexec guest tests -name '*.c'))
@@ -125,12 +131,11 @@ uninstall:
 	rm -rf $(D)/libexec/ktstr $(D)/share/ktstr
 	for page in man/*.[157]; do rm -f $(D)/share/man/man$${page##*.}/$${page##*/}; done
 
-
 clean:
 	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
 	find bin libexec guest tests -name '*.[oda]' -delete
 	rm -f .flags
 
-.PHONY: all packages deps kernel demo check lint install uninstall clean FORCE
+.PHONY: all packages deps kernel demo check bench lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find bin libexec guest tests -name '*.d' 2>/dev/null)

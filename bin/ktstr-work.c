@@ -30,7 +30,7 @@ static const char help[] =
 	"Run the workers of a spec on this machine and write what they did as JSON Lines.\n"
 	"\n"
 	"  --plan PLAN        the plan, as ktstr-topo writes it (default: stdin)\n"
-	"  --seed N           shift the workers' starts, instead of the spec's seed; 0: none\n"
+	"  --seed N           another, equally valid schedule; overrides the spec's seed\n"
 	"  --cgroup-root DIR  make the cgroups here (default: /sys/fs/cgroup)\n"
 	"  --no-cgroups       make none; a cpuset becomes a CPU affinity\n"
 	"  --metronome RATE   in ktstr-boot's guest: beat while workers run (guest/hw.h)\n"

@@ -19,6 +19,7 @@ struct boot {
 	int64_t seed;            /* -1: the spec's */
 	int64_t timeout_ns;      /* 0: boot_load() sets it */
 	bool cold, console_live, dry_run;
+	bool prepare;            /* make the checkpoint and stop there */
 	int signals;
 	int64_t start_ns;
 
@@ -35,6 +36,7 @@ struct boot {
 	struct vm vm;
 	FILE *console_kept;
 	const char *checkpoint;  /* "found", "built", "none" */
+	char checkpoint_key[33];
 	int64_t build_ns, ready_ns, go_ns; /* wall: checkpoint built in; first record, first phase after start */
 };
 
