@@ -61,7 +61,7 @@ exit_codes() { # PAGE: those that it lists
 }
 
 @test "examples that need what is not here" {
-	local page left
+	local page
 	for page in man/*.[157]; do
 		tests/helper/man-examples "$page" | sed -n 's/^-\t//p'
 	done >left
@@ -125,30 +125,28 @@ exit_codes() { # PAGE: those that it lists
 	done
 }
 
-@test "the README's commands are there, and it is short" {
+@test "the README is short, and shows what the programs print" {
 	local line
 	[ "$(wc -l <README.md)" -le 150 ]
-	grep -q '^    make check$' README.md
-	grep -q '^make check$' .ci/run
-	# What it says the programs print is what they print, where that is always the same.
-	sed -n 's/^    \$ //p' README.md | grep -E '^ktstr-(topo|work|eval) ' >commands
+	grep -q '^make check ' README.md # what .ci/run calls
+	# Those whose output is always the same.
+	sed -n 's/^\$ //p' README.md | grep -E '^ktstr-(topo|work|eval) .*[^|]$' >commands
 	[ "$(wc -l <commands)" -ge 3 ]
 	while read -r line; do
-		bash -o pipefail -c "$line" >out </dev/null
-		sed 's/^/    /; s/ *$//' out >want
-		awk -v command="    \$ $line" '$0 == command { on = 1; next } on && !/^    / { exit } /^    \$/ { on = 0 } on' README.md >said
-		diff -u want said
+		bash -o pipefail -c "$line" >want </dev/null || [[ $line == *eval* ]]
+		awk -v command="\$ $line" '$0 == command { on = 1; next } /^(\$ |```)/ { on = 0 } on' README.md | diff -u - want
 	done <commands
 }
 
 @test "schemas: specs, plans and a report are valid, by python3-jsonschema" {
 	python3 -c 'import jsonschema' || skip "python3-jsonschema is not installed"
-	local topo i=0
+	local topo i=1
 	PATH=$TREE/tests/helper:$PATH
 	validate share/schema/spec.schema.json share/specs/*.json
 	for topo in 1n1l1c1t 2n4l2c2t '2n4l2c1t --node-llcs 1,3 --distance 0,1=40 --memory-node 512' --host; do
 		# shellcheck disable=SC2086
-		ktstr-topo $topo >plan$((i += 1)).json
+		ktstr-topo $topo >plan$i.json
+		i=$((i + 1))
 	done
 	validate share/schema/plan.schema.json plan?.json
 	ktstr-topo 1n1l1c1t | ktstr-boot share/specs/first.json >report.jsonl
