@@ -2,9 +2,9 @@
 /*
  * usage: ktstr sweep [options] SPEC --seeds A..B
  *
- * Runs a spec under every seed of a range, several at a time, judges each run, and says how every figure that is checked
- * is distributed, which seeds fail, and how to see the worst of them again. See libexec/sweep/sweep.h for the records and
- * for what is kept: a sweep that is killed goes on where it was.
+ * Runs a spec under every seed of a range, several at a time, judges each run, and says how every figure that is
+ * checked is distributed, which seeds fail, and how to see the worst of them again. See libexec/sweep/sweep.h for the
+ * records and for what is kept: a sweep that is killed goes on where it was.
  */
 #include "sweep/sweep.h"
 #include "cache.h"
@@ -60,7 +60,7 @@ static void parse_seeds(struct sweep *s, const char *text)
 
 	if (!dots)
 		die_usage("--seeds: '%s' is not a range such as 1..100", text);
-	_cleanup_free_ char *first = xasprintf("%.*s", (int)(dots - text), text);
+	_cleanup_free_ char *first = strndup(text, dots - text);
 	s->first = number("--seeds", first, 0, max_seed);
 	last = number("--seeds", dots + 2, 0, max_seed);
 	if (last < s->first)
@@ -79,7 +79,9 @@ static size_t cpus(void)
 
 static void parse_options(int argc, char **argv, struct sweep *s)
 {
-	for (int c, at; at = 0, (c = getopt_long(argc, argv, "s:j:T:k:t:h", longopts, &at)) != -1;) {
+	int at = 0;
+
+	for (int c; (c = getopt_long(argc, argv, "s:j:T:k:t:h", longopts, &at)) != -1;) {
 		switch (c) {
 		case 's': parse_seeds(s, optarg); break;
 		case 'j': s->jobs = number("--jobs", optarg, 1, MAX_JOBS); break;
@@ -164,7 +166,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < s.n; i++)
 		done += s.records[i] != NULL;
 	_cleanup_free_ char *command = resume_command(&s, dir_given, argv);
-	kt_warn("interrupted by SIG%s: %zu of %zu seeds are done and kept; go on with", sigabbrev_np(sig), done, s.n);
+	kt_warn("interrupted by SIG%s: %zu of %zu seeds are done and kept; go on with", sigabbrev_np(sig), done,
+		s.n);
 	fprintf(stderr, "  %s\n", command);
 	return KT_TROUBLE;
 }

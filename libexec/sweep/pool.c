@@ -289,7 +289,7 @@ int sweep_run(struct sweep *s)
 	load_done(s);
 	print_done(s);
 	for (fill(&p); busy(&p); fill(&p)) {
-		/* The lowest number first: SIGINT goes before the SIGCHLD of the children that it ended as well. */
+		/* The lowest number first: SIGINT before the SIGCHLD of the children that it ended as well. */
 		sig = sigwaitinfo(&p.signals, NULL);
 		if (sig > 0 && sig != SIGCHLD) {
 			end_all(&p);

@@ -29,13 +29,21 @@ static void run(const struct strv *args, int in, int out)
 		die(KT_TROUBLE, "cannot read what %s wrote: %s", args->v[0], strerror(errno));
 }
 
+static void add_option(struct strv *args, const char *option, const char *value)
+{
+	strv_add(args, "%s", option);
+	strv_add(args, "%s", value);
+}
+
 static int make_plan(const struct sweep *s)
 {
 	struct strv args = { 0 };
 	int plan = memfile();
 
 	strv_add(&args, "ktstr-topo");
-	strv_add_all(&args, s->topology ? (char *[]){ (char *)s->topology, NULL } : (char *[]){ "--spec", (char *)s->spec, NULL });
+	if (!s->topology)
+		strv_add(&args, "--spec");
+	strv_add(&args, "%s", s->topology ? s->topology : s->spec);
 	run(&args, -1, plan);
 	strv_deinit(&args);
 	return plan;
@@ -58,8 +66,8 @@ static void make_checkpoint(struct sweep *s, int plan, json_t **host)
 	strv_add_all(&args, (char *[]){ "ktstr-boot", "--prepare", NULL });
 	strv_add_all(&args, s->options.v);
 	if (s->timeout)
-		strv_add_all(&args, (char *[]){ "--timeout", (char *)s->timeout, NULL });
-	strv_add_all(&args, (char *[]){ "--", (char *)s->spec, NULL });
+		add_option(&args, "--timeout", s->timeout);
+	add_option(&args, "--", s->spec);
 	run(&args, plan, report);
 	strv_deinit(&args);
 	_cleanup_fclose_ FILE *f = fdopen(dup(report), "r");
@@ -93,17 +101,19 @@ static void settle(struct sweep *s, const json_t *host)
 {
 	_cleanup_free_ char *kernel = kernel_name(str(host, "kernel"));
 	_cleanup_json_ json_t *spec = kt_json_load(s->spec, NULL);
-	const char *named = str(spec, "topology");
+	const char *named = *str(spec, "topology") ? str(spec, "topology") : str(json_object_get(s->run, "plan"), "name");
+	json_t *ns_per_insn = json_object_get(s->run, "ns_per_insn");
 
-	s->topology_name = xstrdup(s->topology ? s->topology : *named ? named : str(json_object_get(s->run, "plan"), "name"));
-	strv_add_all(&s->exact, (char *[]){ "--kernel", kernel, "--clock", (char *)str(s->run, "clock"), "--accel",
-					    (char *)str(s->run, "accel"), NULL });
+	s->topology_name = xstrdup(s->topology ? s->topology : named);
+	add_option(&s->exact, "--kernel", kernel);
+	add_option(&s->exact, "--clock", str(s->run, "clock"));
+	add_option(&s->exact, "--accel", str(s->run, "accel"));
 	if (streq(str(s->run, "clock"), "virtual")) {
 		strv_add(&s->exact, "--ns-per-insn");
-		strv_add(&s->exact, "%lld", (long long)json_integer_value(json_object_get(s->run, "ns_per_insn")));
+		strv_add(&s->exact, "%lld", (long long)json_integer_value(ns_per_insn));
 	}
 	if (s->timeout)
-		strv_add_all(&s->exact, (char *[]){ "--timeout", (char *)s->timeout, NULL });
+		add_option(&s->exact, "--timeout", s->timeout);
 }
 
 static void make_dirs(const char *path)
@@ -145,10 +155,14 @@ static void new_dir(struct sweep *s)
 	s->dir = dir;
 }
 
+static char *dump(const json_t *j)
+{
+	return j ? json_dumps(j, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)) : xstrdup("absent");
+}
+
 static void add_difference(struct strv *out, const char *path, const json_t *there, const json_t *now)
 {
-	_cleanup_free_ char *a = there ? json_dumps(there, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)) : xstrdup("absent");
-	_cleanup_free_ char *b = now ? json_dumps(now, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(15)) : xstrdup("absent");
+	_cleanup_free_ char *a = dump(there), *b = dump(now);
 
 	strv_add(out, "%s is %.100s there and %.100s now", path, a, b);
 }
@@ -160,15 +174,15 @@ static void differences(struct strv *out, const char *path, json_t *there, json_
 
 	if (json_equal(there, now))
 		return;
-	if (!json_is_object(there) || !json_is_object(now)) {
-		if (!json_is_array(there) || !json_is_array(now) || json_array_size(there) != json_array_size(now)) {
-			add_difference(out, path, there, now);
-			return;
-		}
+	if (json_is_array(there) && json_is_array(now) && json_array_size(there) == json_array_size(now)) {
 		for (size_t i = 0; i < json_array_size(there); i++) {
 			_cleanup_free_ char *at = xasprintf("%s[%zu]", path, i);
 			differences(out, at, json_array_get(there, i), json_array_get(now, i));
 		}
+		return;
+	}
+	if (!json_is_object(there) || !json_is_object(now)) {
+		add_difference(out, path, there, now);
 		return;
 	}
 	json_object_foreach(there, key, v) {
@@ -241,8 +255,8 @@ static void write_file(const struct sweep *s, const char *name, json_t *j)
 
 static void open_dir(struct sweep *s, const json_t *host)
 {
-	_cleanup_json_ json_t *inputs = KT_PACK("{ss,si,sO,sO}", "kind", "sweep_inputs", "ktstr", 1, "run", s->run, "checkpoint",
-						json_object_get(host, "checkpoint_key"));
+	_cleanup_json_ json_t *inputs = KT_PACK("{ss,si,sO,sO}", "kind", "sweep_inputs", "ktstr", 1, "run", s->run,
+						"checkpoint", json_object_get(host, "checkpoint_key"));
 	struct kt_err err;
 
 	if (!s->dir)

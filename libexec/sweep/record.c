@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Records of a sweep: see sweep.h. A figure is a number that a seed has one of: the value of a check in a cgroup (the
- * worst, where a check gives several), and a few statistics beside.
+ * Records of a sweep: see sweep.h. A figure is a number that a seed has one of: the value of a check in a cgroup
+ * (the worst, where a check gives several), and a few statistics beside.
  */
 #include "sweep/sweep.h"
 #include <math.h>
@@ -49,14 +49,15 @@ static void add_check(json_t *figures, json_t *failed, const json_t *row)
 	json_t *value = json_object_get(row, "value");
 
 	if (streq(verdict, "fail"))
-		json_array_append_new(failed, KT_PACK("{ss,ss*,ss*}", "check", check, "cgroup", cgroup, "reason", str(row, "reason")));
+		json_array_append_new(failed, KT_PACK("{ss,ss*,ss*}", "check", check, "cgroup", cgroup, "reason",
+						      str(row, "reason")));
 	if (!json_is_number(value) || !cgroup)
 		return;
 	json_t *f = find_figure(figures, check, cgroup);
 	double v = json_number_value(value);
 	if (!f)
-		json_array_append_new(figures, KT_PACK("{ss,ss,sO,ss*,sO*}", "figure", check, "cgroup", cgroup, "value", value,
-						       "unit", str(row, "unit"), "threshold",
+		json_array_append_new(figures, KT_PACK("{ss,ss,sO,ss*,sO*}", "figure", check, "cgroup", cgroup, "value",
+						       value, "unit", str(row, "unit"), "threshold",
 						       json_object_get(row, "threshold")));
 	else if (is_floor(check) ? v < num(f, "value") : v > num(f, "value"))
 		json_object_set(f, "value", value);
@@ -65,8 +66,8 @@ static void add_check(json_t *figures, json_t *failed, const json_t *row)
 static void add_stat(json_t *figures, const char *name, const char *cgroup, json_t *value, const char *unit)
 {
 	if (json_is_number(value))
-		json_array_append_new(figures, KT_PACK("{ss,ss,sO,ss}", "figure", name, "cgroup", cgroup, "value", value,
-						       "unit", unit));
+		json_array_append_new(figures, KT_PACK("{ss,ss,sO,ss}", "figure", name, "cgroup", cgroup, "value",
+						       value, "unit", unit));
 }
 
 /* pass, fail, ... to what a sweep counts. */
@@ -91,15 +92,16 @@ json_t *record_seed(int64_t seed, const json_t *verdict)
 			add_check(figures, failed, row);
 	json_array_foreach(json_object_get(json_object_get(verdict, "stats"), "cgroups"), i, row) {
 		const char *cgroup = str(row, "cgroup");
+		const json_t *wake = json_object_get(row, "wake_latency");
 
 		if (!cgroup)
 			continue;
 		add_stat(figures, "migrations", cgroup, json_object_get(row, "migrations"), "");
 		add_stat(figures, "iterations", cgroup, json_object_get(row, "iterations"), "");
-		add_stat(figures, "wake_p99", cgroup, json_object_get(json_object_get(row, "wake_latency"), "p99_ns"), "ns");
+		add_stat(figures, "wake_p99", cgroup, json_object_get(wake, "p99_ns"), "ns");
 	}
-	return KT_PACK("{ss,sI,ss,ss,ss?,so,so}", "kind", "seed", "seed", (json_int_t)seed, "verdict", v, "outcome", outcome_of(v),
-		       "reason", reason, "failed", failed, "figures", figures);
+	return KT_PACK("{ss,sI,ss,ss,ss?,so,so}", "kind", "seed", "seed", (json_int_t)seed, "verdict", v, "outcome",
+		       outcome_of(v), "reason", reason, "failed", failed, "figures", figures);
 }
 
 json_t *record_host(const struct sweep *s)
@@ -108,8 +110,9 @@ json_t *record_host(const struct sweep *s)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	int64_t ns = (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec - s->start_ns;
-	return KT_PACK("{ss,sf,sI,sI,sf,ss}", "kind", "host", "wall_ms", round(ns / 1e3) / 1e3, "jobs", (json_int_t)s->jobs, "ran",
-		       (json_int_t)s->ran, "guest_ms", round(s->guest_ms * 1e3) / 1e3, "dir", s->dir);
+	return KT_PACK("{ss,sf,sI,sI,sf,ss}", "kind", "host", "wall_ms", round(ns / 1e3) / 1e3, "jobs",
+		       (json_int_t)s->jobs, "ran", (json_int_t)s->ran, "guest_ms", round(s->guest_ms * 1e3) / 1e3,
+		       "dir", s->dir);
 }
 
 /* One figure's values over all seeds that have it. */
@@ -163,14 +166,16 @@ static const struct sample *quantile(const struct dist *d, unsigned permille)
 static json_t *distribution(struct dist *d)
 {
 	qsort(d->samples, d->n, sizeof(*d->samples), by_value);
-	const struct sample *last = &d->samples[d->n - 1], *max = last;
+	const struct sample *min = d->samples, *last = &min[d->n - 1], *max = last;
+	json_t *ret = json_copy(d->like);
 
-	while (max > d->samples && max[-1].value == last->value)
+	while (max > min && max[-1].value == last->value)
 		max--; /* the first seed that has it */
-	return KT_PACK("{ss,ss,ss*,sO*,sI,sO,sI,sO,sO,sO,sI}", "figure", str(d->like, "figure"), "cgroup", str(d->like, "cgroup"),
-		       "unit", str(d->like, "unit"), "threshold", json_object_get(d->like, "threshold"), "n", (json_int_t)d->n,
-		       "min", d->samples[0].json, "min_seed", (json_int_t)d->samples[0].seed, "median", quantile(d, 500)->json,
-		       "p99", quantile(d, 990)->json, "max", max->json, "max_seed", (json_int_t)max->seed);
+	json_object_del(ret, "value");
+	json_object_update_new(ret, KT_PACK("{sI,sO,sI,sO,sO,sO,sI}", "n", (json_int_t)d->n, "min", min->json, "min_seed",
+					    (json_int_t)min->seed, "median", quantile(d, 500)->json, "p99",
+					    quantile(d, 990)->json, "max", max->json, "max_seed", (json_int_t)max->seed));
+	return ret;
 }
 
 static json_t *distributions(const struct sweep *s)
@@ -196,7 +201,7 @@ static json_t *distributions(const struct sweep *s)
 	return ret;
 }
 
-/* How far beyond its thresholds a failed seed is, as a factor; a failure that has no figure is beyond all others. */
+/* How far beyond its thresholds a failed seed is, as a factor; a failure without a figure is beyond all others. */
 static double badness(const json_t *record)
 {
 	const json_t *row;
@@ -205,7 +210,8 @@ static double badness(const json_t *record)
 
 	json_array_foreach(json_object_get(record, "failed"), i, row) {
 		const char *check = str(row, "check"), *cgroup = str(row, "cgroup");
-		const json_t *f = cgroup ? find_figure(json_object_get(record, "figures"), check, cgroup) : NULL;
+		const json_t *figures = json_object_get(record, "figures");
+		const json_t *f = cgroup ? find_figure(figures, check, cgroup) : NULL;
 		double value = num(f, "value"), threshold = num(f, "threshold");
 		double over = is_floor(check) ? threshold / value : value / threshold;
 
@@ -265,7 +271,8 @@ static json_t *replay(const struct sweep *s, const json_t *record)
 	strv_add(&args, "%s/spec.json", s->dir);
 	_cleanup_free_ char *line = strv_shell(&args);
 	strv_deinit(&args);
-	return KT_PACK("{sO,ss?,ss}", "seed", json_object_get(record, "seed"), "reason", str(record, "reason"), "replay", line);
+	return KT_PACK("{sO,ss?,ss}", "seed", json_object_get(record, "seed"), "reason", str(record, "reason"), "replay",
+		       line);
 }
 
 /* The worst, as ktstr run ranks them. */
@@ -274,23 +281,32 @@ static int exit_code(size_t failed, size_t cannot_tell, size_t lost)
 	return lost ? KT_TROUBLE : failed ? KT_NO : cannot_tell ? KT_CANNOT_TELL : KT_OK;
 }
 
+static json_t *seeds_that(const struct sweep *s, const char *outcome, size_t *n)
+{
+	json_t *ret = json_array();
+
+	for (size_t i = 0; i < s->n; i++)
+		if (record_is(s->records[i], outcome))
+			json_array_append(ret, json_object_get(s->records[i], "seed"));
+	*n = json_array_size(ret);
+	return ret;
+}
+
 json_t *record_sweep(const struct sweep *s)
 {
-	json_t *failed = json_array(), *cannot_tell = json_array(), *lost = json_array();
+	size_t failed, cannot_tell, lost;
+	json_t *seeds = json_object(), *ret;
 
-	for (size_t i = 0; i < s->n; i++) {
-		const json_t *r = s->records[i];
-		json_t *list = record_is(r, "failed") ? failed : record_is(r, "lost") ? lost :
-			       record_is(r, "cannot_tell") ? cannot_tell : NULL;
-
-		json_array_append(list, json_object_get(r, "seed"));
-	}
-	size_t nr_failed = json_array_size(failed), nr_lost = json_array_size(lost), nr_cannot = json_array_size(cannot_tell);
-	return KT_PACK("{ss,si,ss,ss,sI,sI,sI,sI,sI,sI,so,s{so,so,so},so,si}", "kind", "sweep", "ktstr", 1, "name",
-		       str(s->run, "name"), "topology", str(json_object_get(s->run, "plan"), "name"), "first", (json_int_t)s->first,
-		       "last", (json_int_t)(s->first + (int64_t)s->n - 1), "passed",
-		       (json_int_t)(s->n - nr_failed - nr_lost - nr_cannot), "failed", (json_int_t)nr_failed, "cannot_tell",
-		       (json_int_t)nr_cannot, "lost", (json_int_t)nr_lost, "figures", distributions(s), "seeds", "failed", failed,
-		       "cannot_tell", cannot_tell, "lost", lost, "worst", replay(s, worst_record(s)), "exit",
-		       exit_code(nr_failed, nr_cannot, nr_lost));
+	json_object_set_new(seeds, "failed", seeds_that(s, "failed", &failed));
+	json_object_set_new(seeds, "cannot_tell", seeds_that(s, "cannot_tell", &cannot_tell));
+	json_object_set_new(seeds, "lost", seeds_that(s, "lost", &lost));
+	ret = KT_PACK("{ss,si,ss,ss,sI,sI}", "kind", "sweep", "ktstr", 1, "name", str(s->run, "name"), "topology",
+		      str(json_object_get(s->run, "plan"), "name"), "first", (json_int_t)s->first, "last",
+		      (json_int_t)(s->first + (int64_t)s->n - 1));
+	json_object_update_new(ret, KT_PACK("{sI,sI,sI,sI}", "passed", (json_int_t)(s->n - failed - cannot_tell - lost),
+					    "failed", (json_int_t)failed, "cannot_tell", (json_int_t)cannot_tell, "lost",
+					    (json_int_t)lost));
+	json_object_update_new(ret, KT_PACK("{so,so,so,si}", "figures", distributions(s), "seeds", seeds, "worst",
+					    replay(s, worst_record(s)), "exit", exit_code(failed, cannot_tell, lost)));
+	return ret;
 }

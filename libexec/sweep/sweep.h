@@ -4,8 +4,8 @@
  *
  * Everything is kept in the sweep's directory:
  *
- *     sweep.json     what the results depend on but the seed: {"kind":"sweep_inputs","ktstr":1,"run":{a report's run
- *                    record without its seed},"checkpoint":"its key, and so the guest image"}
+ *     sweep.json     what the results depend on but the seed: {"kind":"sweep_inputs","ktstr":1,
+ *                    "run":{a report's run record without its seed},"checkpoint":"its key, and so the guest image"}
  *     spec.json, plan.json
  *     seeds/N/       report.jsonl, verdict.json, messages (ktstr-boot's stderr); appears complete or not at all
  *     results.jsonl  once all is done: the records below, in order
@@ -14,7 +14,8 @@
  *
  * The records, JSON Lines, in the order of seeds, whatever the order in which they finished:
  *
- *     {"kind":"seed","seed":3,"verdict":"fail","outcome":"failed","reason":"...","failed":[{"check","cgroup","reason"}],
+ *     {"kind":"seed","seed":3,"verdict":"fail","outcome":"failed","reason":"...",
+ *      "failed":[{"check","cgroup","reason"}],
  *      "figures":[{"figure":"gap","cgroup":"a","value":9.2,"unit":"ms","threshold":8.0}, ...]}
  *     {"kind":"host","wall_ms":1.0,"jobs":2,"ran":100,"guest_ms":1.0,"dir":"..."}   all that depends on this host
  *     {"kind":"sweep","ktstr":1,"name","topology","first":1,"last":100,"passed","failed","cannot_tell","lost",
@@ -59,7 +60,7 @@ void sweep_prepare(struct sweep *s);
 /* Run what is not done yet. 0; or the signal that ended it early. */
 int sweep_run(struct sweep *s);
 
-/* A child that dies when this process does. in: -1 is /dev/null; out, err: -1 is ours. Exits when there is no fork. */
+/* A child that dies when this process does. in: -1 is /dev/null; out, err: -1 is ours. */
 pid_t sweep_spawn(const struct strv *args, int in, int out, int err);
 /* ... and its end: its exit code, 128 if a signal ended it. */
 int sweep_wait(pid_t pid);

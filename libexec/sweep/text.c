@@ -50,7 +50,7 @@ static void put_checks(const json_t *figures, FILE *f)
 	size_t i, k;
 
 	json_array_foreach(figures, i, a) {
-		const char *name = str(a, "figure");
+		const char *name = str(a, "figure"), *unit = str(a, "unit");
 		bool floor = !strncmp(name, "min_", 4), worst = json_is_number(json_object_get(a, "threshold"));
 
 		json_array_foreach(figures, k, b) {
@@ -60,8 +60,8 @@ static void put_checks(const json_t *figures, FILE *f)
 				worst = false;
 		}
 		if (worst)
-			fprintf(f, "  %s %s%s%s", name, number(json_object_get(a, "value")).s, streq(str(a, "unit"), "%") ? "" : " ",
-				str(a, "unit"));
+			fprintf(f, "  %s %s%s%s", name, number(json_object_get(a, "value")).s,
+				!*unit || streq(unit, "%") ? "" : " ", unit);
 	}
 }
 
@@ -89,8 +89,8 @@ static void put_seed(const json_t *r, FILE *f)
 static void put_host(const json_t *r, FILE *f)
 {
 	if (whole(r, "ran"))
-		fprintf(f, "\n%lld seeds run in %.1f s, %lld at a time; the guests' own execution took %.1f s\n", whole(r, "ran"),
-			num(r, "wall_ms") / 1e3, whole(r, "jobs"), num(r, "guest_ms") / 1e3);
+		fprintf(f, "\n%lld seeds run in %.1f s, %lld at a time; the guests' own execution took %.1f s\n",
+			whole(r, "ran"), num(r, "wall_ms") / 1e3, whole(r, "jobs"), num(r, "guest_ms") / 1e3);
 	else
 		fputc('\n', f);
 	fprintf(f, "kept in %s\n", str(r, "dir"));
@@ -106,14 +106,17 @@ static void put_figures(const json_t *figures, FILE *f)
 		name = MAX(name, (int)strlen(str(r, "figure")));
 		cgroup = MAX(cgroup, (int)strlen(str(r, "cgroup")));
 	}
-	fprintf(f, "%-*s %-*s %-10s %9s %9s %7s %9s %9s %9s %7s\n", name, "FIGURE", cgroup, "CGROUP", "UNIT", "THRESHOLD", "MIN",
-		"SEED", "MEDIAN", "P99", "MAX", "SEED");
-	// cppcheck-suppress unknownMacro
-	json_array_foreach(figures, i, r)
-		fprintf(f, "%-*s %-*s %-10s %9s %9s %7lld %9s %9s %9s %7lld\n", name, str(r, "figure"), cgroup, str(r, "cgroup"),
-			*str(r, "unit") ? str(r, "unit") : "-", number(json_object_get(r, "threshold")).s,
-			number(json_object_get(r, "min")).s, whole(r, "min_seed"), number(json_object_get(r, "median")).s,
-			number(json_object_get(r, "p99")).s, number(json_object_get(r, "max")).s, whole(r, "max_seed"));
+	fprintf(f, "%-*s %-*s %-10s %9s %9s %7s %9s %9s %9s %7s\n", name, "FIGURE", cgroup, "CGROUP", "UNIT",
+		"THRESHOLD", "MIN", "SEED", "MEDIAN", "P99", "MAX", "SEED");
+	json_array_foreach(figures, i, r) {
+		const char *unit = *str(r, "unit") ? str(r, "unit") : "-";
+
+		fprintf(f, "%-*s %-*s %-10s %9s %9s %7lld %9s %9s %9s %7lld\n", name, str(r, "figure"), cgroup,
+			str(r, "cgroup"), unit, number(json_object_get(r, "threshold")).s,
+			number(json_object_get(r, "min")).s, whole(r, "min_seed"),
+			number(json_object_get(r, "median")).s, number(json_object_get(r, "p99")).s,
+			number(json_object_get(r, "max")).s, whole(r, "max_seed"));
+	}
 }
 
 /* "failed: 3 7-9" */
@@ -138,8 +141,9 @@ static void put_sweep(const json_t *r, FILE *f)
 {
 	const json_t *seeds = json_object_get(r, "seeds"), *worst = json_object_get(r, "worst");
 
-	fprintf(f, "ktstr_sweep '%s' [topo=%s] seeds %lld..%lld: %lld passed, %lld failed, %lld cannot tell, %lld lost\n\n",
-		str(r, "name"), str(r, "topology"), whole(r, "first"), whole(r, "last"), whole(r, "passed"), whole(r, "failed"),
+	fprintf(f, "ktstr_sweep '%s' [topo=%s] seeds %lld..%lld: ", str(r, "name"), str(r, "topology"), whole(r, "first"),
+		whole(r, "last"));
+	fprintf(f, "%lld passed, %lld failed, %lld cannot tell, %lld lost\n\n", whole(r, "passed"), whole(r, "failed"),
 		whole(r, "cannot_tell"), whole(r, "lost"));
 	put_figures(json_object_get(r, "figures"), f);
 	if (!json_is_object(worst))
