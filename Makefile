@@ -40,7 +40,7 @@ LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
 STATIC = bin/ktstr-work guest/init
-STATIC_TEST_HELPERS = tests/helper/bad-init
+STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle
 IMAGE = guest/ktstr.img
 VERBS = ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-sweep
 
@@ -56,6 +56,7 @@ libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o
+tests/helper/meddle: tests/helper/meddle.o
 
 $(PROGRAMS) $(TEST_HELPERS): libexec/libktstr.a
 	$(call msg,LD,$@)
