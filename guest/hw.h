@@ -23,6 +23,12 @@ void hw_ready(void);
  * timer of the machine ends the running vCPU's turn, so at 8192 Hz (rate 3) a turn lasts 122 us at most. The kernel
  * must not own the RTC (initcall_blacklist=cmos_init): the line stays masked and nobody in the guest sees the
  * interrupt. It costs the guest nothing, but the host about 60 us a tick, idle or not: on only while workers run.
+ *
+ * Known hole, measured on QEMU 7.2: with just two busy vCPUs, one that ends its turn early (PAUSE, HLT, a write to its APIC
+ * timer) can come next when the turn's budget is zero. QEMU then runs the timers on the way into that empty turn and
+ * clears the vCPU's exit request at its end, the other one gets the whole next turn, and so on: the two keep that step until
+ * one of them happens to end a turn early again, up to 100 ms and now and then much more. Three or more busy vCPUs fall out
+ * of it by themselves within a few ms.
  */
 void hw_metronome(int rate);
 /*
