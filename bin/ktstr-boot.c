@@ -26,7 +26,7 @@ static const char usage[] =
 	"  -t, --timeout SECONDS  wall-clock limit of the whole run\n"
 	"      --cold             boot, do not use or make a checkpoint\n"
 	"      --console          show the kernel's console on stderr\n"
-	"      --keep DIR         write console.log and qemu.cmd into DIR\n"
+	"      --keep DIR         write console.log, qemu.cmd and payload.cpio into DIR\n"
 	"      --prepare          make the checkpoint if it is not there, and run nothing\n"
 	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
 	"  -h, --help             this text\n";

@@ -33,6 +33,9 @@ static const char help[] =
 	"  --seed N           another, equally valid schedule; overrides the spec's seed\n"
 	"  --cgroup-root DIR  make the cgroups here (default: /sys/fs/cgroup)\n"
 	"  --no-cgroups       make none; a cpuset becomes a CPU affinity\n"
+	"  --metronome RATE   in ktstr-boot's guest: beat while workers run (guest/hw.h)\n"
+	"  --watchdog         in ktstr-boot's guest: keep its watchdog quiet (guest/hw.h)\n"
+	"  --args-from-stdin  alone: read the arguments, one a line, from stdin\n"
 	"  --check            check the spec against the plan, and run nothing\n"
 	"  --resolve          print the CPUs of every cgroup, and run nothing\n"
 	"  --list             print every work type with its parameters\n"
@@ -47,12 +50,35 @@ static void print_keys(void)
 	work_types_print_keys(stdout, "$.cgroups[].work");
 }
 
+/*
+ * Arguments from stdin: how the guest's init starts this program before it knows them. They follow those of the command
+ * line.
+ */
+static void more_args(int *argc, char ***argv)
+{
+	char **all = xcalloc((size_t)*argc + 1, sizeof(*all)), *line = NULL;
+	size_t cap = 0;
+
+	memcpy(all, *argv, (size_t)*argc * sizeof(*all));
+	while (getline(&line, &cap, stdin) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		all = xrealloc(all, (size_t)*argc + 2, sizeof(*all));
+		all[(*argc)++] = xstrdup(line);
+		all[*argc] = NULL;
+	}
+	free(line);
+	*argv = all;
+}
+
 static void parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
+	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, METRONOME, WATCHDOG, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
 	static const struct option longopts[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "seed", required_argument, NULL, SEED },
 		{ "cgroup-root", required_argument, NULL, CGROUP_ROOT }, { "no-cgroups", no_argument, NULL, NO_CGROUPS },
+		{ "metronome", required_argument, NULL, METRONOME },
+		{ "watchdog", no_argument, NULL, WATCHDOG },
+		{ "args-from-stdin", no_argument, NULL, ARGS },
 		{ "check", no_argument, NULL, CHECK_OPT }, { "resolve", no_argument, NULL, RESOLVE_OPT },
 		{ "list", no_argument, NULL, LIST }, { "list-keys", no_argument, NULL, LIST_KEYS },
 		{ "verbose", no_argument, NULL, 'v' }, { "help", no_argument, NULL, 'h' }, { 0 }
@@ -71,6 +97,12 @@ static void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case CGROUP_ROOT: o->scenario.cgroup_root = optarg; break;
 		case NO_CGROUPS: o->scenario.cgroup_root = NULL; break;
+		case METRONOME:
+			if (kt_parse_i64(optarg, "--metronome", 3, 15, &o->scenario.metronome, &err))
+				die_usage("%s", err.msg);
+			break;
+		case WATCHDOG: o->scenario.watchdog = true; break;
+		case ARGS: break; /* main() */
 		case CHECK_OPT: o->mode = CHECK; break;
 		case RESOLVE_OPT: o->mode = RESOLVE; break;
 		case LIST: work_types_print(stdout); exit(KT_OK);
@@ -138,6 +170,8 @@ int main(int argc, char **argv)
 
 	kt_init("ktstr-work");
 	json_object_seed(1); /* or hash tables, and with them the time this takes, depend on chance */
+	if (argc == 2 && streq(argv[1], "--args-from-stdin"))
+		more_args(&argc, &argv);
 	parse_options(argc, argv, &o);
 	load_both(&o, &spec);
 	if (o.mode == CHECK)

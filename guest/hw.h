@@ -4,6 +4,7 @@
  *
  * Out: isa-debugcon, port 0xe9: bytes to the host, synchronous. In: fw_cfg, ports 0x510 and 0x511. Ready: pvpanic,
  * port 0x505, stops the VM at that very instruction. Metronome: the RTC's periodic interrupt, ports 0x70 and 0x71.
+ * Watchdog: ib700, ports 0x441 and 0x443.
  */
 #ifndef GUEST_HW_H
 #define GUEST_HW_H
@@ -18,10 +19,16 @@ char *hw_fw_cfg(const char *name, size_t *size);
 /* The host saves a checkpoint here, or just goes on. */
 void hw_ready(void);
 /*
- * Run the RTC's periodic interrupt at 32768 >> (rate - 1) Hz; rate 3 is 8192 Hz. On the virtual clock every timer of
- * the machine ends the running vCPU's turn, so this bounds a turn to 122 us. The kernel must not own the RTC
- * (initcall_blacklist=cmos_init): the line stays masked and nobody in the guest sees the interrupt.
+ * Run the RTC's periodic interrupt at 32768 >> (rate - 1) Hz, rate 3 to 15; 0 turns it off. On the virtual clock every
+ * timer of the machine ends the running vCPU's turn, so at 8192 Hz (rate 3) a turn lasts 122 us at most. The kernel
+ * must not own the RTC (initcall_blacklist=cmos_init): the line stays masked and nobody in the guest sees the
+ * interrupt. It costs the guest nothing, but the host about 60 us a tick, idle or not: on only while workers run.
  */
 void hw_metronome(int rate);
+/*
+ * Arm the watchdog (ib700, ports 0x441 and 0x443) or arm it anew: unless that happens again within so many seconds of
+ * guest time (2 to 30, even), the machine is stopped and the host takes it for lost. 0 disarms it.
+ */
+void hw_watchdog(int seconds);
 
 #endif

@@ -3,7 +3,7 @@
  * init - PID 1 of the guest. Mounts, reads back the topology, rings the host to say that it is ready (the checkpoint
  * is taken there), then unpacks the payload, runs ktstr-work and passes its records on to the host.
  *
- * Kernel command line: ktstr_metronome=RATE (hw.h; 0 or absent: off), ktstr_settle_ms=N.
+ * Kernel command line: ktstr_settle_ms=N.
  */
 #include "cpio.h"
 #include "hw.h"
@@ -20,15 +20,13 @@
 
 #define RUN_DIR "/run/ktstr"
 
-static void say_record(json_t *record)
+static char *record_line(const json_t *record)
 {
-	_cleanup_free_ char *line = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(15));
+	_cleanup_free_ char *text = json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(15));
 
-	json_decref(record);
-	if (!line)
+	if (!text)
 		BUG("json_dumps failed");
-	hw_say(line, strlen(line));
-	hw_say("\n", 1);
+	return xasprintf("%s\n", text);
 }
 
 static _Noreturn void power_off(void)
@@ -40,7 +38,10 @@ static _Noreturn void power_off(void)
 
 static _Noreturn void give_up(const char *outcome, const char *reason)
 {
-	say_record(KT_PACK("{ss,ss,ss}", "kind", "end", "outcome", outcome, "reason", reason));
+	json_auto_t *end = KT_PACK("{ss,ss,ss}", "kind", "end", "outcome", outcome, "reason", reason);
+	_cleanup_free_ char *line = record_line(end);
+
+	hw_say(line, strlen(line));
 	power_off();
 }
 
@@ -67,14 +68,21 @@ static char *slurp(const char *path)
 		free(text);
 		return xstrdup("");
 	}
+	return text;
+}
+
+static char *first_line(const char *path)
+{
+	char *text = slurp(path);
+
 	text[strcspn(text, "\n")] = '\0';
 	return text;
 }
 
 static json_t *guest_record(const struct topo *seen)
 {
-	_cleanup_free_ char *clocksource = slurp("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-	_cleanup_free_ char *controllers = slurp("/sys/fs/cgroup/cgroup.controllers");
+	_cleanup_free_ char *clocksource = first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	_cleanup_free_ char *controllers = first_line("/sys/fs/cgroup/cgroup.controllers");
 	_cleanup_json_ json_t *topo = topo_to_json(seen);
 	struct utsname uts;
 
@@ -93,51 +101,52 @@ static int env_int(const char *name)
 	return s && !kt_parse_i64(s, name, 0, 1000000, &v, NULL) ? (int)v : 0;
 }
 
-/* The arguments of ktstr-work, one a line. */
-static char **read_args(void)
-{
-	_cleanup_fclose_ FILE *f = fopen(RUN_DIR "/args", "re");
-	char **argv = xcalloc(2, sizeof(*argv)), *line = NULL;
-	size_t n = 1, cap = 0;
-	ssize_t len;
+struct work {
+	pid_t pid;
+	int args; /* its arguments go in here */
+	int out;  /* its records come out here */
+};
 
-	argv[0] = "ktstr-work";
-	while (f && (len = getline(&line, &cap, f)) > 0) {
-		line[strcspn(line, "\n")] = '\0';
-		argv = xrealloc(argv, n + 2, sizeof(*argv));
-		argv[n++] = xstrdup(line);
-		argv[n] = NULL;
+/*
+ * ktstr-work is started before the checkpoint and waits for its arguments: a guest that has just been restored has an
+ * empty translation cache, and there the way through exec and libc's start-up alone takes longer than all the rest.
+ */
+static struct work start_work(void)
+{
+	int args[2], out[2];
+	struct work w;
+
+	if (pipe2(args, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || (w.pid = fork()) < 0)
+		give_up("error", "the guest cannot start ktstr-work");
+	if (!w.pid) {
+		if (dup2(args[0], STDIN_FILENO) < 0 || dup2(out[1], STDOUT_FILENO) < 0 ||
+		    chdir(RUN_DIR) < 0)
+			die(KT_TROUBLE, "cannot set up ktstr-work: %s", strerror(errno));
+		execl("/bin/ktstr-work", "ktstr-work", "--args-from-stdin", (char *)NULL);
+		die(KT_EXEC_FAILED, "cannot run ktstr-work: %s", strerror(errno));
 	}
-	free(line);
-	return argv;
-}
-
-static _Noreturn void child(int out)
-{
-	char **argv = read_args();
-
-	if (dup2(out, STDOUT_FILENO) < 0 || chdir(RUN_DIR) < 0)
-		die(KT_TROUBLE, "cannot set up ktstr-work: %s", strerror(errno));
-	execv("/bin/ktstr-work", argv);
-	die(KT_EXEC_FAILED, "cannot run ktstr-work: %s", strerror(errno));
+	close(args[0]);
+	close(out[1]);
+	w.args = args[1];
+	w.out = out[0];
+	return w;
 }
 
 /* Pass the records on; remember whether the last one was there. Reaps whatever PID 1 is handed. */
-static void run_work(void)
+static _Noreturn void run_work(const struct work *w)
 {
 	static char buf[65536];
-	int fd[2], status;
+	_cleanup_free_ char *args = slurp(RUN_DIR "/args");
+	int status;
 	ssize_t n;
-	pid_t pid;
 
-	if (pipe2(fd, O_CLOEXEC) < 0 || (pid = fork()) < 0)
-		give_up("error", "the guest cannot start ktstr-work");
-	if (!pid)
-		child(fd[1]);
-	close(fd[1]);
-	while ((n = read(fd[0], buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR))
-		hw_say(buf, n > 0 ? n : 0);
-	for (pid_t gone; (gone = wait(&status)) != pid;)
+	n = (ssize_t)strlen(args);
+	if (write(w->args, args, (size_t)n) != n)
+		give_up("error", "the guest cannot hand ktstr-work its arguments");
+	close(w->args);
+	while ((n = read(w->out, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR))
+		hw_say(buf, n > 0 ? (size_t)n : 0);
+	for (pid_t gone; (gone = wait(&status)) != w->pid;)
 		if (gone < 0)
 			give_up("error", "ktstr-work is gone without a trace");
 	/* The host takes the first end record; this one is for a ktstr-work that could not write its own. */
@@ -146,7 +155,22 @@ static void run_work(void)
 			"was killed by signal" : "exited with", WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 		give_up("error", why);
 	}
-	give_up("error", "ktstr-work ended without an end record");
+	power_off(); /* the end record was ktstr-work's to write; without one the host sees a machine that just stopped */
+}
+
+/* What the spec language can set. Every further controller would make every cgroup dearer. */
+static void enable_controllers(void)
+{
+	static const char *const wanted[] = { "cpuset", "cpu", "io", "memory", "pids" };
+	_cleanup_close_ int fd = open("/sys/fs/cgroup/cgroup.subtree_control", O_WRONLY | O_CLOEXEC);
+
+	/* One that is not there is ktstr-work's to miss, when a spec needs it. */
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
+		char on[16];
+		int n = snprintf(on, sizeof(on), "+%s", wanted[i]);
+		if (write(fd, on, (size_t)n) != n)
+			kt_warn("cannot enable the %s controller: %s", wanted[i], strerror(errno));
+	}
 }
 
 int main(void)
@@ -156,6 +180,8 @@ int main(void)
 	size_t size;
 
 	kt_init("init");
+	json_object_seed(1); /* or hash tables, and with them the time this takes, depend on chance */
+	signal(SIGPIPE, SIG_IGN);
 	if (hw_init(&err) < 0)
 		die(KT_TROUBLE, "%s", err.msg);
 	mount_or_die("devtmpfs", "/dev");
@@ -165,23 +191,25 @@ int main(void)
 	mount_or_die("tmpfs", "/tmp");
 	mount_or_die("tmpfs", "/dev/shm");
 	mount_or_die("cgroup2", "/sys/fs/cgroup");
+	enable_controllers();
+	mkdir(RUN_DIR, 0755);
+	struct work work = start_work();
+
 	/* Boot-time kernel work (workqueues, RCU, probes) comes to rest before the checkpoint. */
 	int settle_ms = env_int("ktstr_settle_ms");
 	nanosleep(&(struct timespec){ settle_ms / 1000, settle_ms % 1000 * NSEC_PER_MSEC }, NULL);
 	if (topo_from_sysfs("", &seen, &err) < 0)
 		give_up("error", err.msg);
-	json_t *record = guest_record(&seen);
-
-	if (env_int("ktstr_metronome"))
-		hw_metronome(env_int("ktstr_metronome"));
+	json_auto_t *record = guest_record(&seen);
+	_cleanup_free_ char *line = record_line(record);
 	hw_ready();
+	hw_watchdog(30); /* from here on ktstr-work keeps it quiet */
 
 	_cleanup_free_ char *payload = hw_fw_cfg("opt/ktstr/payload", &size);
 	if (!payload)
 		give_up("error", "no payload in fw_cfg");
-	mkdir(RUN_DIR, 0755);
 	if (cpio_unpack(payload, size, RUN_DIR, &err) < 0)
 		give_up("error", err.msg);
-	say_record(record);
-	run_work();
+	hw_say(line, strlen(line));
+	run_work(&work);
 }

@@ -21,7 +21,10 @@ struct cgroups {
 enum outcome cgroups_create(struct cgroups *c, const char *root, const struct spec *spec, struct kt_err *err);
 /* Remove them. 0, or -1 and err when one is left. */
 int cgroups_destroy(struct cgroups *c, struct kt_err *err);
-/* Put the calling process into cgroup number i. */
-int cgroups_enter(const struct cgroups *c, size_t i, struct kt_err *err);
+/*
+ * fork() into cgroup number i: the child is born there. Moving it afterwards would make every fork wait for an RCU grace
+ * period. -1 and err on failure.
+ */
+pid_t cgroups_fork(const struct cgroups *c, size_t i, struct kt_err *err);
 
 #endif

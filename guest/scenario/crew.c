@@ -168,7 +168,7 @@ static void woken(int sig)
 	(void)sig; /* only there so that system calls return EINTR */
 }
 
-static _Noreturn void worker_main(struct crew *c, struct worker *w, pid_t parent, crew_prepare prepare, void *ctx)
+static _Noreturn void worker_main(struct crew *c, struct worker *w, pid_t parent, const struct crew_ops *ops, void *ctx)
 {
 	sigset_t s = signals();
 
@@ -177,7 +177,7 @@ static _Noreturn void worker_main(struct crew *c, struct worker *w, pid_t parent
 		_exit(1);
 	prctl(PR_SET_NAME, w->type->name);
 	sigprocmask(SIG_UNBLOCK, &s, NULL);
-	if (prepare && prepare(w, ctx, &w->err))
+	if (ops->prepare && ops->prepare(w, ctx, &w->err))
 		_exit(1);
 	worker_populate(w);
 	if (atomic_fetch_add(&w->go->ready, 1) + 1 == c->n)
@@ -192,7 +192,7 @@ static _Noreturn void worker_main(struct crew *c, struct worker *w, pid_t parent
 	_exit(0);
 }
 
-static int fork_group(struct crew *c, unsigned first, crew_prepare prepare, void *ctx, struct kt_err *err)
+static int fork_group(struct crew *c, unsigned first, const struct crew_ops *ops, void *ctx, struct kt_err *err)
 {
 	struct worker *group = &c->workers[first];
 	unsigned size = work_group_size(group->type, group->args);
@@ -201,12 +201,12 @@ static int fork_group(struct crew *c, unsigned first, crew_prepare prepare, void
 	if (group->type->setup && group->type->setup(group, size, group->args, err))
 		return kt_context(err, "cannot set up %s", group->type->name);
 	for (unsigned i = 0; i < size; i++) {
-		pid_t pid = fork();
+		pid_t pid = ops->fork(&group[i], ctx, err);
 
 		if (pid < 0)
-			return kt_fail(err, "cannot fork worker %u: %s", first + i, strerror(errno));
+			return kt_context(err, "cannot fork worker %u", first + i);
 		if (!pid)
-			worker_main(c, &group[i], parent, prepare, ctx);
+			worker_main(c, &group[i], parent, ops, ctx);
 		c->members[first + i].pid = c->members[first + i].tid = pid;
 		c->alive++;
 	}
@@ -232,7 +232,7 @@ static int failed_worker(const struct crew *c, struct kt_err *err)
 	BUG("no worker has failed");
 }
 
-int crew_fork(struct crew *c, crew_prepare prepare, void *ctx, struct kt_err *err)
+int crew_fork(struct crew *c, const struct crew_ops *ops, void *ctx, struct kt_err *err)
 {
 	struct sigaction act = { .sa_handler = woken }; /* no SA_RESTART */
 	uint64_t limit;
@@ -240,7 +240,7 @@ int crew_fork(struct crew *c, crew_prepare prepare, void *ctx, struct kt_err *er
 	sigaction(SIGSTOPWORK, &act, NULL);
 	fflush(NULL);
 	for (unsigned i = 0; i < c->n;) {
-		if (fork_group(c, i, prepare, ctx, err))
+		if (fork_group(c, i, ops, ctx, err))
 			return -1;
 		i += work_group_size(c->workers[i].type, c->workers[i].args);
 	}

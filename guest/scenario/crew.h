@@ -44,15 +44,19 @@ struct crew {
 	uint64_t stopped_ns;
 };
 
-/* Called in a worker before it says that it is ready. */
-typedef int (*crew_prepare)(const struct worker *w, void *ctx, struct kt_err *err);
+struct crew_ops {
+	/* In the parent: fork a worker where it belongs; as fork(), with err filled when it returns -1. */
+	pid_t (*fork)(const struct worker *w, void *ctx, struct kt_err *err);
+	/* In the worker, before it says that it is ready. NULL: nothing to do. */
+	int (*prepare)(const struct worker *w, void *ctx, struct kt_err *err);
+};
 
 /* Lay out the workers of a spec, in the order of its cgroups. The spec must stay. */
 int crew_create(const struct spec *spec, int64_t seed, struct crew *ret, struct kt_err *err);
 /* Kills what is left of it. */
 void crew_destroy(struct crew *c);
 /* Fork them all, and wait until each has prepared itself and sleeps. */
-int crew_fork(struct crew *c, crew_prepare prepare, void *ctx, struct kt_err *err);
+int crew_fork(struct crew *c, const struct crew_ops *ops, void *ctx, struct kt_err *err);
 /* Start them; returns at once. */
 void crew_go(struct crew *c);
 /* Wait until that long after go, noting who dies. -1 when a signal asks this program to end. */

@@ -9,13 +9,15 @@
 struct scenario_opts {
 	const char *cgroup_root; /* NULL: no cgroups; workers stay where they are, cpusets become CPU affinities */
 	int64_t seed;
+	int64_t metronome;       /* rate of hw_metronome() while workers run; 0: none */
+	bool watchdog;           /* arm hw_watchdog() anew as long as this program gets to run */
 	bool verbose;            /* who is who, on stderr, before the run */
 };
 
 /*
- * Run the scenario. When it is over, write to out: the phase, one record per worker by cgroup and index,
- * and the end; when it could not run, the end alone. Nothing is written while it runs. Afterwards no worker
- * and no cgroup is left.
+ * Run the scenario. Write to out the phase that is over when the workers are released, BASELINE; and when all is over
+ * the other phase, one record per worker by cgroup and index, and the end. When it could not run, the end comes at
+ * once. Nothing is written while it runs. Afterwards no worker and no cgroup is left.
  */
 enum outcome scenario_run(const struct spec *spec, const struct scenario_opts *opts, FILE *out, struct kt_err *err);
 

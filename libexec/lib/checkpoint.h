@@ -34,11 +34,11 @@ struct checkpoint_opts {
 };
 
 /*
- * Find the checkpoint, or build it. ktstr_bytes: hash of the kernel, as text. 0; or -1 and err, with vm telling why: its
- * console tail is that of the failed boot. ret->log is the guest's last record then, if it sent one.
+ * Find the checkpoint, or build it. kernel_hash: hash of the kernel, as text. 0; or -1 and err, with vm telling why: its
+ * console tail is that of the failed boot. c->log is the guest's last record then, if it sent one.
  */
-int checkpoint_get(const struct vm_config *c, const char *kernel_hash, const struct checkpoint_opts *o, struct vm *vm,
-		   struct checkpoint *ret, struct kt_err *err);
+int checkpoint_get(const struct vm_config *cfg, const char *kernel_hash, const struct checkpoint_opts *o, struct vm *vm,
+		   struct checkpoint *c, struct kt_err *err);
 void checkpoint_deinit(struct checkpoint *c);
 
 #endif

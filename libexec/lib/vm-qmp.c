@@ -8,35 +8,51 @@
 
 enum { QMP_MAX_LINE = 1 << 20 };
 
+/* A whole message that is there already, or NULL; *bad when it is none. */
+static json_t *buffered(struct vm *vm, bool *bad, struct kt_err *err)
+{
+	char *nl = vm->qmp_n ? memchr(vm->qmp_buf, '\n', vm->qmp_n) : NULL;
+
+	*bad = false;
+	if (!nl)
+		return NULL;
+	size_t n = (size_t)(nl - vm->qmp_buf) + 1;
+	json_t *msg = kt_json_loads(vm->qmp_buf, n, "QMP", err);
+	memmove(vm->qmp_buf, vm->qmp_buf + n, vm->qmp_n -= n);
+	*bad = !msg;
+	return msg;
+}
+
+static int fill(struct vm *vm, struct kt_err *err)
+{
+	if (vm->qmp_n >= QMP_MAX_LINE)
+		return kt_fail(err, "QMP: a line of more than %d bytes", QMP_MAX_LINE);
+	vm->qmp_buf = xrealloc(vm->qmp_buf, vm->qmp_n + 65536, 1);
+	ssize_t got = read(vm->qmp, vm->qmp_buf + vm->qmp_n, 65536);
+	if (got > 0) {
+		vm->qmp_n += (size_t)got;
+	} else if (!got) { /* QEMU is going; its exit says why */
+		close(vm->qmp);
+		vm->qmp = -1;
+	}
+	return 0;
+}
+
 /* The next message, or NULL and err. */
 static json_t *receive(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 {
 	char reason[700];
 
 	for (;;) {
-		char *nl = vm->qmp_n ? memchr(vm->qmp_buf, '\n', vm->qmp_n) : NULL;
+		bool bad;
+		json_t *msg = buffered(vm, &bad, err);
 
-		if (nl) {
-			size_t n = (size_t)(nl - vm->qmp_buf) + 1;
-			json_t *msg = kt_json_loads(vm->qmp_buf, n, "QMP", err);
-
-			memmove(vm->qmp_buf, vm->qmp_buf + n, vm->qmp_n -= n);
+		if (msg || bad)
 			return msg;
-		}
 		switch (vm_wait(vm, false, deadline_ns)) {
 		case VM_EV_QMP:
-			if (vm->qmp_n >= QMP_MAX_LINE) {
-				kt_fail(err, "QMP: a line of more than %d bytes", QMP_MAX_LINE);
+			if (fill(vm, err) < 0)
 				return NULL;
-			}
-			vm->qmp_buf = xrealloc(vm->qmp_buf, vm->qmp_n + 65536, 1);
-			ssize_t got = read(vm->qmp, vm->qmp_buf + vm->qmp_n, 65536);
-			if (got > 0) {
-				vm->qmp_n += (size_t)got;
-			} else if (!got) { /* QEMU is going; its exit says why */
-				close(vm->qmp);
-				vm->qmp = -1;
-			}
 			break;
 		case VM_EV_EXIT:
 			kt_fail(err, "%s", vm_exit_reason(vm, reason, sizeof(reason)));
@@ -137,4 +153,21 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 			return kt_context(err, "waiting for %s", event);
 		keep_event(vm, msg);
 	}
+}
+
+bool vm_qmp_saw(struct vm *vm, const char *event)
+{
+	struct kt_err ignored;
+	bool bad;
+
+	if (vm->qmp >= 0 && fill(vm, &ignored) < 0)
+		return false;
+	for (json_t *msg; (msg = buffered(vm, &bad, &ignored)) || bad;) {
+		keep_event(vm, msg);
+		json_decref(msg);
+	}
+	for (size_t i = 0; i < vm->qmp_events.n; i++)
+		if (streq(vm->qmp_events.v[i], event))
+			return true;
+	return false;
 }

@@ -82,6 +82,8 @@ int vm_qmp(struct vm *vm, const char *command, json_t *args, int64_t deadline_ns
 int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t deadline_ns, struct kt_err *err);
 /* Wait for an event (one that came earlier counts) until the deadline; -1 and err when it does not come. */
 int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct kt_err *err);
+/* Take in what QMP has to say unasked; true if this event was among it, or came earlier. */
+bool vm_qmp_saw(struct vm *vm, const char *event);
 
 int64_t now_ns(void); /* CLOCK_MONOTONIC */
 
