@@ -146,6 +146,8 @@ start_sweep() {
 	gone "$boot"
 	cat <&7 >rest
 	until [ "$(qemus)" = 0 ]; do :; done
+	# It did not run to its end.
+	run -1 grep -r '"kind":"end"' kept/seeds/.[2-6]
 	seeds=$(find kept/seeds -mindepth 1 -maxdepth 1 -name '[0-9]' | wc -l)
 	[ "$seeds" -ge 1 ]
 	[ "$seeds" -lt 6 ]
