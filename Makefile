@@ -15,14 +15,14 @@ msg = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 LIB = kt json rows strv lines printable cpio cpulist cpuset histogram spec report
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
-LIB += vm vm-args vm-qmp checkpoint guestlink
+LIB += vm vm-args vm-qmp checkpoint checkpoint-entry checkpoint-cache guestlink
 WORK = work worker spin_wait yield_heavy mixed bursty sequence pipe_io futex_ping_pong
 SCENARIO = cgroup crew record scenario
 BOOT = load accel run
 CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init
@@ -36,6 +36,7 @@ bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
 bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) guest/hw.o
 guest/init: guest/init.o guest/hw.o
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
+libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o
