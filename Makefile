@@ -29,7 +29,7 @@ NO_GUEST_TESTS = eval kernel spec topo work
 LIB = kt json rows strv lines printable cpio cpulist cpuset histogram spec report
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
-LIB += vm vm-args vm-qmp checkpoint guestlink
+LIB += vm vm-args vm-qmp checkpoint checkpoint-entry checkpoint-cache guestlink
 WORK = work worker spin_wait yield_heavy mixed bursty sequence pipe_io futex_ping_pong
 SCENARIO = cgroup crew record scenario
 BOOT = load accel run
@@ -37,12 +37,12 @@ CHECK = check verdict text completed not_starved spread gap isolation throughput
 SWEEP = prepare pool record text
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-sweep
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle
 IMAGE = guest/ktstr.img
-VERBS = ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-sweep
+VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-sweep
 
 all: $(PROGRAMS) $(STATIC) $(IMAGE)
 
@@ -53,6 +53,7 @@ bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) guest/hw.o
 guest/init: guest/init.o guest/hw.o
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
+libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o

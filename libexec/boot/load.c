@@ -71,6 +71,8 @@ void boot_load(struct boot *b)
 	struct kt_errs errs = { 0 };
 	struct kt_err err;
 
+	if (checkpoint_limit(&b->cache_limit, &err) < 0)
+		die(KT_USAGE, "%s", err.msg);
 	json_auto_t *doc = kt_json_load(b->spec_path, &err);
 	if (!doc)
 		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "%s", err.msg);

@@ -60,7 +60,8 @@ static void emit_host(const struct boot *b)
 	getrusage(RUSAGE_SELF, &ru);
 	if (getloadavg(load, 3) < 0)
 		load[0] = -1;
-	emit(KT_PACK("{ss,s{sf,sf,sf,sf},ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms", "checkpoint_build", ms(b->build_ns),
+	emit(KT_PACK("{ss,s{sf,sf,sf,sf,sf},ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms",
+		     "checkpoint_find", ms(b->find_ns), "checkpoint_build", ms(b->build_ns),
 		     "first_record", b->ready_ns ? ms(b->ready_ns - b->start_ns) : -1, "first_worker",
 		     b->go_ns ? ms(b->go_ns - b->start_ns) : -1, "total", ms(now_ns() - b->start_ns), "checkpoint",
 		     b->checkpoint, "checkpoint_key", b->checkpoint_key, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
@@ -219,26 +220,32 @@ static void boot_failed(struct result *r, const struct checkpoint *cp)
 static int get_checkpoint(struct boot *b, struct checkpoint *cp, int64_t deadline, struct result *r)
 {
 	struct checkpoint_opts o = {
+		.kernel_release = b->kernel.release,
+		.kernel_sha256 = b->kernel.sha256,
 		.signals = b->signals,
 		.console_to = { b->console_live ? stderr : NULL, b->console_kept },
 		.boot_limit_ns = MIN(deadline - now_ns(), (BOOT_LIMIT_S + BOOT_LIMIT_PER_CPU_S * (int64_t)b->plan.nr_cpus) * NSEC_PER_SEC),
+		.deadline_ns = deadline,
+		.cache_limit = b->cache_limit,
 	};
 
-	if (checkpoint_get(&b->vm_config, b->kernel.sha256, &o, &b->vm, cp, &r->why) < 0) {
-		b->build_ns = cp->build_ns;
+	int ok = checkpoint_get(&b->vm_config, &o, &b->vm, cp, &r->why);
+	b->find_ns = cp->find_ns;
+	b->build_ns = cp->build_ns;
+	if (ok < 0) {
 		boot_failed(r, cp);
 		return -1;
 	}
 	b->checkpoint = cp->built ? "built" : "found";
 	memcpy(b->checkpoint_key, cp->key, sizeof(cp->key));
-	b->build_ns = cp->build_ns;
 	return 0;
 }
 
-static int load_state(struct vm *vm, int64_t deadline, struct kt_err *err)
+static int load_state(struct vm *vm, const char *qemu_version, int64_t deadline, struct kt_err *err)
 {
-	if (vm_qmp_hello(vm, deadline, err) < 0 ||
-	    vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("fd:%d", VM_FD_STATE)), deadline, err) < 0 ||
+	if (vm_qmp_hello(vm, qemu_version, deadline, err) < 0)
+		return -1;
+	if (vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("fd:%d", VM_FD_STATE)), deadline, err) < 0 ||
 	    vm_qmp_event(vm, "MIGRATION:completed", deadline, err) < 0 ||
 	    vm_qmp(vm, "cont", NULL, deadline, err) < 0)
 		return kt_context(err, "cannot start from the checkpoint");
@@ -290,7 +297,8 @@ static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
 		if (b->keep)
 			keep_inputs(b, &args, payload);
 		if (!vm_spawn(&b->vm, &args, payload, cp.state, cp.ram, cp.nr_ram, &r->why) &&
-		    (b->cold || !load_state(&b->vm, deadline, &r->why)))
+		    !(b->cold ? vm_qmp_greeting(&b->vm, b->plan.qemu_version, deadline, &r->why) :
+			        load_state(&b->vm, b->plan.qemu_version, deadline, &r->why)))
 			follow(b, link, deadline, r);
 		vm_kill(&b->vm);
 	}
@@ -322,6 +330,8 @@ int boot_run(struct boot *b)
 	const char *sig = boot_interrupted(b);
 	if (sig && r.outcome == LOST)
 		kt_fail(&r.why, "interrupted by SIG%s", sig);
+	if (*b->vm.qemu_version && *b->plan.qemu_version && !streq(b->vm.qemu_version, b->plan.qemu_version))
+		r.outcome = UNSUPPORTED; /* vm_qmp_greeting() said it */
 	if (r.outcome != DONE && !reader_gone)
 		emit_console_tail(&b->vm);
 	emit_host(b);

@@ -69,8 +69,13 @@ static json_t *receive(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 	}
 }
 
+/* A message that is no answer: an event, or the greeting. */
 static void keep_event(struct vm *vm, json_t *msg)
 {
+	int major, minor, micro;
+
+	if (!json_unpack(msg, "{s{s{s{si,si,si}}}}", "QMP", "version", "qemu", "major", &major, "minor", &minor, "micro", &micro))
+		snprintf(vm->qemu_version, sizeof(vm->qemu_version), "%d.%d.%d", major, minor, micro);
 	const char *name = json_string_value(json_object_get(msg, "event"));
 
 	/* A MIGRATION event is told apart by its status. */
@@ -132,9 +137,24 @@ int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t 
 	return answer(vm, command, deadline_ns, err);
 }
 
-int vm_qmp_hello(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
+int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err)
 {
-	if (vm_qmp(vm, "qmp_capabilities", KT_PACK("{s[s]}", "enable", "oob"), deadline_ns, err) < 0)
+	while (!*vm->qemu_version) {
+		json_auto_t *msg = receive(vm, deadline_ns, err);
+		if (!msg)
+			return -1;
+		keep_event(vm, msg);
+	}
+	if (*want && !streq(vm->qemu_version, want))
+		return kt_fail(err, "the plan was made for QEMU %s, but this is QEMU %s: make it again with ktstr-topo", want,
+			       vm->qemu_version);
+	return 0;
+}
+
+int vm_qmp_hello(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err)
+{
+	if (vm_qmp(vm, "qmp_capabilities", KT_PACK("{s[s]}", "enable", "oob"), deadline_ns, err) < 0 ||
+	    vm_qmp_greeting(vm, want, deadline_ns, err) < 0)
 		return -1;
 	return vm_qmp(vm, "migrate-set-capabilities", KT_PACK("{s[{ss,sb},{ss,sb}]}", "capabilities",
 		      "capability", "x-ignore-shared", "state", true, "capability", "events", "state", true), deadline_ns, err);
@@ -143,11 +163,14 @@ int vm_qmp_hello(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct kt_err *err)
 {
 	for (;;) {
-		for (size_t i = 0; i < vm->qmp_events.n; i++)
+		for (size_t i = 0; i < vm->qmp_events.n; i++) {
 			if (streq(vm->qmp_events.v[i], event)) {
 				strv_deinit(&vm->qmp_events);
 				return 0;
 			}
+			if (streq(vm->qmp_events.v[i], "MIGRATION:failed"))
+				return kt_fail(err, "the migration failed");
+		}
 		json_auto_t *msg = receive(vm, deadline_ns, err);
 		if (!msg)
 			return kt_context(err, "waiting for %s", event);
