@@ -84,6 +84,16 @@ static void keep_event(struct vm *vm, json_t *msg)
 		strv_add(&vm->qmp_events, "%s%s%s", name, status ? ":" : "", status ? status : "");
 }
 
+/* QEMU went before it could be told anything: its exit says why. */
+static int why_gone(struct vm *vm, const char *command, int64_t deadline_ns, struct kt_err *err)
+{
+	json_t *msg;
+
+	while ((msg = receive(vm, deadline_ns, err)))
+		json_decref(msg);
+	return kt_context(err, "QMP %s", command);
+}
+
 static int answer(struct vm *vm, const char *command, int64_t deadline_ns, struct kt_err *err)
 {
 	for (;;) {
@@ -133,7 +143,7 @@ int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t 
 	if (!text)
 		BUG("json_dumps failed");
 	if (send_text(vm, command, text, fd, err) < 0)
-		return -1;
+		return errno == EPIPE ? why_gone(vm, command, deadline_ns, err) : -1;
 	return answer(vm, command, deadline_ns, err);
 }
 
