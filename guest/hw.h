@@ -27,9 +27,10 @@ void hw_ready(void);
  * Known hole, measured on QEMU 7.2: with just two busy vCPUs, one that ends its turn early (PAUSE, HLT, a write to its APIC
  * timer) can come next when the turn's budget is zero. QEMU then runs the timers on the way into that empty turn and
  * clears the vCPU's exit request at its end, the other one gets the whole next turn, and so on: the two keep that step until
- * one of them happens to end a turn early again, up to 100 ms and now and then much more. Three or more busy vCPUs fall out
- * of it by themselves within a few ms.
+ * one of them happens to end a turn early again, up to 100 ms and now and then much more. Workers break the step by ending
+ * their own turns (guest/work/worker.c); what is not a worker cannot.
  */
+enum { HW_METRONOME_SHORTEST_NS = 122070 };
 void hw_metronome(int rate);
 /*
  * Arm the watchdog (ib700, ports 0x441 and 0x443) or arm it anew: unless that happens again within so many seconds of

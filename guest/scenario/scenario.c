@@ -131,8 +131,10 @@ static int run_crew(struct scenario *s, uint64_t start_ns, FILE *out, struct kt_
 		say_who(s);
 	if (write_baseline(start_ns, out, err))
 		return -1;
-	if (s->opts->metronome)
+	if (s->opts->metronome) {
+		c->go->turn_ns = (uint64_t)(HW_METRONOME_SHORTEST_NS << (s->opts->metronome - 3)) * 5 / 2;
 		hw_metronome((int)s->opts->metronome);
+	}
 	crew_go(c);
 	int ret = hold(s, err) || crew_stop(c, err);
 	if (s->opts->metronome)

@@ -22,6 +22,7 @@ struct go {
 	_Atomic uint32_t ready;   /* workers that wait for go */
 	_Atomic bool stop;
 	uint64_t start_ns;        /* written before word */
+	uint64_t turn_ns;         /* on the virtual clock: a vCPU's turn that lasts so long is out of step; else 0 */
 	_Atomic uint64_t stop_ns; /* written before stop */
 };
 
@@ -42,6 +43,7 @@ struct worker {
 	bool started, finished;
 	unsigned last_cpu, max_gap_cpu;
 	uint64_t last_ns;       /* the last tick; from here on a gap grows */
+	uint64_t turn_start_ns; /* of its vCPU's turn, as far as it can tell */
 	uint64_t work_units, iterations, migrations;
 	uint64_t max_gap_ns, max_gap_start_ns; /* the start on the clock, not from go */
 	uint64_t cpu_start_ns, cpu_end_ns, end_ns;

@@ -110,15 +110,12 @@ static int add_json(FILE *f, const char *name, const json_t *j, struct kt_err *e
 	return cpio_add(f, name, 0100644, text, strlen(text), err);
 }
 
-/*
- * The metronome's rate (guest/hw.h): the longest turn with which a vCPU that waits for all the others waits less than half
- * a millisecond, down to 122 us. One vCPU waits for nobody.
- */
+/* The metronome's rate (guest/hw.h): turns of 122 us. One vCPU waits for nobody. */
 static int metronome_rate(const struct boot *b)
 {
 	if (!b->vm_config.virtual_clock || b->plan.nr_cpus < 2)
 		return 0;
-	return b->plan.nr_cpus < 3 ? 4 : 3;
+	return 3;
 }
 
 int boot_payload(const struct boot *b, struct kt_err *err)
