@@ -22,7 +22,7 @@ static const char usage[] =
 	"      --dir DIR          keep the results in DIR; seeds that are done there are not run again\n"
 	"      --json             JSON Lines instead of text\n"
 	"  -h, --help             this text\n"
-	"Other options go to ktstr-boot: --kernel, --clock, --accel, --ns-per-insn, --timeout.\n";
+	"Other options go to ktstr-boot: -k, --kernel, --clock, --accel, --ns-per-insn, -t, --timeout.\n";
 
 enum { OPT_DIR = 256, OPT_JSON, OPT_CLOCK, OPT_ACCEL, OPT_NS_PER_INSN };
 enum { MAX_SEEDS = 100000, MAX_JOBS = 1024 };

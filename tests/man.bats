@@ -46,7 +46,7 @@ exit_codes() { # PAGE: those that it lists
 	local page want line code bad=0 n=0
 	for page in man/*.[157]; do
 		while IFS=$'\t' read -r want line; do
-			[ "$want" != - ] || continue
+			case $want in - | '') continue ;; esac
 			n=$((n + 1)) code=0
 			bash -o pipefail -c "$line" >out 2>err </dev/null || code=$?
 			[ "$code" = "$want" ] || {

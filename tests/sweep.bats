@@ -208,7 +208,7 @@ start_sweep() {
 	[[ $output == *"    LOST seed 2  "* ]]
 	[[ $output == *"seeds 1..3: 2 passed, 0 failed, 0 cannot tell, 1 lost"* ]]
 	[[ $output == *"lost: 2"* ]]
-	run -0 --separate-stderr ktstr sweep --accel tcg small.json --seeds 1..3 -j1 --dir kept --json
+	KTSTR_QEMU=$PWD/qemu run -0 --separate-stderr ktstr sweep --accel tcg small.json --seeds 1..3 -j1 --dir kept --json
 	[[ $stderr == *"2 of 3 seeds are done already"* ]]
 	diff <(grep '^{"kind":"seed"' <<<"$output") <(head -n 3 "$BATS_FILE_TMPDIR/six.out")
 }
