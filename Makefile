@@ -1,32 +1,48 @@
 # SPDX-License-Identifier: GPL-2.0-only
+# make, make demo, make check, make lint, make install; V=1 shows the commands, SAN=1 builds with sanitizers.
 CC ?= gcc
+PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 CPPFLAGS += -Ilibexec/lib -Ilibexec -Iguest
-KT_CFLAGS = -std=gnu11 -Wall -Wextra -Wvla -Wformat=2 -Wno-missing-field-initializers -MMD -MP $(CFLAGS)
-LIBS = $(shell pkg-config --libs jansson libelf libmd libxxhash) -lm
+KT_CFLAGS = -std=gnu11 -Wall -Wextra -Wvla -Wformat=2 -Wno-missing-field-initializers $(CFLAGS) $(SAN_FLAGS)
+PACKAGES = jansson libelf libmd libxxhash
+LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 # What runs in the guest is static: there is no libc there, nor anything else.
-GUEST_LIBS = $(shell pkg-config --static --libs jansson)
+STATIC_FLAGS = -static
+GUEST_LIBS = $(shell $(PKG_CONFIG) --static --libs jansson)
 PREFIX ?= /usr/local
 DESTDIR ?=
 V ?= 0
 Q := $(if $(filter 1,$(V)),,@)
 msg = $(if $(filter 1,$(V)),,@printf '  %-5s %s\n' $(1) $(2))
 
+# Nothing static can have ASan, so with SAN=1 the guest's programs are dynamic and no guest boots: check then runs the
+# tests that need none. Leaks do not count: programs do not free what lives as long as they do.
+ifdef SAN
+SAN_FLAGS = -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+STATIC_FLAGS =
+TESTS = $(NO_GUEST_TESTS:%=tests/%.bats)
+export ASAN_OPTIONS = detect_leaks=0
+endif
+NO_GUEST_TESTS = eval kernel spec topo work
+
 LIB = kt json rows strv lines printable cpio cpulist cpuset histogram spec report
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
-LIB += vm vm-args vm-qmp checkpoint guestlink
+LIB += vm vm-args vm-qmp checkpoint checkpoint-entry checkpoint-cache guestlink
 WORK = work worker spin_wait yield_heavy mixed bursty sequence pipe_io futex_ping_pong
 SCENARIO = cgroup crew record scenario
 BOOT = load accel run
 CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate
+SWEEP = prepare pool record text
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel
-TEST_HELPERS = tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
+TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle
 IMAGE = guest/ktstr.img
+VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-sweep
 
 all: $(PROGRAMS) $(STATIC) $(IMAGE)
 
@@ -36,6 +52,8 @@ bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
 bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) guest/hw.o
 guest/init: guest/init.o guest/hw.o
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
+libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
+libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o
@@ -43,11 +61,11 @@ tests/helper/meddle: tests/helper/meddle.o
 
 $(PROGRAMS) $(TEST_HELPERS): libexec/libktstr.a
 	$(call msg,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) libexec/libktstr.a $(LIBS)
+	$(Q)$(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) libexec/libktstr.a $(LIBS)
 
 $(STATIC) $(STATIC_TEST_HELPERS): libexec/libktstr.a
 	$(call msg,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -static -o $@ $(filter %.o,$^) libexec/libktstr.a $(GUEST_LIBS)
+	$(Q)$(CC) $(CFLAGS) $(SAN_FLAGS) $(LDFLAGS) $(STATIC_FLAGS) -o $@ $(filter %.o,$^) libexec/libktstr.a $(GUEST_LIBS)
 
 libexec/libktstr.a: $(LIB_OBJS)
 	$(call msg,AR,$@)
@@ -57,9 +75,16 @@ $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work
 
-%.o: %.c Makefile
+%.o: %.c Makefile .flags | packages
 	$(call msg,CC,$@)
-	$(Q)$(CC) $(CPPFLAGS) $(KT_CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(CPPFLAGS) $(KT_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Other flags, as SAN=1 gives, other objects.
+.flags: FORCE
+	@echo '$(CC) $(CPPFLAGS) $(KT_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(KT_CFLAGS)' >$@
+packages:
+	@$(PKG_CONFIG) --exists $(PACKAGES) 2>/dev/null || \
+		{ echo "ktstr: packages to build with are missing; 'make deps' installs them" >&2; exit 1; }
 
 # A bare machine has make and sh: packages first, then make again, which now finds pkg-config and what it knows.
 deps:
@@ -71,12 +96,48 @@ demo: deps
 	$(Q)bin/ktstr run share/specs/mixed_workloads.json
 check: deps
 	$(Q)$(MAKE) --no-print-directory kernel $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
-	$(Q)tests/run
+	$(Q)tests/run $(TESTS)
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory kernel tests/helper/measure
+	$(Q)tests/bench
+
+# Everything is compiled once more, to nowhere, with warnings as errors. cppcheck does not know the cleanup attribute
+# (nothing leaks) nor _Noreturn.
+LINT_C = $(sort $(shell find bin libexec guest tests -name '*.c'))
+SCRIPTS = $(shell grep -rlIE '^\#!/bin/(ba)?sh' .ci bin guest libexec man tests) $(wildcard tests/*.bats) tests/helper.bash
+lint:
+	$(Q)libexec/ktstr-deps build lint
+	$(Q)$(MAKE) --no-print-directory $(LINT_C:%=lint-%)
+	$(call msg,LINT,C)
+	$(Q)cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+		--suppress=resourceLeak '-D_Noreturn=__attribute__((noreturn))' $(CPPFLAGS) $(LINT_C)
+	$(call msg,LINT,scripts)
+	$(Q)shellcheck $(SCRIPTS)
+	$(call msg,LINT,manual)
+	$(Q)mandoc -Tlint -Wwarning man/*.[157]
+$(LINT_C:%=lint-%): lint-%: % FORCE
+	$(Q)$(CC) $(CPPFLAGS) $(KT_CFLAGS) -Werror -c -o /dev/null $<
+
+D = $(DESTDIR)$(PREFIX)
+install: all
+	install -d $(D)/bin $(D)/libexec/ktstr $(D)/share/ktstr/specs $(D)/share/ktstr/schema
+	install bin/ktstr $(filter bin/%,$(PROGRAMS) $(STATIC)) $(D)/bin
+	install $(VERBS:%=libexec/%) $(D)/libexec/ktstr
+	install -m 644 $(IMAGE) $(D)/libexec/ktstr
+	install -m 644 share/specs/*.json $(D)/share/ktstr/specs
+	install -m 644 share/schema/*.json $(D)/share/ktstr/schema
+	for page in man/*.[157]; do install -D -m 644 -t $(D)/share/man/man$${page##*.} $$page || exit; done
+uninstall:
+	rm -f $(D)/bin/ktstr $(addprefix $(D)/,$(filter bin/%,$(PROGRAMS) $(STATIC)))
+	rm -rf $(D)/libexec/ktstr $(D)/share/ktstr
+	for page in man/*.[157]; do rm -f $(D)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean:
 	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
 	find bin libexec guest tests -name '*.[oda]' -delete
+	rm -f .flags
 
-.PHONY: all deps kernel demo check clean
+.PHONY: all packages deps kernel demo check bench lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find bin libexec guest tests -name '*.d' 2>/dev/null)

@@ -26,11 +26,12 @@ static const char usage[] =
 	"  -t, --timeout SECONDS  wall-clock limit of the whole run\n"
 	"      --cold             boot, do not use or make a checkpoint\n"
 	"      --console          show the kernel's console on stderr\n"
-	"      --keep DIR         write console.log and qemu.cmd into DIR\n"
+	"      --keep DIR         write console.log, qemu.cmd and payload.cpio into DIR\n"
+	"      --prepare          make the checkpoint if it is not there, and run nothing\n"
 	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
 	"  -h, --help             this text\n";
 
-enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP };
+enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE };
 
 static const struct option longopts[] = {
 	{ "plan", required_argument, NULL, 'p' },
@@ -43,6 +44,7 @@ static const struct option longopts[] = {
 	{ "cold", no_argument, NULL, OPT_COLD },
 	{ "console", no_argument, NULL, OPT_CONSOLE },
 	{ "keep", required_argument, NULL, OPT_KEEP },
+	{ "prepare", no_argument, NULL, OPT_PREPARE },
 	{ "dry-run", no_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -83,16 +85,19 @@ static void parse_options(int argc, char **argv, struct boot *b)
 				die_usage("--ns-per-insn: %s is not a power of two", optarg);
 			b->vm_config.icount_shift = (unsigned)__builtin_ctzll((unsigned long long)v);
 			break;
-		case 's': b->seed = number("--seed", optarg, 0, INT32_MAX); break;
+		case 's': b->seed = number("--seed", optarg, 0, 9007199254740991); break;
 		case 't': b->timeout_ns = number("--timeout", optarg, 1, 7 * 24 * 3600) * NSEC_PER_SEC; break;
 		case OPT_COLD: b->cold = true; break;
 		case OPT_CONSOLE: b->console_live = true; break;
 		case OPT_KEEP: b->keep = optarg; break;
+		case OPT_PREPARE: b->prepare = true; break;
 		case 'n': b->dry_run = true; break;
 		case 'h': fputs(usage, stdout); exit(KT_OK);
 		default: die_usage("bad option");
 		}
 	}
+	if (b->cold && b->prepare)
+		die_usage("--prepare makes a checkpoint, and --cold wants none");
 	if (optind != argc - 1)
 		die_usage(optind == argc ? "no spec given" : "more than one spec given");
 	b->spec_path = argv[optind];

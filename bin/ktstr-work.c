@@ -30,10 +30,11 @@ static const char help[] =
 	"Run the workers of a spec on this machine and write what they did as JSON Lines.\n"
 	"\n"
 	"  --plan PLAN        the plan, as ktstr-topo writes it (default: stdin)\n"
-	"  --seed N           shift the workers' starts, instead of the spec's seed; 0: none\n"
+	"  --seed N           another, equally valid schedule; overrides the spec's seed\n"
 	"  --cgroup-root DIR  make the cgroups here (default: /sys/fs/cgroup)\n"
 	"  --no-cgroups       make none; a cpuset becomes a CPU affinity\n"
 	"  --metronome RATE   in ktstr-boot's guest: beat while workers run (guest/hw.h)\n"
+	"  --watchdog         in ktstr-boot's guest: keep its watchdog quiet (guest/hw.h)\n"
 	"  --args-from-stdin  alone: read the arguments, one a line, from stdin\n"
 	"  --check            check the spec against the plan, and run nothing\n"
 	"  --resolve          print the CPUs of every cgroup, and run nothing\n"
@@ -71,11 +72,12 @@ static void more_args(int *argc, char ***argv)
 
 static void parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, METRONOME, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
+	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, METRONOME, WATCHDOG, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
 	static const struct option longopts[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "seed", required_argument, NULL, SEED },
 		{ "cgroup-root", required_argument, NULL, CGROUP_ROOT }, { "no-cgroups", no_argument, NULL, NO_CGROUPS },
 		{ "metronome", required_argument, NULL, METRONOME },
+		{ "watchdog", no_argument, NULL, WATCHDOG },
 		{ "args-from-stdin", no_argument, NULL, ARGS },
 		{ "check", no_argument, NULL, CHECK_OPT }, { "resolve", no_argument, NULL, RESOLVE_OPT },
 		{ "list", no_argument, NULL, LIST }, { "list-keys", no_argument, NULL, LIST_KEYS },
@@ -99,6 +101,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 			if (kt_parse_i64(optarg, "--metronome", 3, 15, &o->scenario.metronome, &err))
 				die_usage("%s", err.msg);
 			break;
+		case WATCHDOG: o->scenario.watchdog = true; break;
 		case ARGS: break; /* main() */
 		case CHECK_OPT: o->mode = CHECK; break;
 		case RESOLVE_OPT: o->mode = RESOLVE; break;

@@ -6,6 +6,7 @@
 enum {
 	PORT_RTC_INDEX = 0x70, PORT_RTC_DATA = 0x71, RTC_REG_A = 10, RTC_REG_B = 11, RTC_B_PIE = 0x40,
 	PORT_DEBUGCON = 0xe9,
+	PORT_WATCHDOG_OFF = 0x441, PORT_WATCHDOG_ON = 0x443, WATCHDOG_MAX_S = 30, WATCHDOG_STEP_S = 2,
 	PORT_PVPANIC = 0x505, PVPANIC_PANICKED = 1,
 	PORT_FW_CFG_SELECT = 0x510, PORT_FW_CFG_DATA = 0x511, FW_CFG_FILE_DIR = 0x19,
 };
@@ -71,4 +72,13 @@ void hw_metronome(int rate)
 	if (rate)
 		rtc_write(RTC_REG_A, (unsigned char)((rtc_read(RTC_REG_A) & 0xf0) | rate));
 	rtc_write(RTC_REG_B, rate ? b | RTC_B_PIE : b & ~RTC_B_PIE);
+}
+
+void hw_watchdog(int seconds)
+{
+	/* The device takes the number of steps below its maximum. */
+	if (seconds)
+		outb((unsigned char)((WATCHDOG_MAX_S - seconds) / WATCHDOG_STEP_S), PORT_WATCHDOG_ON);
+	else
+		outb(0, PORT_WATCHDOG_OFF);
 }

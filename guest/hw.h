@@ -4,6 +4,7 @@
  *
  * Out: isa-debugcon, port 0xe9: bytes to the host, synchronous. In: fw_cfg, ports 0x510 and 0x511. Ready: pvpanic,
  * port 0x505, stops the VM at that very instruction. Metronome: the RTC's periodic interrupt, ports 0x70 and 0x71.
+ * Watchdog: ib700, ports 0x441 and 0x443.
  */
 #ifndef GUEST_HW_H
 #define GUEST_HW_H
@@ -22,7 +23,18 @@ void hw_ready(void);
  * timer of the machine ends the running vCPU's turn, so at 8192 Hz (rate 3) a turn lasts 122 us at most. The kernel
  * must not own the RTC (initcall_blacklist=cmos_init): the line stays masked and nobody in the guest sees the
  * interrupt. It costs the guest nothing, but the host about 60 us a tick, idle or not: on only while workers run.
+ *
+ * Known hole, measured on QEMU 7.2: with just two busy vCPUs, one that ends its turn early (PAUSE, HLT, a write to its APIC
+ * timer) can come next when the turn's budget is zero. QEMU then runs the timers on the way into that empty turn and
+ * clears the vCPU's exit request at its end, the other one gets the whole next turn, and so on: the two keep that step until
+ * one of them happens to end a turn early again, up to 100 ms and now and then much more. Three or more busy vCPUs fall out
+ * of it by themselves within a few ms.
  */
 void hw_metronome(int rate);
+/*
+ * Arm the watchdog (ib700, ports 0x441 and 0x443) or arm it anew: unless that happens again within so many seconds of
+ * guest time (2 to 30, even), the machine is stopped and the host takes it for lost. 0 disarms it.
+ */
+void hw_watchdog(int seconds);
 
 #endif

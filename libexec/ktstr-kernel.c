@@ -14,7 +14,7 @@ static const char HELP[] =
 	"usage: ktstr-kernel fetch [--suite S] [--version V] [--if-missing]   get a Debian cloud kernel\n"
 	"       ktstr-kernel add [--config FILE] [--origin TEXT] FILE|DIR   add a bzImage, a vmlinux or a kernel build tree\n"
 	"       ktstr-kernel list [--json]                  show what is cached, newest first\n"
-	"       ktstr-kernel path [NAME]                    print the vmlinux that --kernel NAME would boot\n"
+	"       ktstr-kernel path [NAME]                    print the vmlinux that would be booted\n"
 	"       ktstr-kernel clean [--keep N]               remove all but the newest N (0)\n";
 
 /* The options of one verb, and what was left after them. */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # ktstr-boot on bad input and on bad days: what each gets, and that nothing is left behind.
+# shellcheck disable=SC2154 # run sets stderr
 
 load helper
 
@@ -134,6 +135,10 @@ lost_in() { # WAY REASON
 	spec way_hang
 	run -128 --separate-stderr boot_with ways --timeout 3 way_hang.json
 	ends_with lost "wall-clock limit of 3 s"
+}
+
+@test "nothing in the guest gets to run: lost by the guest's own clock" {
+	lost_in starve "did not get to run for 30 s of guest time"
 }
 
 @test "the guest writes garbage, a line without end, nested arrays without end: lost" {

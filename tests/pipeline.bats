@@ -6,7 +6,7 @@
 load helper
 
 setup_file() {
-	cd "$BATS_FILE_TMPDIR"
+	cd "$BATS_FILE_TMPDIR" || exit
 	ktstr-topo 1n1l2c1t >plan.json
 	mkdir -p meddle/bin meddle/guest
 	cp "$TREE/bin/ktstr-boot" meddle/bin/

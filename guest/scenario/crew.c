@@ -13,8 +13,11 @@
 static const uint64_t ready_limit_ns = 60ull * NSEC_PER_SEC;
 static const uint64_t stop_limit_ns = 5ull * NSEC_PER_SEC;
 static const uint64_t kill_limit_ns = 5ull * NSEC_PER_SEC;
+/* Starts are spread over a few scheduler ticks, but not over much of a short run. */
+static const uint64_t max_delay_ns = 10 * NSEC_PER_MSEC;
+enum { DELAY_PART = 16 };
 static const uint64_t resignal_ns = 10 * NSEC_PER_MSEC;
-enum { SEED_SPINS = 1000, SIGSTOPWORK = SIGUSR1, SIGREADY = SIGUSR2 };
+enum { SIGSTOPWORK = SIGUSR1, SIGREADY = SIGUSR2 };
 
 static long futex(_Atomic uint32_t *word, int op, uint32_t value)
 {
@@ -34,17 +37,22 @@ static sigset_t signals(void)
 	return s;
 }
 
-/* splitmix64: neighbouring seeds give unrelated delays. */
-static uint64_t mix(uint64_t x)
+/*
+ * The seed's: a stream of random numbers for every worker, and a start for every group. One start for a group, or what
+ * partners wait for each other would be the seed's doing and not the scheduler's. Seed 0: all start at go.
+ */
+static void sow(struct worker *w, int64_t seed, unsigned n, uint64_t delay_limit)
 {
-	x += 0x9e3779b97f4a7c15;
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-	x = (x ^ x >> 27) * 0x94d049bb133111eb;
-	return x ^ x >> 31;
+	w->random = seed;
+	w->random = worker_random(w) + n;
+	w->random = worker_random(w); /* neighbours, by seed or by place, get unrelated streams */
+	if (seed)
+		w->delay_ns = w->member ? w->group->delay_ns : worker_random(w) % delay_limit;
 }
 
 static void lay_out(struct crew *c, const struct spec *spec, int64_t seed)
 {
+	uint64_t delay_limit = MIN(max_delay_ns, (uint64_t)spec->duration_ns / DELAY_PART);
 	unsigned n = 0;
 
 	for (size_t g = 0; g < spec->nr_cgroups; g++) {
@@ -61,8 +69,7 @@ static void lay_out(struct crew *c, const struct spec *spec, int64_t seed)
 			w->index = i;
 			w->member = i % size;
 			w->group = w - w->member;
-			if (seed)
-				w->delay_spins = mix(mix(seed) + n) % (SEED_SPINS + 1);
+			sow(w, seed, n, delay_limit);
 			for (size_t f = 0; f < WORKER_FDS; f++)
 				w->fds[f] = -1;
 		}
@@ -305,7 +312,7 @@ static void close_books(struct crew *c)
 		if (w->finished)
 			continue;
 		if (!w->started)
-			w->last_ns = c->go->start_ns;
+			w->last_ns = worker_start_ns(w);
 		worker_close_gap(w, c->members[i].end_ns);
 	}
 }

@@ -40,7 +40,7 @@ json_t *record_worker(const struct crew *c, unsigned i, const struct spec *spec)
 	const struct worker *w = &c->workers[i];
 	const struct member *m = &c->members[i];
 	const struct cgroup_def *def = &spec->cgroups[w->cgroup];
-	uint64_t start = c->go->start_ns;
+	uint64_t start = worker_start_ns(w);
 	/* Of a worker that died the kernel's count is what there is. */
 	uint64_t cpu = w->finished ? minus(w->cpu_end_ns, w->cpu_start_ns) : minus(m->after.run_ns, m->before.run_ns);
 	uint64_t wall = minus(w->finished ? w->end_ns : m->end_ns, start);

@@ -99,6 +99,27 @@ static int write_baseline(uint64_t start_ns, FILE *out, struct kt_err *err)
 	return fflush(out) ? kt_fail(err, "cannot write a record: %s", strerror(errno)) : 0;
 }
 
+/*
+ * The hold, in parts: as long as this process gets to run, the watchdog is armed anew. A scheduler under which it does
+ * not, for WATCHDOG_S of guest time, has hung the machine; a slow host has not.
+ */
+static int hold(struct scenario *s, struct kt_err *err)
+{
+	enum { WATCHDOG_S = 30, KICK_S = 10 };
+	int64_t part = s->opts->watchdog ? (int64_t)KICK_S * NSEC_PER_SEC : INT64_MAX, held = 0;
+
+	while (held < s->spec->duration_ns) {
+		if (s->opts->watchdog)
+			hw_watchdog(WATCHDOG_S);
+		held = MIN(part > INT64_MAX - held ? INT64_MAX : held + part, s->spec->duration_ns);
+		if (crew_hold(&s->crew, held, err))
+			return -1;
+	}
+	if (s->opts->watchdog)
+		hw_watchdog(WATCHDOG_S);
+	return 0;
+}
+
 static int run_crew(struct scenario *s, uint64_t start_ns, FILE *out, struct kt_err *err)
 {
 	static const struct crew_ops ops = { .fork = fork_worker, .prepare = prepare };
@@ -108,14 +129,12 @@ static int run_crew(struct scenario *s, uint64_t start_ns, FILE *out, struct kt_
 		return -1;
 	if (s->opts->verbose)
 		say_who(s);
-	if (s->opts->metronome && hw_init(err))
-		return -1;
 	if (write_baseline(start_ns, out, err))
 		return -1;
 	if (s->opts->metronome)
 		hw_metronome((int)s->opts->metronome);
 	crew_go(c);
-	int ret = crew_hold(c, s->spec->duration_ns, err) || crew_stop(c, err);
+	int ret = hold(s, err) || crew_stop(c, err);
 	if (s->opts->metronome)
 		hw_metronome(0);
 	return ret ? -1 : verify(s, err);
@@ -139,6 +158,8 @@ static enum outcome run(struct scenario *s, FILE *out, struct kt_err *err)
 	enum outcome o = OUTCOME_DONE;
 	struct kt_err left;
 
+	if ((s->opts->metronome || s->opts->watchdog) && hw_init(err))
+		return OUTCOME_ERROR;
 	if (s->opts->cgroup_root)
 		o = cgroups_create(&s->cgroups, s->opts->cgroup_root, s->spec, err);
 	if (o == OUTCOME_DONE && (crew_create(s->spec, s->opts->seed, &s->crew, err) || run_crew(s, start_ns, out, err)))

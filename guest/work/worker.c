@@ -85,6 +85,25 @@ void worker_wait_stop(const struct worker *w)
 		pause();
 }
 
+/* splitmix64. */
+uint64_t worker_random(struct worker *w)
+{
+	uint64_t x = w->random += 0x9e3779b97f4a7c15;
+
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+static void await_start(const struct worker *w)
+{
+	uint64_t start = worker_start_ns(w);
+	struct timespec t = { .tv_sec = start / NSEC_PER_SEC, .tv_nsec = start % NSEC_PER_SEC };
+
+	while (w->delay_ns && worker_running(w) && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
+		;
+}
+
 void worker_populate(struct worker *w)
 {
 	size_t end = w->type->wake_latency ? sizeof(*w) : offsetof(struct worker, wake_latency);
@@ -98,16 +117,16 @@ void worker_populate(struct worker *w)
 
 void worker_begin(struct worker *w)
 {
+	await_start(w);
 	unsigned cpu = sched_getcpu();
 
 	w->cpu_start_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	w->last_cpu = w->max_gap_cpu = cpu;
 	if (cpu < CPUMASK_MAX)
 		cpumask_set(&w->cpus_used, cpu);
-	w->last_ns = w->go->start_ns;
+	w->last_ns = worker_start_ns(w);
 	w->started = true;
 	worker_tick(w, 0);
-	worker_spin(w->delay_spins);
 }
 
 void worker_close_gap(struct worker *w, uint64_t now)

@@ -3,7 +3,8 @@
  * worker.h - one worker, in memory shared with its parent, and what a work type calls while it runs.
  *
  * The clock is CLOCK_MONOTONIC, and everything is counted from the go that all workers share, so that a
- * worker that is woken late shows it. Nothing here depends on a pid, an address, the time of day or chance.
+ * worker that is woken late shows it. A seed other than 0 has a worker start a while after go, asleep until then; its
+ * figures count from there. Nothing here depends on a pid, an address, the time of day or chance.
  */
 #ifndef KT_WORKER_H
 #define KT_WORKER_H
@@ -34,7 +35,8 @@ struct worker {
 	struct worker *group;   /* the first worker of its group: the others follow */
 	void *shared;           /* setup()'s */
 	int fds[WORKER_FDS];    /* setup()'s: this worker's own ends, -1 when unused */
-	uint64_t delay_spins;   /* what the seed moves */
+	uint64_t delay_ns;      /* how long after go it starts: the seed's */
+	uint64_t random;        /* worker_random()'s: the seed's */
 
 	/* The worker's own: figures for its record. */
 	bool started, finished;
@@ -86,11 +88,20 @@ void worker_woken(struct worker *w, uint64_t stamp_ns);
 /* A loop that has nothing to do any more, such as one whose partner is gone, waits here for the stop. */
 void worker_wait_stop(const struct worker *w);
 
+/* A number from all of 64 bits: the only chance a work type may have. The seed and the worker's place in the spec decide. */
+uint64_t worker_random(struct worker *w);
+
 /* For the scenario, around run(). */
+
+/* When it starts; go must have been. */
+static inline uint64_t worker_start_ns(const struct worker *w)
+{
+	return w->go->start_ns + w->delay_ns;
+}
 
 /* In the worker: fault in what it writes, so that the run does not. */
 void worker_populate(struct worker *w);
-/* In the worker, after go; runs the seed's delay. */
+/* In the worker, after go; sleeps until its start. */
 void worker_begin(struct worker *w);
 void worker_end(struct worker *w);
 /* The gap that is open when a worker dies or is stopped; nothing after the stop counts. */

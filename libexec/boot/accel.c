@@ -45,7 +45,7 @@ static int canary(const struct boot *b, struct kt_err *err)
 		kt_fail(err, "cannot make the canary's memory: %s", strerror(errno)) :
 		vm_spawn(&vm, &args, payload, -1, &ram, 1, err);
 	if (!r)
-		r = vm_qmp_hello(&vm, deadline, err);
+		r = vm_qmp_hello(&vm, "", deadline, err);
 	if (!r)
 		r = vm_qmp(&vm, "cont", NULL, deadline, err);
 	if (!r)

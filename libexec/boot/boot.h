@@ -19,6 +19,7 @@ struct boot {
 	int64_t seed;            /* -1: the spec's */
 	int64_t timeout_ns;      /* 0: boot_load() sets it */
 	bool cold, console_live, dry_run;
+	bool prepare;            /* make the checkpoint and stop there */
 	int signals;
 	int64_t start_ns;
 
@@ -30,12 +31,14 @@ struct boot {
 	char *image;             /* the guest's initramfs */
 	struct vm_config vm_config;
 	const char *accel_reason;
+	uint64_t cache_limit;
 
 	/* the run */
 	struct vm vm;
 	FILE *console_kept;
 	const char *checkpoint;  /* "found", "built", "none" */
-	int64_t build_ns, ready_ns, go_ns; /* wall: checkpoint built in; first record, first phase after start */
+	char checkpoint_key[33];
+	int64_t find_ns, build_ns, ready_ns, go_ns; /* wall: checkpoint found or built in; first record, first phase after start */
 };
 
 /* Read and check everything; exits with the right code and message when something is wrong. */

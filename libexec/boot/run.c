@@ -5,6 +5,7 @@
 #include "printable.h"
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
@@ -54,14 +55,17 @@ static double ms(int64_t ns)
 static void emit_host(const struct boot *b)
 {
 	double load[3] = { 0 };
+	struct rusage ru;
 
+	getrusage(RUSAGE_SELF, &ru);
 	if (getloadavg(load, 3) < 0)
 		load[0] = -1;
-	emit(KT_PACK("{ss,s{sf,sf,sf,sf},ss,ss,ss,ss,ss,sf}", "kind", "host", "wall_ms", "checkpoint_build", ms(b->build_ns),
+	emit(KT_PACK("{ss,s{sf,sf,sf,sf,sf},ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms",
+		     "checkpoint_find", ms(b->find_ns), "checkpoint_build", ms(b->build_ns),
 		     "first_record", b->ready_ns ? ms(b->ready_ns - b->start_ns) : -1, "first_worker",
 		     b->go_ns ? ms(b->go_ns - b->start_ns) : -1, "total", ms(now_ns() - b->start_ns), "checkpoint",
-		     b->checkpoint, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
-		     "accel_reason", b->accel_reason, "load1", load[0]));
+		     b->checkpoint, "checkpoint_key", b->checkpoint_key, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
+		     "accel_reason", b->accel_reason, "load1", load[0], "maxrss_kib", (int)ru.ru_maxrss));
 }
 
 /* The last lines of the console as log records. */
@@ -170,14 +174,12 @@ static void follow(struct boot *b, struct guestlink *link, int64_t deadline, str
 			if (bad)
 				return;
 			break;
-		case VM_EV_QMP: { /* nothing was asked; an event is of no interest */
-			char ignored[4096];
-			if (read(b->vm.qmp, ignored, sizeof(ignored)) <= 0) {
-				close(b->vm.qmp);
-				b->vm.qmp = -1;
+		case VM_EV_QMP: /* nothing was asked; of what comes unasked, one thing matters */
+			if (vm_qmp_saw(&b->vm, "WATCHDOG")) {
+				kt_fail(&r->why, "the guest hangs: ktstr-work did not get to run for 30 s of guest time");
+				return;
 			}
 			break;
-		}
 		case VM_EV_EXIT:
 			kt_fail(&r->why, "%s", vm_exit_reason(&b->vm, reason, sizeof(reason)));
 			return;
@@ -218,39 +220,59 @@ static void boot_failed(struct result *r, const struct checkpoint *cp)
 static int get_checkpoint(struct boot *b, struct checkpoint *cp, int64_t deadline, struct result *r)
 {
 	struct checkpoint_opts o = {
+		.kernel_release = b->kernel.release,
+		.kernel_sha256 = b->kernel.sha256,
 		.signals = b->signals,
 		.console_to = { b->console_live ? stderr : NULL, b->console_kept },
 		.boot_limit_ns = MIN(deadline - now_ns(), (BOOT_LIMIT_S + BOOT_LIMIT_PER_CPU_S * (int64_t)b->plan.nr_cpus) * NSEC_PER_SEC),
+		.deadline_ns = deadline,
+		.cache_limit = b->cache_limit,
 	};
 
-	if (checkpoint_get(&b->vm_config, b->kernel.sha256, &o, &b->vm, cp, &r->why) < 0) {
-		b->build_ns = cp->build_ns;
+	int ok = checkpoint_get(&b->vm_config, &o, &b->vm, cp, &r->why);
+	b->find_ns = cp->find_ns;
+	b->build_ns = cp->build_ns;
+	if (ok < 0) {
 		boot_failed(r, cp);
 		return -1;
 	}
 	b->checkpoint = cp->built ? "built" : "found";
-	b->build_ns = cp->build_ns;
+	memcpy(b->checkpoint_key, cp->key, sizeof(cp->key));
 	return 0;
 }
 
-static int load_state(struct vm *vm, int64_t deadline, struct kt_err *err)
+static int load_state(struct vm *vm, const char *qemu_version, int64_t deadline, struct kt_err *err)
 {
-	if (vm_qmp_hello(vm, deadline, err) < 0 ||
-	    vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("fd:%d", VM_FD_STATE)), deadline, err) < 0 ||
+	if (vm_qmp_hello(vm, qemu_version, deadline, err) < 0)
+		return -1;
+	if (vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("fd:%d", VM_FD_STATE)), deadline, err) < 0 ||
 	    vm_qmp_event(vm, "MIGRATION:completed", deadline, err) < 0 ||
 	    vm_qmp(vm, "cont", NULL, deadline, err) < 0)
 		return kt_context(err, "cannot start from the checkpoint");
 	return 0;
 }
 
-static void keep_command(const struct boot *b, const struct strv *args)
+static void keep_file(const struct boot *b, const char *name, const void *data, size_t n)
 {
-	if (!b->keep)
-		return;
-	_cleanup_free_ char *path = xasprintf("%s/qemu.cmd", b->keep), *line = strv_shell(args);
+	_cleanup_free_ char *path = xasprintf("%s/%s", b->keep, name);
 	_cleanup_fclose_ FILE *f = fopen(path, "we");
-	if (!f || fprintf(f, "%s\n", line) < 0)
+
+	if (!f || fwrite(data, 1, n, f) != n || fflush(f))
 		die(KT_TROUBLE, "cannot write '%s': %s", path, strerror(errno));
+}
+
+/* With these two, and descriptors as --dry-run lists them, the run can be had by hand. */
+static void keep_inputs(const struct boot *b, const struct strv *args, int payload)
+{
+	_cleanup_free_ char *line = strv_shell(args);
+	off_t n = lseek(payload, 0, SEEK_END);
+	void *data = mmap(NULL, (size_t)n, PROT_READ, MAP_SHARED, payload, 0);
+
+	if (data == MAP_FAILED)
+		die(KT_TROUBLE, "cannot read the payload: %s", strerror(errno));
+	keep_file(b, "qemu.cmd", line, strlen(line));
+	keep_file(b, "payload.cpio", data, (size_t)n);
+	munmap(data, (size_t)n);
 }
 
 static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
@@ -263,15 +285,20 @@ static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
 	_cleanup_close_ int payload = boot_payload(b, &r->why);
 	if (payload < 0)
 		return;
-	if ((b->cold ? anonymous_ram(&b->plan, &cp, &r->why) : get_checkpoint(b, &cp, deadline, r)) == 0) {
+	bool ready = (b->cold ? anonymous_ram(&b->plan, &cp, &r->why) : get_checkpoint(b, &cp, deadline, r)) == 0;
+	if (ready && b->prepare) {
+		r->outcome = DONE;
+	} else if (ready) {
 		vm_init(&b->vm);
 		b->vm.signals = b->signals;
 		b->vm.console_to[0] = b->console_live ? stderr : NULL;
 		b->vm.console_to[1] = b->console_kept;
 		vm_args(&b->vm_config, b->cold ? VM_COLD : VM_WARM, &args);
-		keep_command(b, &args);
+		if (b->keep)
+			keep_inputs(b, &args, payload);
 		if (!vm_spawn(&b->vm, &args, payload, cp.state, cp.ram, cp.nr_ram, &r->why) &&
-		    (b->cold || !load_state(&b->vm, deadline, &r->why)))
+		    !(b->cold ? vm_qmp_greeting(&b->vm, b->plan.qemu_version, deadline, &r->why) :
+			        load_state(&b->vm, b->plan.qemu_version, deadline, &r->why)))
 			follow(b, link, deadline, r);
 		vm_kill(&b->vm);
 	}
@@ -303,6 +330,8 @@ int boot_run(struct boot *b)
 	const char *sig = boot_interrupted(b);
 	if (sig && r.outcome == LOST)
 		kt_fail(&r.why, "interrupted by SIG%s", sig);
+	if (*b->vm.qemu_version && *b->plan.qemu_version && !streq(b->vm.qemu_version, b->plan.qemu_version))
+		r.outcome = UNSUPPORTED; /* vm_qmp_greeting() said it */
 	if (r.outcome != DONE && !reader_gone)
 		emit_console_tail(&b->vm);
 	emit_host(b);

@@ -5,8 +5,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 
 #define STAGE_PREFIX ".tmp."
 
@@ -51,18 +56,106 @@ char *cache_dir(const char *sub, struct kt_err *err)
 	return take(path);
 }
 
-int cache_lock(const char *dir, struct kt_err *err)
+/*
+ * Open the lock file and take it. An entry's directory may be removed, its lock with it, by whoever holds the lock: what
+ * was waited for is then a lock that nobody else will find, and all begins again. wait: returns 0 with the lock held.
+ */
+static int take_lock(const char *dir, int (*wait)(int fd, const void *arg, struct kt_err *err), const void *arg,
+		     struct kt_err *err)
 {
 	_cleanup_free_ char *path = xasprintf("%s/.lock", dir);
-	/* Close-on-exec, or a child that outlives us would keep the lock. */
-	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
-	if (fd < 0)
-		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
+	for (;;) {
+		/* Close-on-exec, or a child that outlives us would keep the lock. */
+		_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+		struct stat st;
+
+		if (fd < 0 && (errno != ENOENT || (mkdir(dir, 0700) && errno != EEXIST)))
+			return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
+		if (fd < 0)
+			continue;
+		int r = wait(fd, arg, err);
+		if (r < 0) {
+			kt_context(err, "cannot lock '%s'", path);
+			return r;
+		}
+		if (fstat(fd, &st))
+			return kt_fail(err, "cannot lock '%s': %s", path, strerror(errno));
+		if (st.st_nlink)
+			return take_fd(fd);
+	}
+}
+
+static int wait_for_ever(int fd, const void *arg, struct kt_err *err)
+{
+	(void)arg;
 	while (flock(fd, LOCK_EX))
 		if (errno != EINTR)
-			return kt_fail(err, "cannot lock '%s': %s", path, strerror(errno));
-	return take_fd(fd);
+			return kt_fail(err, "%s", strerror(errno));
+	return 0;
+}
+
+int cache_lock(const char *dir, struct kt_err *err)
+{
+	return take_lock(dir, wait_for_ever, NULL, err);
+}
+
+static int do_not_wait(int fd, const void *arg, struct kt_err *err)
+{
+	(void)arg;
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	bool busy = errno == EWOULDBLOCK;
+	kt_fail(err, "%s", busy ? "another process is at it" : strerror(errno));
+	return busy ? CACHE_BUSY : -1;
+}
+
+int cache_trylock(const char *dir, struct kt_err *err)
+{
+	return take_lock(dir, do_not_wait, NULL, err);
+}
+
+/*
+ * flock() cannot be waited for together with signals and a deadline, so a child waits: the lock belongs to the open
+ * file, which parent and child share.
+ */
+static int wait_in_child(int fd, const void *arg, struct kt_err *err)
+{
+	const struct cache_wait *w = arg;
+	int status;
+
+	if (!flock(fd, LOCK_EX | LOCK_NB))
+		return 0;
+	if (errno != EWOULDBLOCK)
+		return kt_fail(err, "%s", strerror(errno));
+	kt_warn("%s", w->say);
+	pid_t self = getpid(), pid = fork();
+	if (pid < 0)
+		return kt_fail(err, "cannot fork: %s", strerror(errno));
+	if (!pid) {
+		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != self)
+			_exit(EINTR);
+		while (flock(fd, LOCK_EX))
+			if (errno != EINTR)
+				_exit(errno);
+		_exit(0);
+	}
+	_cleanup_close_ int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p[] = { { .fd = pidfd, .events = POLLIN }, { .fd = w->signals, .events = POLLIN } };
+	struct timespec left = { w->timeout_ns / NSEC_PER_SEC, w->timeout_ns % NSEC_PER_SEC };
+	int n = ppoll(p, ARRAY_SIZE(p), w->timeout_ns < 0 ? NULL : &left, NULL);
+	if (n <= 0 || p[1].revents)
+		kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFSIGNALED(status))
+		return kt_fail(err, "%s", n ? "interrupted" : "time is up");
+	return WEXITSTATUS(status) ? kt_fail(err, "%s", strerror(WEXITSTATUS(status))) : 0;
+}
+
+int cache_lock_watched(const char *dir, const struct cache_wait *w, struct kt_err *err)
+{
+	return take_lock(dir, wait_in_child, w, err);
 }
 
 static int discard_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -77,7 +170,7 @@ void cache_discard(const char *path)
 	nftw(path, discard_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-static void sweep(const char *dir)
+void cache_sweep(const char *dir)
 {
 	DIR *d = opendir(dir);
 
@@ -96,7 +189,7 @@ char *cache_stage(const char *dir, struct kt_err *err)
 {
 	_cleanup_free_ char *stage = xasprintf("%s/" STAGE_PREFIX "XXXXXX", dir);
 
-	sweep(dir);
+	cache_sweep(dir);
 	if (!mkdtemp(stage)) {
 		kt_fail(err, "cannot make a directory in '%s': %s", dir, strerror(errno));
 		return NULL;
@@ -144,17 +237,23 @@ int cache_publish(const char *stage, const char *dir, const char *name, struct k
 
 int cache_remove(const char *dir, const char *name, struct kt_err *err)
 {
-	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name), *stage = cache_stage(dir, err);
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name), *gone = xasprintf("%s/" STAGE_PREFIX "gone", dir);
 
-	if (!stage)
-		return -1;
-	/* A directory takes the place of an empty one. */
-	if (rename(path, stage)) {
-		rmdir(stage);
+	cache_sweep(dir);
+	/* No directory is made to move it into: that needs room, and this must work on a full disk. */
+	if (rename(path, gone))
 		return kt_fail(err, "cannot remove '%s': %s", path, strerror(errno));
-	}
-	cache_discard(stage);
+	cache_discard(gone);
 	return 0;
+}
+
+void cache_drop(const char *dir)
+{
+	_cleanup_free_ char *lock = xasprintf("%s/.lock", dir);
+
+	cache_sweep(dir);
+	unlink(lock);
+	rmdir(dir);
 }
 
 int cache_write(const char *path, const char *text, size_t len, struct kt_err *err)

@@ -1,192 +1,160 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The checkpoint cache: see checkpoint.h. */
+/* Finding a checkpoint, and building one: see checkpoint.h. */
 #include "checkpoint.h"
 #include "cache.h"
-#include <dirent.h>
+#include "checkpoint-entry.h"
 #include <fcntl.h>
-#include <signal.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <xxhash.h>
 
 enum { SAVE_LIMIT_S = 60 };
 
-static void hex128(XXH128_hash_t h, char ret[33])
+/* Goes with every key: of another version of what is saved, nothing is found. */
+#define FORMAT "2"
+
+void checkpoint_init(struct checkpoint *c, unsigned nr_ram)
 {
-	snprintf(ret, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
-}
-
-/* Hash of a file's data: position and bytes of every part that is not a hole. */
-static int hash_fd(int fd, char ret[33], struct kt_err *err)
-{
-	XXH3_state_t *state = XXH3_createState();
-	off_t end = lseek(fd, 0, SEEK_END);
-	char *map = end > 0 ? mmap(NULL, (size_t)end, PROT_READ, MAP_SHARED, fd, 0) : NULL;
-
-	if (!state || end < 0 || map == MAP_FAILED) {
-		XXH3_freeState(state);
-		return kt_fail(err, "cannot read: %s", strerror(errno));
-	}
-	XXH3_128bits_reset(state);
-	for (off_t at = 0; at < end;) {
-		off_t data = lseek(fd, at, SEEK_DATA);
-		if (data < 0)
-			break; /* ENXIO: the rest is a hole */
-		off_t hole = lseek(fd, data, SEEK_HOLE);
-		XXH3_128bits_update(state, &data, sizeof(data));
-		XXH3_128bits_update(state, map + data, (size_t)(hole - data));
-		at = hole;
-	}
-	hex128(XXH3_128bits_digest(state), ret);
-	XXH3_freeState(state);
-	if (map)
-		munmap(map, (size_t)end);
-	return 0;
-}
-
-static const char *boot_id(void)
-{
-	static char id[64];
-
-	if (!*id) {
-		_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-		if (!f || !fgets(id, sizeof(id), f))
-			snprintf(id, sizeof(id), "unknown");
-		id[strcspn(id, "\n")] = '\0';
-	}
-	return id;
-}
-
-/* What stays the same while nobody touches a file. After a crash of the host its data may not be what it was: boot id. */
-static char *identity(int fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return xstrdup("");
-	return xasprintf("%s %llu %llu %lld.%09ld %lld.%09ld", boot_id(), (unsigned long long)st.st_ino,
-			 (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec,
-			 (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-}
-
-static char *file_name(int i) /* -1: state */
-{
-	return i < 0 ? xstrdup("state") : xasprintf("ram%d", i);
-}
-
-/* Everything the saved state depends on, as text. */
-static int key_of(const struct vm_config *c, const char *kernel_hash, char ret[33], struct kt_err *err)
-{
-	_cleanup_close_ int image = open(c->initrd, O_RDONLY | O_CLOEXEC);
-	struct vm_config named = *c;
-	struct strv args = { 0 };
-	char image_hash[33];
-
-	if (image < 0)
-		return kt_fail(err, "cannot open the guest image '%s': %s", c->initrd, strerror(errno));
-	if (hash_fd(image, image_hash, err) < 0)
-		return kt_context(err, "'%s'", c->initrd);
-	/* Contents, not paths; QEMU by its version, which decides the machine it makes. */
-	named.qemu = c->plan->qemu_version;
-	named.vmlinux = kernel_hash;
-	named.initrd = image_hash;
-	vm_args(&named, VM_SAVE, &args);
-	_cleanup_free_ char *text = strv_shell(&args);
-	strv_deinit(&args);
-	hex128(XXH3_128bits(text, strlen(text)), ret);
-	return 0;
+	*c = (struct checkpoint){ .state = -1, .nr_ram = nr_ram };
+	for (unsigned i = 0; i < TOPO_MAX_NODES; i++)
+		c->ram[i] = -1;
 }
 
 static void close_files(struct checkpoint *c)
 {
 	kt_closep(&c->state);
 	c->state = -1;
-	for (unsigned i = 0; i < c->nr_ram; i++) {
+	for (unsigned i = 0; i < TOPO_MAX_NODES; i++) {
 		kt_closep(&c->ram[i]);
 		c->ram[i] = -1;
 	}
 }
 
-static int write_meta(int dir, json_t *meta, struct kt_err *err)
+void checkpoint_deinit(struct checkpoint *c)
 {
-	_cleanup_close_ int fd = openat(dir, "meta.json.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	close_files(c);
+	free(c->log);
+	c->log = NULL;
+}
 
-	if (fd < 0 || json_dumpfd(meta, fd, JSON_INDENT(1)) < 0 || renameat(dir, "meta.json.new", dir, "meta.json") < 0)
-		return kt_fail(err, "cannot write meta.json: %s", strerror(errno));
+/* The file that execvp() would run, or as much of its name as is known. */
+static char *find_program(const char *name)
+{
+	const char *dirs = getenv("PATH");
+
+	if (strchr(name, '/'))
+		return xstrdup(name);
+	for (const char *p = dirs ? dirs : "/bin:/usr/bin"; *p; ) {
+		size_t n = strcspn(p, ":");
+		_cleanup_free_ char *path = xasprintf("%.*s%s%s", (int)n, p, n ? "/" : "", name);
+		if (!access(path, X_OK))
+			return take(path);
+		p += n + (p[n] == ':');
+	}
+	return xstrdup(name);
+}
+
+/* The QEMU that is at hand: its package may change and its version not. The version is the plan's, and checked (vm.h). */
+static char *qemu_identity(const struct vm_config *c)
+{
+	_cleanup_free_ char *path = find_program(c->qemu);
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return xasprintf("%s none", c->plan->qemu_version);
+	/* Neither path nor inode: the same package in the next container is the same QEMU. */
+	return xasprintf("%s %llu %lld.%09ld", c->plan->qemu_version, (unsigned long long)st.st_size,
+			 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
+}
+
+/* Everything the saved state depends on, as text: contents in place of paths. */
+static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, char *ret, struct kt_err *err)
+{
+	_cleanup_close_ int image = open(c->initrd, O_RDONLY | O_CLOEXEC);
+	_cleanup_free_ char *qemu = qemu_identity(c);
+	struct vm_config named = *c;
+	struct strv args = { 0 };
+	char image_hash[HASH_HEX_SIZE];
+
+	if (image < 0)
+		return kt_fail(err, "cannot open the guest image '%s': %s", c->initrd, strerror(errno));
+	if (hash_file(image, -1, image_hash, err) < 0)
+		return kt_context(err, "cannot read the guest image '%s'", c->initrd);
+	named.qemu = qemu;
+	named.vmlinux = o->kernel_sha256;
+	named.initrd = image_hash;
+	strv_add(&args, "%s", FORMAT);
+	vm_args(&named, VM_SAVE, &args);
+	_cleanup_free_ char *text = strv_shell(&args);
+	strv_deinit(&args);
+	hash_text(text, ret);
 	return 0;
 }
 
-/* One file against what meta.json says of it; *changed when its identity had to be noted anew. */
-static int check_file(int dir, int i, json_t *meta, int *fd, bool *changed, struct kt_err *err)
+static json_t *facts(const struct vm_config *c, const struct checkpoint_opts *o)
 {
-	_cleanup_free_ char *name = file_name(i);
-	json_t *m = json_object_get(meta, name);
-	const char *want_hash = json_string_value(json_object_get(m, "hash"));
-	const char *want_id = json_string_value(json_object_get(m, "identity"));
-	char hash[33];
+	char created[sizeof("2026-11-24T02:16:00Z")];
+	_cleanup_free_ char *program = find_program(c->qemu);
+	uint64_t memory = 0;
+	time_t now = time(NULL);
 
-	*fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
-	if (*fd < 0)
-		return kt_fail(err, "%s: %s", name, strerror(errno));
-	_cleanup_free_ char *id = identity(*fd);
-	if (!want_hash || !want_id)
-		return kt_fail(err, "meta.json does not know %s", name);
-	if (streq(id, want_id))
-		return 0;
-	if (hash_fd(*fd, hash, err) < 0)
-		return kt_context(err, "%s", name);
-	if (!streq(hash, want_hash))
-		return kt_fail(err, "%s is not what was saved", name);
-	json_object_set_new(m, "identity", json_string(id));
-	*changed = true;
+	strftime(created, sizeof(created), "%FT%TZ", gmtime(&now));
+	for (unsigned i = 0; i < c->plan->nr_nodes; i++)
+		memory += c->plan->nodes[i].memory_mib;
+	return KT_PACK("{ss,ss,si,sI,s{ss,ss},s{ss,ss},ss,ss,si,ss}", "kind", "checkpoint", "topology", c->plan->name, "cpus",
+		       (int)c->plan->nr_cpus, "memory_mib", (json_int_t)memory, "kernel", "release", o->kernel_release, "sha256",
+		       o->kernel_sha256, "qemu", "program", program, "version", c->plan->qemu_version,
+		       "accel", c->accel == VM_KVM ? "kvm" : "tcg", "clock", c->virtual_clock ? "virtual" : "real",
+		       "ns_per_insn", 1 << c->icount_shift, "created", created);
+}
+
+static int memory_file(const char *name, uint64_t size)
+{
+	_cleanup_close_ int fd = memfd_create(name, MFD_CLOEXEC);
+
+	return fd < 0 || ftruncate(fd, (off_t)size) < 0 ? -1 : take_fd(fd);
+}
+
+/* QEMU opens the memory for writing even where it never writes: where that cannot be, give it a copy. */
+static int make_ram_writable(struct checkpoint *c, struct kt_err *err)
+{
+	for (unsigned i = 0; i < c->nr_ram; i++) {
+		_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", c->ram[i]);
+		_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+		char hash[HASH_HEX_SIZE];
+
+		if (fd >= 0 || (errno != EROFS && errno != EACCES))
+			continue; /* other trouble is QEMU's to report */
+		_cleanup_close_ int copy = memory_file("ram", 0);
+		if (copy < 0 || hash_file(c->ram[i], copy, hash, err) < 0)
+			return kt_fail(err, "cannot copy the checkpoint's memory: %s", strerror(errno));
+		close(c->ram[i]);
+		c->ram[i] = take_fd(copy);
+	}
 	return 0;
 }
 
-/* Open a finished entry. 1: there is none; -1: there is one, and it is bad. */
-static int open_entry(int root, struct checkpoint *c, struct kt_err *err)
+static int open_saved(const char *saved, struct checkpoint *c, struct kt_err *err)
 {
-	_cleanup_close_ int dir = openat(root, c->key, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool changed = false;
+	unsigned nr_ram = c->nr_ram;
+	int r = entry_open(saved, false, c, NULL, err);
 
-	if (dir < 0)
-		return 1;
-	_cleanup_close_ int fd = openat(dir, "meta.json", O_RDONLY | O_CLOEXEC);
-	json_error_t e;
-	json_auto_t *meta = fd < 0 ? NULL : json_loadfd(fd, 0, &e);
-	if (!meta)
-		return kt_fail(err, "meta.json is missing or damaged");
-	for (int i = -1; i < (int)c->nr_ram; i++)
-		if (check_file(dir, i, meta, i < 0 ? &c->state : &c->ram[i], &changed, err) < 0) {
-			close_files(c);
-			return -1;
-		}
-	if (changed)
-		write_meta(dir, meta, NULL);
-	futimens(dir, NULL); /* last used: now */
-	return 0;
-}
-
-static void remove_tree(int root, const char *name)
-{
-	_cleanup_close_ int fd = openat(root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	DIR *d = fd < 0 ? NULL : fdopendir(dup(fd));
-	for (struct dirent *e; d && (e = readdir(d));)
-		if (*e->d_name != '.')
-			unlinkat(fd, e->d_name, 0);
-	if (d)
-		closedir(d);
-	unlinkat(root, name, AT_REMOVEDIR);
+	if (!r && c->nr_ram != nr_ram) {
+		close_files(c);
+		r = kt_fail(err, "%u memory files, not %u", c->nr_ram, nr_ram);
+	}
+	c->nr_ram = nr_ram;
+	if (!r)
+		utimensat(AT_FDCWD, saved, NULL, 0); /* last used: now */
+	return r ? r : make_ram_writable(c, err);
 }
 
 /* Boot until the guest rings, then save. From `cont` to the ring nothing is sent (vm.h, THE RULE). */
-static int boot_and_save(struct vm *vm, const struct checkpoint *c, int64_t boot_limit_ns, struct kt_err *err)
+static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struct checkpoint *c, int64_t boot_limit_ns,
+			 struct kt_err *err)
 {
 	int64_t soon = now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
 
-	if (vm_qmp_hello(vm, soon, err) < 0 ||
+	if (vm_qmp_hello(vm, cfg->plan->qemu_version, soon, err) < 0 ||
 	    vm_qmp(vm, "cont", NULL, soon, err) < 0)
 		return -1;
 	if (vm_qmp_event(vm, "GUEST_PANICKED", now_ns() + boot_limit_ns, err) < 0)
@@ -199,36 +167,42 @@ static int boot_and_save(struct vm *vm, const struct checkpoint *c, int64_t boot
 	return 0;
 }
 
-static int make_files(int dir, const struct vm_config *cfg, struct checkpoint *c, struct kt_err *err)
+/*
+ * QEMU writes to memory, not to the disk: a disk that is full would kill it (SIGBUS), and an error met while the files are
+ * written here has a name.
+ */
+static int make_files(const struct vm_config *cfg, struct checkpoint *c, struct kt_err *err)
 {
-	for (int i = -1; i < (int)c->nr_ram; i++) {
-		_cleanup_free_ char *name = file_name(i);
-		int fd = openat(dir, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	c->state = memory_file("state", 0);
+	bool ok = c->state >= 0;
 
-		*(i < 0 ? &c->state : &c->ram[i]) = fd;
-		if (fd < 0 || (i >= 0 && ftruncate(fd, (off_t)(cfg->plan->nodes[i].memory_mib << 20)) < 0))
-			return kt_fail(err, "cannot make '%s' in the checkpoint cache: %s", name, strerror(errno));
+	for (unsigned i = 0; ok && i < c->nr_ram; i++) {
+		c->ram[i] = memory_file("ram", cfg->plan->nodes[i].memory_mib << 20);
+		ok = c->ram[i] >= 0;
 	}
-	return 0;
+	return ok ? 0 : kt_fail(err, "cannot make the guest's memory: %s", strerror(errno));
 }
 
-static int describe(int dir, const struct vm_config *cfg, const char *kernel_hash, const struct checkpoint *c,
-		    struct kt_err *err)
+static int run_to_checkpoint(const struct vm_config *cfg, const struct checkpoint_opts *o, struct vm *vm, struct checkpoint *c,
+			     struct kt_err *err)
 {
-	json_auto_t *meta = KT_PACK("{ss,ss,ss,ss}", "kind", "checkpoint", "topology", cfg->plan->name, "kernel",
-				    kernel_hash, "qemu", cfg->plan->qemu_version);
-	char hash[33];
+	_cleanup_close_ int payload = memory_file("payload", 0);
+	struct strv args = { 0 };
 
-	for (int i = -1; i < (int)c->nr_ram; i++) {
-		int fd = i < 0 ? c->state : c->ram[i];
-		_cleanup_free_ char *name = file_name(i), *id = NULL;
-
-		if (hash_fd(fd, hash, err) < 0)
-			return kt_context(err, "%s", name);
-		id = identity(fd);
-		json_object_set_new(meta, name, KT_PACK("{ss,ss}", "hash", hash, "identity", id));
-	}
-	return write_meta(dir, meta, err);
+	vm_init(vm);
+	vm->signals = o->signals;
+	memcpy(vm->console_to, o->console_to, sizeof(vm->console_to));
+	if (payload < 0)
+		return kt_fail(err, "cannot make a payload: %s", strerror(errno));
+	vm_args(cfg, VM_SAVE, &args);
+	int r = make_files(cfg, c, err);
+	if (!r)
+		r = vm_spawn(vm, &args, payload, -1, c->ram, c->nr_ram, err);
+	if (!r)
+		r = boot_and_save(vm, cfg, c, o->boot_limit_ns, err);
+	strv_deinit(&args);
+	vm_kill(vm);
+	return r;
 }
 
 /* The guest's own last words, if it gave up before it was ready. */
@@ -240,100 +214,83 @@ static char *last_record(struct vm *vm)
 	return n > 0 ? strndup(buf, (size_t)n) : NULL;
 }
 
-static int build(int root, const struct vm_config *cfg, const char *kernel_hash, const struct checkpoint_opts *o,
-		 struct vm *vm, struct checkpoint *c, struct kt_err *err)
+/* With the lock of dir held. The stage comes first: a cache that cannot be written to is not worth a boot. */
+static int build(const char *dir, const struct vm_config *cfg, const struct checkpoint_opts *o, struct vm *vm,
+		 struct checkpoint *c, struct kt_err *err)
 {
-	_cleanup_free_ char *tmp = xasprintf("%s.tmp", c->key);
-	_cleanup_close_ int payload = memfd_create("payload", MFD_CLOEXEC);
-	int64_t start = now_ns();
-	struct strv args = { 0 };
-	struct statvfs fs;
+	_cleanup_free_ char *stage = cache_stage(dir, err);
+	json_auto_t *about = facts(cfg, o);
+	struct kt_err ignored;
 
-	remove_tree(root, tmp); /* of a build that was killed */
-	if (payload < 0 || mkdirat(root, tmp, 0700) < 0)
-		return kt_fail(err, "cannot make '%s' in the checkpoint cache: %s", tmp, strerror(errno));
-	_cleanup_close_ int dir = openat(root, tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = dir < 0 ? kt_fail(err, "cannot open '%s' in the checkpoint cache: %s", tmp, strerror(errno)) : 0;
-
-	vm_init(vm);
-	vm->signals = o->signals;
-	memcpy(vm->console_to, o->console_to, sizeof(vm->console_to));
-	vm_args(cfg, VM_SAVE, &args);
+	if (!stage)
+		return -1;
+	int r = run_to_checkpoint(cfg, o, vm, c, err);
+	if (r < 0)
+		c->log = last_record(vm);
 	if (!r)
-		r = make_files(dir, cfg, c, err);
+		r = entry_write(stage, c, about, err);
 	if (!r)
-		r = vm_spawn(vm, &args, payload, -1, c->ram, c->nr_ram, err);
-	if (!r)
-		r = boot_and_save(vm, c, o->boot_limit_ns, err);
-	strv_deinit(&args);
-	vm_kill(vm);
-	if (!r)
-		r = describe(dir, cfg, kernel_hash, c, err);
-	if (!r && renameat(root, tmp, root, c->key) < 0)
-		r = kt_fail(err, "cannot finish the checkpoint: %s", strerror(errno));
+		r = cache_publish(stage, dir, "saved", err);
 	close_files(c); /* the caller opens them again, by the way every run takes */
-	c->built = true;
-	c->build_ns = now_ns() - start;
-	if (!r) {
-		vm_deinit(vm);
-		return 0;
+	if (r < 0) {
+		cache_discard(stage);
+		return -1;
 	}
-	c->log = last_record(vm);
-	if (dir >= 0 && !fstatvfs(dir, &fs) && fs.f_bavail < (256 << 20) / fs.f_frsize)
-		kt_context(err, "the disk of the checkpoint cache is full");
-	remove_tree(root, tmp);
-	return -1;
+	vm_deinit(vm);
+	if (checkpoint_evict(o->cache_limit, c->key, &ignored) < 0)
+		kt_warn("%s", ignored.msg);
+	return 0;
 }
 
-int checkpoint_get(const struct vm_config *cfg, const char *kernel_hash, const struct checkpoint_opts *o, struct vm *vm,
-		   struct checkpoint *c, struct kt_err *err)
+/* Nothing usable was found: look again with the lock held, and build. */
+static int make(const char *dir, const char *saved, const struct vm_config *cfg, const struct checkpoint_opts *o,
+		struct vm *vm, struct checkpoint *c, struct kt_err *err)
 {
+	struct cache_wait wait = {
+		.say = "another process is building this checkpoint: waiting for it", .signals = o->signals,
+		.timeout_ns = MAX(0, o->deadline_ns - now_ns()),
+	};
+	_cleanup_free_ char *all = cache_dir("checkpoints", err);
+	_cleanup_close_ int lock = all ? cache_lock_watched(dir, &wait, err) : -1;
 	struct kt_err bad;
 
-	*c = (struct checkpoint){ .state = -1, .nr_ram = cfg->plan->nr_nodes };
-	for (unsigned i = 0; i < TOPO_MAX_NODES; i++)
-		c->ram[i] = -1;
-	_cleanup_free_ char *path = cache_dir("checkpoints", err);
-	_cleanup_close_ int root = path ? open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (path && root < 0)
-		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
-	if (!path || key_of(cfg, kernel_hash, c->key, err) < 0)
-		return -1;
-	if (!open_entry(root, c, &bad))
-		return 0;
-
-	_cleanup_free_ char *lock_name = xasprintf("%s.lock", c->key);
-	_cleanup_close_ int lock = openat(root, lock_name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (lock < 0)
-		return kt_fail(err, "cannot lock '%s' in the checkpoint cache: %s", lock_name, strerror(errno));
-	if (flock(lock, LOCK_EX | LOCK_NB) < 0) {
-		kt_warn("another process is building this checkpoint: waiting for it");
-		/* Nothing is running yet and nothing half done, so a signal may simply end the wait and the program. */
-		sigset_t none, old;
-		sigemptyset(&none);
-		sigprocmask(SIG_SETMASK, &none, &old);
-		int r = flock(lock, LOCK_EX);
-		sigprocmask(SIG_SETMASK, &old, NULL);
-		if (r < 0)
-			return kt_fail(err, "cannot lock '%s' in the checkpoint cache: %s", lock_name, strerror(errno));
-	}
-	switch (open_entry(root, c, &bad)) {
+		return -1;
+	switch (open_saved(saved, c, &bad)) {
 	case 0:
 		return 0;
 	case -1:
 		kt_warn("checkpoint %s: %s: building it again", c->key, bad.msg);
-		remove_tree(root, c->key);
+		if (cache_remove(dir, "saved", err) < 0)
+			return -1;
 	}
-	if (build(root, cfg, kernel_hash, o, vm, c, err) < 0)
+	c->built = true;
+	if (build(dir, cfg, o, vm, c, err) < 0) {
+		cache_drop(dir);
 		return -1;
-	if (open_entry(root, c, err))
+	}
+	if (open_saved(saved, c, err))
 		return kt_context(err, "checkpoint %s does not open after it was built", c->key);
 	return 0;
 }
 
-void checkpoint_deinit(struct checkpoint *c)
+int checkpoint_get(const struct vm_config *cfg, const struct checkpoint_opts *o, struct vm *vm, struct checkpoint *c,
+		   struct kt_err *err)
 {
-	close_files(c);
-	free(c->log);
-	c->log = NULL;
+	int64_t start = now_ns();
+
+	checkpoint_init(c, cfg->plan->nr_nodes);
+	if (key_of(cfg, o, c->key, err) < 0)
+		return -1;
+	_cleanup_free_ char *sub = xasprintf("checkpoints/%s", c->key), *dir = cache_path(sub, err);
+	_cleanup_free_ char *saved = xasprintf("%s/saved", dir ? dir : "");
+	if (!dir)
+		return -1;
+	int r = open_saved(saved, c, NULL);
+	c->find_ns = now_ns() - start;
+	if (!r)
+		return 0;
+	r = make(dir, saved, cfg, o, vm, c, err);
+	*(c->built ? &c->build_ns : &c->find_ns) = now_ns() - start;
+	return r;
 }

@@ -2,14 +2,26 @@
 /*
  * checkpoint.h - boot once, then start every test from the saved state.
  *
- * A checkpoint is a directory in the cache, checkpoints/<key>/: "state" (device state, a QEMU migration stream),
- * "ram0".. (one file a node, sparse, mapped copy-on-write by every VM that starts from it) and "meta.json". The key is a
- * hash of everything the state depends on: kernel, guest image, QEMU, and its whole command line (so plan, memory and
- * clock too). What a spec needs travels at start, so one checkpoint serves every spec of a topology.
+ * A checkpoint is the directory checkpoints/KEY/ of the cache (cache.h). The key is a hash of everything the state
+ * depends on: kernel, guest image, the QEMU program and its whole command line (so plan, memory and clock too). What a
+ * spec needs travels at start, so one checkpoint serves every spec of a topology. In the directory are
  *
- * An entry appears whole (rename) or not at all; one process builds it while others wait (flock on <key>.lock). meta.json
- * keeps, for each file, its content's hash and its identity (inode, size, mtime, ctime, boot): a file whose identity
- * still holds is taken as it is, any other is read and compared, and one that differs has the entry built again.
+ *     .lock         held by the one process that builds it while others wait
+ *     .tmp.XXXXXX/  what a build is writing
+ *     saved/        the state; appears whole, by a rename, or not at all; its mtime is when it was last used
+ *       state       of the devices: a QEMU migration stream
+ *       ram0 ...    of the memory, one file a node; sparse, mapped copy-on-write by every VM that starts from it
+ *       meta.json   one object; kind "checkpoint", and
+ *                   topology, cpus, memory_mib, accel, clock, ns_per_insn
+ *                   kernel    {release, sha256}
+ *                   qemu      {program, version}
+ *                   created   when, in UTC: 2026-11-24T02:16:00Z
+ *                   files     {"state": {hash, identity}, "ram0": ...}
+ *                   sum       hash of the other members
+ *
+ * The identity of a file is its device, inode, size, mtime, ctime, and the host's boot: a file whose identity still holds is
+ * taken as it is, any other is read and compared, and one that differs has the state built again. So nothing depends
+ * on what a crash or a power cut leaves. Files of other users, or that others may write to, count as damaged.
  */
 #ifndef KT_CHECKPOINT_H
 #define KT_CHECKPOINT_H
@@ -18,27 +30,54 @@
 
 struct checkpoint {
 	char key[33];
-	int state;
+	int state;           /* of the saved files */
 	int ram[TOPO_MAX_NODES];
 	unsigned nr_ram;
 	bool built;          /* by this call, not found */
-	int64_t build_ns;    /* wall time of that */
+	int64_t find_ns, build_ns; /* wall time of finding it, waiting for another process included; or of building it */
 	char *log;           /* when the guest could not be brought up: its own end record, or NULL */
 };
 
-/* What a build shows and obeys. */
+/* What a key and a build need beside the VM's configuration. */
 struct checkpoint_opts {
+	const char *kernel_release, *kernel_sha256;
 	int signals;         /* as in struct vm */
 	FILE *console_to[2];
-	int64_t boot_limit_ns;
+	int64_t boot_limit_ns, deadline_ns; /* of the guest's boot; of waiting for another process' build */
+	uint64_t cache_limit; /* bytes; see checkpoint_limit() */
 };
 
 /*
- * Find the checkpoint, or build it. ktstr_bytes: hash of the kernel, as text. 0; or -1 and err, with vm telling why: its
- * console tail is that of the failed boot. ret->log is the guest's last record then, if it sent one.
+ * Find the checkpoint, or build it. 0; or -1 and err, with vm telling why: its console tail is that of the failed boot.
+ * c->log is the guest's last record then, if it sent one.
  */
-int checkpoint_get(const struct vm_config *c, const char *kernel_hash, const struct checkpoint_opts *o, struct vm *vm,
-		   struct checkpoint *ret, struct kt_err *err);
+int checkpoint_get(const struct vm_config *cfg, const struct checkpoint_opts *o, struct vm *vm, struct checkpoint *c,
+		   struct kt_err *err);
 void checkpoint_deinit(struct checkpoint *c);
+
+/* What the cache may hold, in bytes: KTSTR_CACHE_LIMIT (MiB), by default 8 GiB. */
+int checkpoint_limit(uint64_t *ret, struct kt_err *err);
+
+/* One entry of the cache, as it is found: nothing in it was verified. */
+struct checkpoint_entry {
+	char key[33];
+	json_t *meta;        /* NULL: nothing is saved, or it is damaged: error */
+	char *error;
+	uint64_t size;       /* allocated, in bytes, with what builds left behind */
+	struct timespec used;
+};
+
+/* All entries, the most recently used first. A cache that is not there is empty; what does not look like a key is no entry. */
+int checkpoint_list(struct checkpoint_entry **ret, size_t *n, struct kt_err *err);
+void checkpoint_list_free(struct checkpoint_entry *list, size_t n);
+/* Read all of a saved state and compare. 0; 1: nothing is saved; -1 and err: it is damaged. */
+int checkpoint_verify(const char *key, struct kt_err *err);
+/* Remove an entry; a VM that runs from it runs on. CACHE_BUSY: another process builds it right now. */
+int checkpoint_remove(const char *key, struct kt_err *err);
+/*
+ * Remove what dead builds left, and the least recently used entries while there is more than limit bytes; never the
+ * one called keep, nor one that is being built.
+ */
+int checkpoint_evict(uint64_t limit, const char *keep, struct kt_err *err);
 
 #endif

@@ -8,6 +8,8 @@
  *   panic=-1 and -no-reboot          a panic ends QEMU at once
  *   initcall_blacklist=cmos_init     nobody in the guest owns the RTC: the metronome's line stays masked
  *   cryptomgr.notests                a quarter off the boot
+ *   mitigations=off                  page table isolation flushes the TLB at every system call: dear when emulated
+ *   tsc=reliable                     no clocksource watchdog, which would wake every CPU in turn
  *   -rdrand -rdseed in the CPU model (from the plan) and -seed: no host entropy
  *   sleep=off, clock=vm, fixed base  guest time depends on instructions alone
  *   thread=single                    one vCPU at a time, in turn; and MTTCG of QEMU 7.2 oopses now and then
@@ -22,7 +24,7 @@ static void kernel_args(const struct vm_config *c, struct strv *ret)
 	strv_add(ret, "%s", c->initrd);
 	strv_add(ret, "-append");
 	strv_add(ret, "console=ttyS0 loglevel=6 panic=-1 nokaslr norandmaps cryptomgr.notests "
-		      "initcall_blacklist=cmos_init ktstr_settle_ms=%d",
+		      "initcall_blacklist=cmos_init mitigations=off tsc=reliable ktstr_settle_ms=%d",
 		 c->virtual_clock ? 5000 : 200);
 }
 
@@ -71,8 +73,10 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 	strv_add(ret, "name=opt/ktstr/payload,file=/proc/self/fd/%d", VM_FD_PAYLOAD);
 	strv_add(ret, "-device");
 	strv_add(ret, "pvpanic");
+	strv_add(ret, "-device");
+	strv_add(ret, "ib700");
 	strv_add(ret, "-action");
-	strv_add(ret, "panic=%s", start == VM_SAVE ? "pause" : "none");
+	strv_add(ret, "panic=%s,watchdog=pause", start == VM_SAVE ? "pause" : "none");
 	strv_add(ret, "-global");
 	strv_add(ret, "migration.store-global-state=off");
 	strv_add(ret, "-global");

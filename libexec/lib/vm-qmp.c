@@ -8,35 +8,51 @@
 
 enum { QMP_MAX_LINE = 1 << 20 };
 
+/* A whole message that is there already, or NULL; *bad when it is none. */
+static json_t *buffered(struct vm *vm, bool *bad, struct kt_err *err)
+{
+	char *nl = vm->qmp_n ? memchr(vm->qmp_buf, '\n', vm->qmp_n) : NULL;
+
+	*bad = false;
+	if (!nl)
+		return NULL;
+	size_t n = (size_t)(nl - vm->qmp_buf) + 1;
+	json_t *msg = kt_json_loads(vm->qmp_buf, n, "QMP", err);
+	memmove(vm->qmp_buf, vm->qmp_buf + n, vm->qmp_n -= n);
+	*bad = !msg;
+	return msg;
+}
+
+static int fill(struct vm *vm, struct kt_err *err)
+{
+	if (vm->qmp_n >= QMP_MAX_LINE)
+		return kt_fail(err, "QMP: a line of more than %d bytes", QMP_MAX_LINE);
+	vm->qmp_buf = xrealloc(vm->qmp_buf, vm->qmp_n + 65536, 1);
+	ssize_t got = read(vm->qmp, vm->qmp_buf + vm->qmp_n, 65536);
+	if (got > 0) {
+		vm->qmp_n += (size_t)got;
+	} else if (!got) { /* QEMU is going; its exit says why */
+		close(vm->qmp);
+		vm->qmp = -1;
+	}
+	return 0;
+}
+
 /* The next message, or NULL and err. */
 static json_t *receive(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 {
 	char reason[700];
 
 	for (;;) {
-		char *nl = vm->qmp_n ? memchr(vm->qmp_buf, '\n', vm->qmp_n) : NULL;
+		bool bad;
+		json_t *msg = buffered(vm, &bad, err);
 
-		if (nl) {
-			size_t n = (size_t)(nl - vm->qmp_buf) + 1;
-			json_t *msg = kt_json_loads(vm->qmp_buf, n, "QMP", err);
-
-			memmove(vm->qmp_buf, vm->qmp_buf + n, vm->qmp_n -= n);
+		if (msg || bad)
 			return msg;
-		}
 		switch (vm_wait(vm, false, deadline_ns)) {
 		case VM_EV_QMP:
-			if (vm->qmp_n >= QMP_MAX_LINE) {
-				kt_fail(err, "QMP: a line of more than %d bytes", QMP_MAX_LINE);
+			if (fill(vm, err) < 0)
 				return NULL;
-			}
-			vm->qmp_buf = xrealloc(vm->qmp_buf, vm->qmp_n + 65536, 1);
-			ssize_t got = read(vm->qmp, vm->qmp_buf + vm->qmp_n, 65536);
-			if (got > 0) {
-				vm->qmp_n += (size_t)got;
-			} else if (!got) { /* QEMU is going; its exit says why */
-				close(vm->qmp);
-				vm->qmp = -1;
-			}
 			break;
 		case VM_EV_EXIT:
 			kt_fail(err, "%s", vm_exit_reason(vm, reason, sizeof(reason)));
@@ -53,14 +69,29 @@ static json_t *receive(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 	}
 }
 
+/* A message that is no answer: an event, or the greeting. */
 static void keep_event(struct vm *vm, json_t *msg)
 {
+	int major, minor, micro;
+
+	if (!json_unpack(msg, "{s{s{s{si,si,si}}}}", "QMP", "version", "qemu", "major", &major, "minor", &minor, "micro", &micro))
+		snprintf(vm->qemu_version, sizeof(vm->qemu_version), "%d.%d.%d", major, minor, micro);
 	const char *name = json_string_value(json_object_get(msg, "event"));
 
 	/* A MIGRATION event is told apart by its status. */
 	const char *status = json_string_value(json_object_get(json_object_get(msg, "data"), "status"));
 	if (name)
 		strv_add(&vm->qmp_events, "%s%s%s", name, status ? ":" : "", status ? status : "");
+}
+
+/* QEMU went before it could be told anything: its exit says why. */
+static int why_gone(struct vm *vm, const char *command, int64_t deadline_ns, struct kt_err *err)
+{
+	json_t *msg;
+
+	while ((msg = receive(vm, deadline_ns, err)))
+		json_decref(msg);
+	return kt_context(err, "QMP %s", command);
 }
 
 static int answer(struct vm *vm, const char *command, int64_t deadline_ns, struct kt_err *err)
@@ -112,13 +143,28 @@ int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t 
 	if (!text)
 		BUG("json_dumps failed");
 	if (send_text(vm, command, text, fd, err) < 0)
-		return -1;
+		return errno == EPIPE ? why_gone(vm, command, deadline_ns, err) : -1;
 	return answer(vm, command, deadline_ns, err);
 }
 
-int vm_qmp_hello(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
+int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err)
 {
-	if (vm_qmp(vm, "qmp_capabilities", KT_PACK("{s[s]}", "enable", "oob"), deadline_ns, err) < 0)
+	while (!*vm->qemu_version) {
+		json_auto_t *msg = receive(vm, deadline_ns, err);
+		if (!msg)
+			return -1;
+		keep_event(vm, msg);
+	}
+	if (*want && !streq(vm->qemu_version, want))
+		return kt_fail(err, "the plan was made for QEMU %s, but this is QEMU %s: make it again with ktstr-topo", want,
+			       vm->qemu_version);
+	return 0;
+}
+
+int vm_qmp_hello(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err)
+{
+	if (vm_qmp(vm, "qmp_capabilities", KT_PACK("{s[s]}", "enable", "oob"), deadline_ns, err) < 0 ||
+	    vm_qmp_greeting(vm, want, deadline_ns, err) < 0)
 		return -1;
 	return vm_qmp(vm, "migrate-set-capabilities", KT_PACK("{s[{ss,sb},{ss,sb}]}", "capabilities",
 		      "capability", "x-ignore-shared", "state", true, "capability", "events", "state", true), deadline_ns, err);
@@ -127,14 +173,34 @@ int vm_qmp_hello(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct kt_err *err)
 {
 	for (;;) {
-		for (size_t i = 0; i < vm->qmp_events.n; i++)
+		for (size_t i = 0; i < vm->qmp_events.n; i++) {
 			if (streq(vm->qmp_events.v[i], event)) {
 				strv_deinit(&vm->qmp_events);
 				return 0;
 			}
+			if (streq(vm->qmp_events.v[i], "MIGRATION:failed"))
+				return kt_fail(err, "the migration failed");
+		}
 		json_auto_t *msg = receive(vm, deadline_ns, err);
 		if (!msg)
 			return kt_context(err, "waiting for %s", event);
 		keep_event(vm, msg);
 	}
+}
+
+bool vm_qmp_saw(struct vm *vm, const char *event)
+{
+	struct kt_err ignored;
+	bool bad;
+
+	if (vm->qmp >= 0 && fill(vm, &ignored) < 0)
+		return false;
+	for (json_t *msg; (msg = buffered(vm, &bad, &ignored)) || bad;) {
+		keep_event(vm, msg);
+		json_decref(msg);
+	}
+	for (size_t i = 0; i < vm->qmp_events.n; i++)
+		if (streq(vm->qmp_events.v[i], event))
+			return true;
+	return false;
 }

@@ -47,6 +47,7 @@ struct vm {
 	struct vm_tail console_tail, err_tail;
 	FILE *console_to[2];   /* copies of the console: live, kept; NULL: none */
 	int status;            /* wait status once pid is 0 again */
+	char qemu_version[32]; /* as its greeting says: "7.2.22"; "" before */
 	struct strv qmp_events; /* names of events that came and were not waited for yet */
 	char *qmp_buf;
 	size_t qmp_n;
@@ -71,17 +72,24 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns);
 const char *vm_exit_reason(const struct vm *vm, char *buf, size_t size);
 
 /*
- * QMP: end the greeting phase and set what saving and loading need. "oob" is asked for because without it QEMU wakes its
+ * QMP: wait for the greeting, and fail unless the version in it is want ("": any), which a plan was made for. Sends
+ * nothing.
+ */
+int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err);
+/*
+ * The same, end the greeting phase and set what saving and loading need. "oob" is asked for because without it QEMU wakes its
  * main loop once more after the answer to each command, from another thread: after the answer to `cont`, that is in the
  * guest's time (THE RULE).
  */
-int vm_qmp_hello(struct vm *vm, int64_t deadline_ns, struct kt_err *err);
+int vm_qmp_hello(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err);
 /* Send a command and wait for its answer; out-of-order events are kept. args may be NULL; its reference is taken. */
 int vm_qmp(struct vm *vm, const char *command, json_t *args, int64_t deadline_ns, struct kt_err *err);
 /* The same, with a descriptor for QEMU to keep (getfd). */
 int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t deadline_ns, struct kt_err *err);
-/* Wait for an event (one that came earlier counts) until the deadline; -1 and err when it does not come. */
+/* Wait for an event (one that came earlier counts) until the deadline; -1 and err when it does not come, or a migration fails. */
 int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct kt_err *err);
+/* Take in what QMP has to say unasked; true if this event was among it, or came earlier. */
+bool vm_qmp_saw(struct vm *vm, const char *event);
 
 int64_t now_ns(void); /* CLOCK_MONOTONIC */
 

@@ -21,6 +21,11 @@ static void misbehave(const char *way)
 	if (streq(way, "hang"))
 		for (;;)
 			;
+	if (streq(way, "starve")) {
+		hw_watchdog(2); /* ktstr-work's 30 s would take long here */
+		for (;;)
+			;
+	}
 	if (streq(way, "garbage"))
 		SAY("\x01\xff{]\n");
 	if (streq(way, "long_line"))

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The seeds' runs: so many processes at a time, each a ktstr-boot and then a ktstr-eval. See sweep.h. */
+#include "sweep/sweep.h"
+#include "cache.h"
+#include "lines.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+/* How long the guests get to end in order when all is to end. */
+enum { END_LIMIT_S = 10 };
+
+struct slot {
+	pid_t pid;     /* 0: free */
+	int64_t seed;
+	bool judging;
+	char *dir;     /* what becomes the seed's directory */
+};
+
+struct pool {
+	struct sweep *s;
+	struct slot *slots;
+	size_t next;   /* seeds before it are done or in a slot */
+	sigset_t signals;
+};
+
+static int open_null(int flags)
+{
+	int fd = open("/dev/null", flags | O_CLOEXEC);
+
+	if (fd < 0)
+		die(KT_TROUBLE, "cannot open '/dev/null': %s", strerror(errno));
+	return fd;
+}
+
+pid_t sweep_spawn(const struct strv *args, int in, int out, int err)
+{
+	_cleanup_close_ int null = open_null(O_RDONLY);
+	pid_t parent = getpid(), pid = fork();
+	sigset_t none;
+
+	if (pid < 0)
+		die(KT_TROUBLE, "cannot fork: %s", strerror(errno));
+	if (pid)
+		return pid;
+	/* A parent that died before the request does not send it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+		_exit(KT_TROUBLE);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	if (dup2(in < 0 ? null : in, STDIN_FILENO) < 0 || (out >= 0 && dup2(out, STDOUT_FILENO) < 0) ||
+	    (err >= 0 && dup2(err, STDERR_FILENO) < 0))
+		_exit(KT_TROUBLE);
+	execvp(args->v[0], args->v);
+	kt_warn("cannot run '%s': %s", args->v[0], strerror(errno));
+	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
+}
+
+int sweep_wait(pid_t pid)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			die(KT_TROUBLE, "waitpid: %s", strerror(errno));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : KT_TROUBLE;
+}
+
+char *sweep_seed_dir(const struct sweep *s, int64_t seed)
+{
+	return xasprintf("%s/seeds/%lld", s->dir, (long long)seed);
+}
+
+/* The verdict kept in dir; NULL when there is none that can be read. */
+static json_t *load_verdict(const char *dir)
+{
+	_cleanup_free_ char *path = xasprintf("%s/verdict.json", dir);
+	json_t *j = kt_json_load(path, NULL);
+
+	if (json_is_string(json_object_get(j, "verdict")))
+		return j;
+	json_decref(j);
+	return NULL;
+}
+
+static int open_in(const char *dir, const char *name, int flags)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
+	int fd = open(path, flags | O_CLOEXEC, 0666);
+
+	if (fd < 0)
+		die(KT_TROUBLE, "cannot open '%s': %s", path, strerror(errno));
+	return fd;
+}
+
+static void start(struct sweep *s, struct slot *slot, int64_t seed)
+{
+	_cleanup_free_ char *dir = sweep_seed_dir(s, seed);
+	struct strv args = { 0 };
+
+	slot->seed = seed;
+	slot->judging = false;
+	slot->dir = xasprintf("%s/seeds/.%lld", s->dir, (long long)seed);
+	cache_discard(dir); /* a lost machine's */
+	cache_discard(slot->dir);
+	if (mkdir(slot->dir, 0777))
+		die(KT_TROUBLE, "cannot make '%s': %s", slot->dir, strerror(errno));
+	_cleanup_close_ int report = open_in(slot->dir, "report.jsonl", O_WRONLY | O_CREAT);
+	_cleanup_close_ int messages = open_in(slot->dir, "messages", O_WRONLY | O_CREAT);
+	strv_add_all(&args, (char *[]){ "ktstr-boot", "--plan", NULL });
+	strv_add(&args, "%s/plan.json", s->dir);
+	strv_add_all(&args, s->exact.v);
+	strv_add(&args, "--seed=%lld", (long long)seed);
+	strv_add(&args, "%s/spec.json", s->dir);
+	slot->pid = sweep_spawn(&args, -1, report, messages);
+	strv_deinit(&args);
+}
+
+static void judge(struct slot *slot)
+{
+	_cleanup_close_ int report = open_in(slot->dir, "report.jsonl", O_RDONLY);
+	_cleanup_close_ int messages = open_in(slot->dir, "messages", O_WRONLY | O_APPEND);
+	_cleanup_close_ int verdict = open_in(slot->dir, "verdict.json", O_WRONLY | O_CREAT);
+	struct strv args = { 0 };
+
+	strv_add_all(&args, (char *[]){ "ktstr-eval", "--format=json", NULL });
+	slot->judging = true;
+	slot->pid = sweep_spawn(&args, report, verdict, messages);
+	strv_deinit(&args);
+}
+
+/* From the first worker's start to the end, in wall time, as the report's host record has it. */
+static double guest_ms(const char *dir)
+{
+	static const char host[] = "{\"kind\":\"host\"";
+	_cleanup_close_ int fd = open_in(dir, "report.jsonl", O_RDONLY);
+	_cleanup_(lines_deinit) struct lines lines = lines_init(fd, 65536);
+	double total = 0, first = 0;
+	const char *line;
+	size_t len;
+
+	while (lines_next(&lines, &line, &len, NULL) > 0) {
+		if (len < sizeof(host) || memcmp(line, host, sizeof(host) - 1))
+			continue;
+		_cleanup_json_ json_t *j = kt_json_loads(line, len, "host", NULL);
+		json_t *ms = json_object_get(j, "wall_ms");
+		total = json_number_value(json_object_get(ms, "total"));
+		first = json_number_value(json_object_get(ms, "first_worker"));
+	}
+	return first > 0 && total > first ? total - first : 0;
+}
+
+/* Print what is done, in order. */
+static void print_done(struct sweep *s)
+{
+	struct kt_err err;
+
+	for (; s->printed < s->n && s->records[s->printed]; s->printed++) {
+		if (s->reader_gone)
+			continue;
+		if (!s->json)
+			text_record(s->records[s->printed], stdout);
+		if ((s->json && kt_json_line(stdout, s->records[s->printed], &err)) || fflush(stdout)) {
+			if (errno != EPIPE)
+				die(KT_TROUBLE, "cannot write the results: %s", strerror(errno));
+			s->reader_gone = true;
+			clearerr(stdout);
+		}
+	}
+}
+
+static void finish(struct sweep *s, struct slot *slot)
+{
+	_cleanup_free_ char *dir = sweep_seed_dir(s, slot->seed);
+	_cleanup_json_ json_t *verdict = load_verdict(slot->dir);
+
+	s->guest_ms += guest_ms(slot->dir);
+	s->ran++;
+	if (rename(slot->dir, dir))
+		die(KT_TROUBLE, "cannot rename '%s' to '%s': %s", slot->dir, dir, strerror(errno));
+	s->records[slot->seed - s->first] = record_seed(slot->seed, verdict);
+	free(slot->dir);
+	*slot = (struct slot){ 0 };
+	print_done(s);
+}
+
+static void fill(struct pool *p)
+{
+	struct sweep *s = p->s;
+
+	for (size_t i = 0; i < s->jobs; i++) {
+		while (p->next < s->n && s->records[p->next])
+			p->next++;
+		if (p->next == s->n)
+			return;
+		if (!p->slots[i].pid)
+			start(s, &p->slots[i], s->first + (int64_t)p->next++);
+	}
+}
+
+static void reap(struct pool *p)
+{
+	for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;) {
+		struct slot *slot = p->slots;
+
+		while (slot->pid != pid)
+			slot++;
+		if (slot->judging)
+			finish(p->s, slot);
+		else
+			judge(slot);
+	}
+}
+
+static bool busy(const struct pool *p)
+{
+	for (size_t i = 0; i < p->s->jobs; i++)
+		if (p->slots[i].pid)
+			return true;
+	return false;
+}
+
+/* Nobody outlives us; what was under way is as if it had never begun. */
+static void end_all(struct pool *p)
+{
+	struct timespec limit = { .tv_sec = END_LIMIT_S };
+	int sig = SIGTERM;
+
+	for (size_t i = 0; i < p->s->jobs; i++)
+		if (p->slots[i].pid)
+			kill(p->slots[i].pid, sig);
+	while (busy(p)) {
+		/* Another signal, or the limit: no more patience. */
+		if (sig == SIGTERM && sigtimedwait(&p->signals, NULL, &limit) != SIGCHLD)
+			sig = SIGKILL;
+		for (size_t i = 0; i < p->s->jobs; i++) {
+			struct slot *slot = &p->slots[i];
+
+			if (!slot->pid)
+				continue;
+			if (sig == SIGKILL)
+				kill(slot->pid, sig);
+			if (waitpid(slot->pid, NULL, sig == SIGKILL ? 0 : WNOHANG) != slot->pid)
+				continue;
+			cache_discard(slot->dir);
+			*slot = (struct slot){ 0 };
+		}
+	}
+}
+
+/* What an earlier sweep left; a lost machine said nothing about its seed. */
+static void load_done(struct sweep *s)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		_cleanup_free_ char *dir = sweep_seed_dir(s, s->first + (int64_t)i);
+		_cleanup_json_ json_t *verdict = load_verdict(dir);
+
+		if (!verdict)
+			continue;
+		_cleanup_json_ json_t *record = record_seed(s->first + (int64_t)i, verdict);
+		if (record_is(record, "lost"))
+			continue;
+		s->records[i] = take(record);
+		found++;
+	}
+	if (found)
+		kt_warn("%zu of %zu seeds are done already", found, s->n);
+}
+
+int sweep_run(struct sweep *s)
+{
+	static const int wanted[] = { SIGCHLD, SIGINT, SIGTERM, SIGHUP };
+	struct pool p = { .s = s, .slots = xcalloc(s->jobs, sizeof(*p.slots)) };
+	struct timespec now;
+	int sig = 0;
+
+	sigemptyset(&p.signals);
+	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
+		sigaddset(&p.signals, wanted[i]);
+	sigprocmask(SIG_BLOCK, &p.signals, NULL);
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	s->start_ns = (int64_t)now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
+	s->records = xcalloc(s->n, sizeof(json_t *));
+	load_done(s);
+	print_done(s);
+	for (fill(&p); busy(&p); fill(&p)) {
+		/* The lowest number first: SIGINT before the SIGCHLD of the children that it ended as well. */
+		sig = sigwaitinfo(&p.signals, NULL);
+		if (sig > 0 && sig != SIGCHLD) {
+			end_all(&p);
+			return sig;
+		}
+		reap(&p);
+	}
+	free(p.slots);
+	return 0;
+}
