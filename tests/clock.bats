@@ -68,18 +68,6 @@ have_kernel() {
 	done
 }
 
-@test "the same report from a checkpoint that was built again" {
-	mkdir cache
-	ln -s "$(dirname "$(dirname "$(ktstr-kernel path)")")" cache/kernels
-	for ((i = 0; i < (runs + 2) / 3; i++)); do
-		rm -rf cache/checkpoints
-		KTSTR_CACHE_DIR=$PWD/cache as_wanted mixed --accel tcg
-		jq -es 'map(select(.kind == "host"))[0].checkpoint == "built"' whole
-		KTSTR_CACHE_DIR=$PWD/cache as_wanted futex --accel tcg
-		jq -es 'map(select(.kind == "host"))[0].checkpoint == "found"' whole
-	done
-}
-
 @test "another seed is another schedule, and repeats" {
 	boot mixed --seed 1 >one
 	boot mixed --seed 1 >again
