@@ -1,0 +1,134 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# The virtual clock: one run is like another in every line but the host's, whatever else the host does.
+# KTSTR_FULL=N makes N runs where there are 3 else.
+
+load helper
+
+setup_file() {
+	cd "$BATS_FILE_TMPDIR" || return
+	ktstr-topo 1n1l2c1t >plan.json
+	spec mixed '[{"name":"a","workers":3,"work":"Mixed"},
+		{"name":"b","workers":2,"work":{"Bursty":{"burst_ms":3,"sleep_ms":5}}}]'
+	spec futex '[{"name":"a","workers":2,"work":"FutexPingPong"}]'
+	spec pipe '[{"name":"a","workers":4,"work":"PipeIo"}]'
+	sed -i 's/"duration_s":1/"duration_s":0.1/' mixed.json futex.json pipe.json
+	# What all runs of a spec are compared with.
+	for name in mixed futex pipe; do
+		boot $name >$name.want
+	done
+}
+
+setup() {
+	runs=${KTSTR_FULL:-3}
+	busy=()
+}
+
+teardown() {
+	[ ${#busy[@]} = 0 ] || kill "${busy[@]}"
+}
+
+# boot SPEC [OPTION...]: the report but for its host record; it must be whole
+boot() {
+	local name=$1
+	shift
+	ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" "$@" "$BATS_FILE_TMPDIR/$name.json" >whole
+	tail -n 1 whole | grep -qF '{"kind":"end","outcome":"done",'
+	grep -v '^{"kind":"host",' whole
+}
+
+# as_wanted SPEC [OPTION...]: one more run is like the first
+as_wanted() {
+	boot "$@" >got
+	diff "$BATS_FILE_TMPDIR/$1.want" got
+}
+
+have_kernel() {
+	run --separate-stderr ktstr-kernel path "$1"
+	[ "$status" = 0 ] || skip "no kernel $1 in the cache ($stderr)"
+}
+
+@test "the same report, run after run" {
+	for ((i = 0; i < runs; i++)); do
+		for name in mixed futex pipe; do
+			as_wanted $name
+		done
+	done
+}
+
+@test "the same report beside four busy loops" {
+	for _ in 1 2 3 4; do
+		while :; do :; done 3>&- &
+		busy+=($!)
+	done
+	for ((i = 0; i < runs; i++)); do
+		for name in mixed futex pipe; do
+			as_wanted $name
+		done
+	done
+}
+
+@test "another seed is another schedule, and repeats" {
+	boot mixed --seed 1 >one
+	boot mixed --seed 1 >again
+	diff one again
+	boot mixed --seed 2 >two
+	workers() { jq -c 'select(.kind == "worker") | [.work_units, .cpu_time_ns, .max_gap_ns]' "$1"; }
+	[ "$(workers one)" != "$(workers "$BATS_FILE_TMPDIR/mixed.want")" ]
+	[ "$(workers one)" != "$(workers two)" ]
+	[ "$(jq 'select(.kind == "run").seed' one)" = 1 ]
+	# It overrides the spec's attribute.
+	jq '.seed = 3' "$BATS_FILE_TMPDIR/mixed.json" >"$BATS_FILE_TMPDIR/seeded.json"
+	boot seeded >three
+	boot seeded --seed 1 >overridden
+	[ "$(jq 'select(.kind == "run").seed' three)" = 3 ]
+	[ "$(jq 'select(.kind == "run").seed' overridden)" = 1 ]
+	[ "$(workers three)" != "$(workers overridden)" ]
+}
+
+@test "--ns-per-insn 4: coarser, said in the report, and repeats" {
+	boot mixed --ns-per-insn 4 >four
+	boot mixed --ns-per-insn 4 >again
+	diff four again
+	[ "$(jq 'select(.kind == "run") | .ns_per_insn' four)" = 4 ]
+	[ "$(jq 'select(.kind == "run") | .ns_per_insn' "$BATS_FILE_TMPDIR/mixed.want")" = 1 ]
+	# The same time, about a quarter of the work.
+	local few many
+	few=$(jq -s 'map(select(.kind == "worker").work_units) | add' four)
+	many=$(jq -s 'map(select(.kind == "worker").work_units) | add' "$BATS_FILE_TMPDIR/mixed.want")
+	[ $((few * 3)) -lt "$many" ]
+	[ $((few * 6)) -gt "$many" ]
+}
+
+# vm.h, THE RULE. QEMU tells of every command that it is sent: the start of the guest is the last.
+@test "nothing is sent to QEMU while the guest runs" {
+	printf '#!/bin/sh\nexec qemu-system-x86_64 -trace handle_qmp_command -D "%s" "$@"\n' "$PWD/commands" >traced-qemu
+	chmod +x traced-qemu
+	KTSTR_QEMU=$PWD/traced-qemu as_wanted futex
+	grep -q '"qmp_capabilities"' commands
+	[[ $(tail -n 1 commands) == *'{"execute": "cont"}' ]]
+	[ "$(grep -c '"cont"' commands)" = 1 ]
+}
+
+@test "a kernel before 6.12 on the virtual clock with two CPUs: 125, and what to do" {
+	have_kernel 6.1
+	run -125 --separate-stderr ktstr-boot --kernel 6.1 --clock virtual --plan "$BATS_FILE_TMPDIR/plan.json" \
+		"$BATS_FILE_TMPDIR/futex.json"
+	[ -z "$output" ]
+	[[ $stderr == *"kernel 6.1."*" hangs "*"use --clock real"* ]]
+}
+
+@test "6.1 on the real clock" {
+	have_kernel 6.1
+	boot mixed --kernel 6.1 --clock real --cold >report
+	jq -es '.[0] | .clock == "real" and (.kernel.release | startswith("6.1."))' report
+	jq -es 'map(select(.kind == "worker")) | length == 5 and all(.completed and .work_units > 0)' report
+}
+
+@test "6.12 on the virtual clock, repeating" {
+	have_kernel 6.12
+	boot mixed --kernel 6.12 >one
+	boot mixed --kernel 6.12 >two
+	diff one two
+	jq -es '.[0] | .clock == "virtual" and (.kernel.release | startswith("6.12."))' one
+}
