@@ -2,9 +2,9 @@
 /*
  * hw.h - the machine's side doors, used from user space by port I/O: no guest driver is needed, so every kernel works.
  *
- * Out: isa-debugcon, port 0xe9: bytes to the host, synchronous. In: fw_cfg, ports 0x510 and 0x511. Ready: pvpanic,
- * port 0x505, stops the VM at that very instruction. Metronome: the RTC's periodic interrupt, ports 0x70 and 0x71.
- * Watchdog: ib700, ports 0x441 and 0x443.
+ * Out: isa-debugcon, port 0xe9: bytes to the host, synchronous. In: fw_cfg, ports 0x510 and 0x511. Ready: the
+ * watchdog, or pvpanic, port 0x505. Metronome: the RTC's periodic interrupt, ports 0x70 and 0x71. Watchdog: ib700, ports
+ * 0x441 and 0x443.
  */
 #ifndef GUEST_HW_H
 #define GUEST_HW_H
@@ -16,7 +16,13 @@ int hw_init(struct kt_err *err);
 void hw_say(const void *buf, size_t n);
 /* The fw_cfg file called name, or NULL: not there. The caller frees it. */
 char *hw_fw_cfg(const char *name, size_t *size);
-/* The host saves a checkpoint here, or just goes on. */
+/*
+ * The host saves a checkpoint here, or just goes on. pvpanic stops the VM at that very instruction. But once no vCPU has
+ * anything to do, the virtual clock jumps to the next timer, and whether it does that once more before QEMU has taken note
+ * of the stop is a race between QEMU's threads: some ms more or less, and all runs from this checkpoint differ from those
+ * of the next one. So on the virtual clock (ktstr_save_idle in the environment) it is the watchdog that stops the VM,
+ * 2 s later, while all vCPUs are idle: then the clock jumps exactly once, in whatever order the threads come.
+ */
 void hw_ready(void);
 /*
  * Run the RTC's periodic interrupt at 32768 >> (rate - 1) Hz, rate 3 to 15; 0 turns it off. On the virtual clock every

@@ -157,7 +157,8 @@ static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struc
 	if (vm_qmp_hello(vm, cfg->plan->qemu_version, soon, err) < 0 ||
 	    vm_qmp(vm, "cont", NULL, soon, err) < 0)
 		return -1;
-	if (vm_qmp_event(vm, "GUEST_PANICKED", now_ns() + boot_limit_ns, err) < 0)
+	const char *ring = cfg->virtual_clock ? "WATCHDOG" : "GUEST_PANICKED"; /* see hw_ready() */
+	if (vm_qmp_event(vm, ring, now_ns() + boot_limit_ns, err) < 0)
 		return kt_context(err, "the guest did not come up");
 	soon = now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
 	if (vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), c->state, soon, err) < 0 ||

@@ -16,7 +16,7 @@
  *   announce-rounds=0                no self-announce timers waking the main loop in the first second after a load
  *   store-global-state=off           else the run state at the save ("guest-panicked") is refused at the load
  */
-static void kernel_args(const struct vm_config *c, struct strv *ret)
+static void kernel_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 {
 	strv_add(ret, "-kernel");
 	strv_add(ret, "%s", c->vmlinux);
@@ -24,8 +24,8 @@ static void kernel_args(const struct vm_config *c, struct strv *ret)
 	strv_add(ret, "%s", c->initrd);
 	strv_add(ret, "-append");
 	strv_add(ret, "console=ttyS0 loglevel=6 panic=-1 nokaslr norandmaps cryptomgr.notests "
-		      "initcall_blacklist=cmos_init mitigations=off tsc=reliable ktstr_settle_ms=%d",
-		 c->virtual_clock ? 5000 : 200);
+		      "initcall_blacklist=cmos_init mitigations=off tsc=reliable ktstr_settle_ms=%d%s",
+		 c->virtual_clock ? 3000 : 200, c->virtual_clock && start != VM_COLD ? " ktstr_save_idle=1" : "");
 }
 
 void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
@@ -60,7 +60,7 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 		strv_add(ret, "-rtc");
 		strv_add(ret, "base=2026-01-01,clock=vm");
 	}
-	kernel_args(c, ret);
+	kernel_args(c, start, ret);
 	strv_add(ret, "-chardev");
 	strv_add(ret, "file,id=out,path=/proc/self/fd/%d", VM_FD_OUT);
 	strv_add(ret, "-device");
