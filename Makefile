@@ -42,7 +42,7 @@ TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogra
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle
 IMAGE = guest/ktstr.img
-VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-sweep
+VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-scenarios ktstr-sweep
 
 all: $(PROGRAMS) $(STATIC) $(IMAGE)
 
@@ -121,12 +121,11 @@ $(LINT_C:%=lint-%): lint-%: % FORCE
 
 D = $(DESTDIR)$(PREFIX)
 install: all
-	install -d $(D)/bin $(D)/libexec/ktstr $(D)/share/ktstr/specs $(D)/share/ktstr/schema
+	install -d $(D)/bin $(D)/libexec/ktstr $(addprefix $(D)/share/ktstr/,specs scenarios schema)
 	install bin/ktstr $(filter bin/%,$(PROGRAMS) $(STATIC)) $(D)/bin
 	install $(VERBS:%=libexec/%) $(D)/libexec/ktstr
 	install -m 644 $(IMAGE) $(D)/libexec/ktstr
-	install -m 644 share/specs/*.json $(D)/share/ktstr/specs
-	install -m 644 share/schema/*.json $(D)/share/ktstr/schema
+	for dir in specs scenarios schema; do install -m 644 share/$$dir/*.json $(D)/share/ktstr/$$dir || exit; done
 	for page in man/*.[157]; do install -D -m 644 -t $(D)/share/man/man$${page##*.} $$page || exit; done
 uninstall:
 	rm -f $(D)/bin/ktstr $(addprefix $(D)/,$(filter bin/%,$(PROGRAMS) $(STATIC)))
@@ -138,6 +137,6 @@ clean:
 	find bin libexec guest tests -name '*.[oda]' -delete
 	rm -f .flags
 
-.PHONY: all packages deps kernel demo check bench lint install uninstall clean FORCE
+.PHONY: all packages deps kernel demo check bench fuzz lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find bin libexec guest tests -name '*.d' 2>/dev/null)
