@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make, make demo, make check, make lint, make install; V=1 shows the commands, SAN=1 builds with sanitizers.
+# make, make demo, make check, make bench, make fuzz, make lint, make install; V=1 shows the commands, SAN=1 builds with sanitizers.
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
@@ -101,6 +101,11 @@ check: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory kernel tests/helper/measure
 	$(Q)tests/bench
+
+fuzz: deps
+	$(Q)libexec/ktstr-deps fuzz
+	$(Q)$(MAKE) --no-print-directory bin/ktstr-work
+	$(Q)tests/fuzz
 
 # Everything is compiled once more, to nowhere, with warnings as errors. cppcheck does not know the cleanup attribute
 # (nothing leaks) nor _Noreturn.

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * spec-fuzz - the spec parser on any bytes: no crash, no leak, and never an error without a word.
+ *
+ * With clang's -fsanitize=fuzzer (make fuzz) it is a libFuzzer target: spec-fuzz [libFuzzer options] CORPUS...
+ * Otherwise spec-fuzz FILE...: every file once, which is how make check replays tests/fuzz/spec.
+ */
+#include "spec.h"
+#include "topology-shape.h"
+
+/* SMT, several LLCs and nodes, and one node with two LLCs: every kind of CPU set can be right and wrong. */
+static const char plan_name[] = "2n4l2c2t";
+
+static void try_with(const struct topo *plan, const uint8_t *data, size_t size)
+{
+	struct kt_err err = { .msg = "" };
+	struct kt_errs errs = { 0 };
+	struct spec spec;
+	_cleanup_json_ json_t *doc = kt_json_loads((const char *)data, size, "fuzz", &err);
+
+	if (!doc) {
+		if (!*err.msg)
+			BUG("refused without a word");
+		return;
+	}
+	if (!spec_from_json(doc, "fuzz", plan, &spec, &errs)) {
+		if (errs.n)
+			BUG("accepted with an error: %s", errs.msgs[0]);
+		spec_deinit(&spec);
+	} else if (!errs.n) {
+		BUG("refused without a word");
+	}
+	kt_errs_deinit(&errs);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct topo_shape shape;
+	struct topo plan;
+
+	if (topo_shape_parse(plan_name, NULL, NULL, &shape, NULL))
+		BUG("no topology %s", plan_name);
+	topo_from_shape(&shape, &plan);
+	try_with(&plan, data, size);
+	try_with(NULL, data, size);
+	topo_deinit(&plan);
+	return 0;
+}
+
+#ifndef FUZZ
+int main(int argc, char **argv)
+{
+	static uint8_t buf[1 << 20];
+
+	kt_init("spec-fuzz");
+	for (int i = 1; i < argc; i++) {
+		_cleanup_fclose_ FILE *f = fopen(argv[i], "re");
+		if (!f)
+			die(KT_TROUBLE, "cannot open '%s': %s", argv[i], strerror(errno));
+		LLVMFuzzerTestOneInput(buf, fread(buf, 1, sizeof(buf), f));
+	}
+	return KT_OK;
+}
+#endif
