@@ -136,7 +136,7 @@ schema_nodes() {
 		[ "$path" != key ] || continue
 		node=$(awk -F '\t' -v p="$path" '$1 == p { print $2; exit }' nodes | sed 's/\\\\/\\/g')
 		[ -n "$node" ] || { echo "not in the schema: $path"; false; }
-		[ "$range" = - ] || jq -e --arg r "$range" '"\(.minimum)..\(.maximum)" == $r' <<<"$node" ||
+		[ "$range" = - ] || jq -e --arg r "$range" '"\(.minimum)..\(.maximum)" == $r or (.enum // [] | join("|")) == $r' <<<"$node" ||
 			{ echo "$path: $range is not the range of $node"; false; }
 		[ "$default" = - ] || [ "$default" = required ] || jq -e --argjson d "$default" '.default == $d' <<<"$node" ||
 			{ echo "$path: $default is not the default of $node"; false; }

@@ -29,7 +29,8 @@ static void store(const struct row *r, void *out, double v)
 		return;
 	switch (r->kind) {
 	case ROW_BOOL: *(bool *)p = v != 0; break;
-	case ROW_UINT: *(unsigned *)p = v; break;
+	case ROW_UINT:
+	case ROW_ENUM: *(unsigned *)p = v; break;
 	case ROW_INT: *(int64_t *)p = v; break;
 	case ROW_REAL: *(double *)p = v; break;
 	case ROW_NS: *(int64_t *)p = v * unit_ns(r->name, &unit) + 0.5; break;
@@ -42,6 +43,22 @@ void rows_default(const struct row *rows, void *out)
 {
 	for (const struct row *r = rows; r->name; r++)
 		store(r, out, r->def);
+}
+
+static bool parse_enum(const struct jcur *c, const struct row *r, void *out)
+{
+	const char *s;
+
+	if (!jcur_str(c, &s))
+		return false;
+	for (unsigned i = 0; r->names[i]; i++) {
+		if (streq(r->names[i], s)) {
+			store(r, out, i);
+			return true;
+		}
+	}
+	_cleanup_free_ char *all = join_names(r->names);
+	return jcur_error(c, "'%s' is none of: %s", s, all);
 }
 
 static bool parse_row(const struct jcur *c, const struct row *r, void *out, void *ctx)
@@ -75,6 +92,8 @@ static bool parse_row(const struct jcur *c, const struct row *r, void *out, void
 		if (r->offset != ROW_NOWHERE)
 			*(const char **)((char *)out + r->offset) = s;
 		return true;
+	case ROW_ENUM:
+		return parse_enum(c, r, out);
 	case ROW_CUSTOM:
 		return r->parse(c, out, ctx);
 	}
@@ -174,14 +193,25 @@ bool rows_parse_one(const struct jcur *obj, const struct row *rows, void *out, v
 /* The columns of a row, as text: "-" where there is nothing to say. */
 struct columns {
 	const char *type, *unit;
-	char def[32], range[64];
+	char def[32], range[128];
 };
+
+static void list_names(const char *const *names, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (; *names; names++) {
+		n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? "|" : "", *names);
+		if (n >= size)
+			BUG("the names of an enum do not fit");
+	}
+}
 
 static void columns_of(const struct row *r, struct columns *ret)
 {
 	static const char *const types[] = {
 		[ROW_BOOL] = "boolean", [ROW_UINT] = "integer", [ROW_INT] = "integer", [ROW_REAL] = "number",
-		[ROW_NS] = "number", [ROW_STR] = "string", [ROW_CUSTOM] = "?",
+		[ROW_NS] = "number", [ROW_STR] = "string", [ROW_ENUM] = "string", [ROW_CUSTOM] = "?",
 	};
 	bool whole = r->kind == ROW_UINT || r->kind == ROW_INT;
 	bool number = whole || r->kind == ROW_REAL || r->kind == ROW_NS;
@@ -193,12 +223,16 @@ static void columns_of(const struct row *r, struct columns *ret)
 		snprintf(ret->def, sizeof(ret->def), "required");
 	else if (r->kind == ROW_BOOL)
 		snprintf(ret->def, sizeof(ret->def), "%s", r->def != 0 ? "true" : "false");
+	else if (r->kind == ROW_ENUM)
+		snprintf(ret->def, sizeof(ret->def), "\"%s\"", r->names[(unsigned)r->def]);
 	else if (number && r->def >= r->min && r->def <= r->max)
 		snprintf(ret->def, sizeof(ret->def), "%.15g", r->def);
 	if (whole)
 		snprintf(ret->range, sizeof(ret->range), "%lld..%lld", (long long)r->min, (long long)r->max);
 	else if (number)
 		snprintf(ret->range, sizeof(ret->range), "%.15g..%.15g", r->min, r->max);
+	else if (r->kind == ROW_ENUM)
+		list_names(r->names, ret->range, sizeof(ret->range));
 }
 
 void rows_print(FILE *f, const char *prefix, const struct row *rows)

@@ -17,6 +17,7 @@ enum row_kind {
 	ROW_REAL,   /* double */
 	ROW_NS,     /* int64_t, in ns; written in the unit that the name ends in: _s, _ms, _us, _ns */
 	ROW_STR,    /* const char * */
+	ROW_ENUM,   /* unsigned: the index of a string in names */
 	ROW_CUSTOM, /* parse() */
 };
 
@@ -28,7 +29,8 @@ struct row {
 	enum row_kind kind;
 	bool required;
 	ptrdiff_t offset;      /* where the value lands in the struct that the rows describe */
-	double min, max, def;  /* in the unit of the name; def is not checked against the range */
+	double min, max, def;  /* in the unit of the name, for ENUM an index; def is not checked against the range */
+	const char *const *names; /* ENUM: NULL-terminated */
 	const char *type;      /* what is written there, for people; may be NULL for all but CUSTOM */
 	const char *help;
 	/* CUSTOM: read c into the struct (not the field) out; errors go through c. */
