@@ -177,9 +177,8 @@ static _Noreturn void worker_main(struct crew *c, struct worker *w, pid_t parent
 		_exit(1);
 	prctl(PR_SET_NAME, w->type->name);
 	sigprocmask(SIG_UNBLOCK, &s, NULL);
-	if (ops->prepare && ops->prepare(w, ctx, &w->err))
+	if ((ops->prepare && ops->prepare(w, ctx, &w->err)) || worker_prepare(w, &w->err))
 		_exit(1);
-	worker_populate(w);
 	if (atomic_fetch_add(&w->go->ready, 1) + 1 == c->n)
 		kill(parent, SIGREADY);
 	while (!atomic_load(&w->go->word))

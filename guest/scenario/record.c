@@ -62,7 +62,9 @@ json_t *record_worker(const struct crew *c, unsigned i, const struct spec *spec)
 		bad |= json_object_set_new(j, "timeslices",
 					   json_integer(minus(m->after.timeslices, m->before.timeslices)));
 	}
-	if (w->type->wake_latency)
+	if (w->detail[0])
+		bad |= json_object_set_new(j, "detail", json_string(w->detail));
+	if (w->type->latency)
 		bad |= json_object_set_new(j, "wake_latency", histogram_to_json(&w->wake_latency));
 	bad |= json_object_set_new(j, "completed", json_boolean(crew_completed(c, i)));
 	bad |= json_object_set_new(j, "exit", exit_of(m));

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * FutexPingPong: two workers take turns on one futex; whose turn it is spins, then wakes the other.
- *
- * The latency is one way: from just before the turn is handed over to the partner's return from its wait,
- * and only when the partner was waiting by then.
- */
+/* FutexPingPong: two workers take turns on one futex; whose turn it is spins, then wakes the other. */
+#include "futex.h"
 #include "worker.h"
-#include <linux/futex.h>
-#include <sys/syscall.h>
 
 enum { PAIR = 2 };
 
@@ -19,7 +13,7 @@ static bool await_turn(struct worker *w, _Atomic uint32_t *turn)
 	while (atomic_load(turn) != w->member) {
 		if (!worker_running(w))
 			return false;
-		syscall(SYS_futex, turn, FUTEX_WAIT, !w->member, NULL, NULL, 0);
+		futex_wait(turn, !w->member);
 	}
 	worker_woken(w, atomic_load(&w->group[!w->member].mail.stamp_ns));
 	return true;
@@ -36,7 +30,7 @@ static void run(struct worker *w, const void *args)
 		worker_spin(a->spin);
 		atomic_store(&w->mail.stamp_ns, now_ns());
 		atomic_store(turn, !w->member);
-		syscall(SYS_futex, turn, FUTEX_WAKE, 1, NULL, NULL, 0);
+		futex_wake(turn, 1);
 		w->iterations++;
 		worker_tick(w, 1);
 	}
@@ -71,7 +65,7 @@ const struct work_type work_futex_ping_pong = {
 	.summary = "Pairs wake each other through a futex, spinning in between: wake-up latency without the cost of a pipe.",
 	.unit = "one turn",
 	.gap = "nothing; waiting for the partner counts, for a partner that does not run is what a gap shows",
-	.wake_latency = true,
+	.latency = "from just before the turn is handed over to the partner's return from its wait, when it waited by then",
 	.args = rows,
 	.args_size = sizeof(struct ping_pong),
 	.group_size = group_size,

@@ -1,10 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * PipeIo: two workers hand one byte to and fro through two pipes; who has it spins, then passes it on.
- *
- * The latency is one way: from just before the write to the partner's return from read(), and only when the
- * partner was in read() by then; otherwise nobody was woken.
- */
+/* PipeIo: two workers hand one byte to and fro through two pipes; who has it spins, then passes it on. */
 #include "worker.h"
 #include <fcntl.h>
 
@@ -90,7 +85,7 @@ const struct work_type work_pipe_io = {
 	.summary = "Pairs pass a byte to and fro through pipes, spinning in between: sync wake-ups, and where the woken one runs.",
 	.unit = "the byte passed on once",
 	.gap = "nothing; waiting for the partner counts, for a partner that does not run is what a gap shows",
-	.wake_latency = true,
+	.latency = "from just before the write to the partner's return from read(), when it was in read() by then",
 	.args = rows,
 	.args_size = sizeof(struct pipe_io),
 	.group_size = group_size,

@@ -34,7 +34,7 @@ static void describe(FILE *f, const struct work_type *t)
 		rows_default(t->args, args);
 	fprintf(f, "%s\n    %s\n    unit: %s\n", t->name, t->summary, t->unit);
 	fprintf(f, "    workers: %s%u\n", t->group_size ? "a multiple of " : "any number from ", work_group_size(t, args));
-	fprintf(f, "    wake latency: %s\n", t->wake_latency ? "measured" : "not measured");
+	fprintf(f, "    latency: %s\n", t->latency ? t->latency : "none is measured");
 	fprintf(f, "    not in a gap: %s\n", t->gap ? t->gap : "nothing; all time between two units counts");
 	if (t->args) {
 		fputs("    parameters:\n", f);

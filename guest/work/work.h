@@ -24,7 +24,7 @@ struct work_type {
 	const char *summary;           /* what it does, and what that stresses in a scheduler: one line */
 	const char *unit;              /* what one work unit is; an iteration is one turn of the outer loop */
 	const char *gap;               /* time that is in no gap: sleep on purpose; NULL: none */
-	bool wake_latency;             /* fills w->wake_latency */
+	const char *latency;           /* what it records in w->wake_latency: from when to when; NULL: nothing */
 	const struct row *args;        /* NULL-named last row; NULL when there are none */
 	size_t args_size;
 	/* Workers form groups of this size, by index; NULL: 1. */
@@ -32,6 +32,9 @@ struct work_type {
 	/* In the parent, before the group is forked: the memory it shares, its pipes. 0, or -1 and err. Descriptors go
 	 * into the fds of the worker that uses them; the parent closes those after the fork. */
 	int (*setup)(struct worker *group, unsigned n, const void *args, struct kt_err *err);
+	/* In the worker, before it says that it is ready: memory of its own, mapped and touched (work_alloc()), what only it
+	 * may ask for. 0, or -1 and err: then nobody runs. NULL: nothing to do. */
+	int (*prepare)(struct worker *w, const void *args, struct kt_err *err);
 	void (*run)(struct worker *w, const void *args);
 	/* In the parent, after the last worker is gone, for groups whose workers all completed: did they do what the
 	 * type says? 0, or -1 and err. NULL: nothing to add. */

@@ -2,6 +2,7 @@
 /* What a worker does besides its work: see worker.h. */
 #include "worker.h"
 #include <sched.h>
+#include <sys/mman.h>
 
 /* In assembly, so that no compiler and no caller changes what a spin costs. No pause instruction: an emulator takes
  * it for a wish to give the CPU to another virtual CPU. */
@@ -121,15 +122,39 @@ static void await_start(const struct worker *w)
 		;
 }
 
-void worker_populate(struct worker *w)
+int work_share(struct worker *group, unsigned n, size_t size, struct kt_err *err)
 {
-	size_t end = w->type->wake_latency ? sizeof(*w) : offsetof(struct worker, wake_latency);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return kt_fail(err, "cannot map %zu bytes to share: %s", size, strerror(errno));
+	for (unsigned i = 0; i < n; i++)
+		group[i].shared = p;
+	return 0;
+}
+
+int work_alloc(struct worker *w, size_t size, struct kt_err *err)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (p == MAP_FAILED)
+		return kt_fail(err, "cannot map %zu bytes to work on: %s", size, strerror(errno));
+	w->own = p;
+	return 0;
+}
+
+int worker_prepare(struct worker *w, struct kt_err *err)
+{
+	size_t end = w->type->latency ? sizeof(*w) : offsetof(struct worker, wake_latency);
 
 	for (size_t i = 0; i < end; i += 4096) {
 		volatile char *p = (char *)w + i;
 		char c = *p;
 		*p = c;
 	}
+	if (!w->type->prepare || !w->type->prepare(w, w->args, err))
+		return 0;
+	return kt_context(err, "cannot prepare %s", w->type->name);
 }
 
 void worker_begin(struct worker *w)

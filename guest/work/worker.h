@@ -14,7 +14,7 @@
 #include "work.h"
 #include <stdatomic.h>
 
-enum { WORKER_FDS = 4 };
+enum { WORKER_FDS = 4, WORKER_DETAIL = 96 };
 
 /* Shared by all workers that start and stop together. */
 struct go {
@@ -34,8 +34,9 @@ struct worker {
 	unsigned cgroup, index; /* which cgroup of the spec, which worker of it */
 	unsigned member;        /* which worker of its group */
 	struct worker *group;   /* the first worker of its group: the others follow */
-	void *shared;           /* setup()'s */
+	void *shared;           /* setup()'s: work_share() */
 	int fds[WORKER_FDS];    /* setup()'s: this worker's own ends, -1 when unused */
+	char detail[WORKER_DETAIL]; /* setup()'s or prepare()'s: what the record says of how it worked here; or "" */
 	uint64_t delay_ns;      /* how long after go it starts: the seed's */
 	uint64_t random;        /* worker_random()'s: the seed's */
 
@@ -49,6 +50,7 @@ struct worker {
 	uint64_t cpu_start_ns, cpu_end_ns, end_ns;
 	struct cpumask cpus_used;
 	struct kt_err err;      /* why it could not be prepared */
+	void *own;              /* prepare()'s: work_alloc() */
 
 	/* A line for the group: one writes, its partner reads. */
 	_Alignas(128) struct {
@@ -93,6 +95,11 @@ void worker_wait_stop(const struct worker *w);
 /* A number from all of 64 bits: the only chance a work type may have. The seed and the worker's place in the spec decide. */
 uint64_t worker_random(struct worker *w);
 
+/* For setup(): memory that the whole group shares, zeroed, in each one's w->shared. It stays. */
+int work_share(struct worker *group, unsigned n, size_t size, struct kt_err *err);
+/* For prepare(): zeroed memory of this worker alone, faulted in here and now, in w->own. */
+int work_alloc(struct worker *w, size_t size, struct kt_err *err);
+
 /* For the scenario, around run(). */
 
 /* When it starts; go must have been. */
@@ -101,8 +108,8 @@ static inline uint64_t worker_start_ns(const struct worker *w)
 	return w->go->start_ns + w->delay_ns;
 }
 
-/* In the worker: fault in what it writes, so that the run does not. */
-void worker_populate(struct worker *w);
+/* In the worker: fault in what it writes, so that the run does not, and what its type prepares. */
+int worker_prepare(struct worker *w, struct kt_err *err);
 /* In the worker, after go; sleeps until its start. */
 void worker_begin(struct worker *w);
 void worker_end(struct worker *w);
