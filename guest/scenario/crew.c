@@ -90,6 +90,8 @@ int crew_create(const struct spec *spec, int64_t seed, struct crew *ret, struct 
 		return kt_fail(err, "cannot map %zu bytes for %u workers: %s", c.map_size, c.n, strerror(errno));
 	c.workers = map;
 	c.go = (struct go *)((char *)map + go_at);
+	c.go->workers = c.workers;
+	c.go->n = c.n;
 	c.members = xcalloc(c.n, sizeof(*c.members));
 	lay_out(&c, spec, seed);
 	sigprocmask(SIG_BLOCK, &block, NULL);
@@ -137,6 +139,7 @@ static void reap(struct crew *c)
 				m->end = info.si_code == CLD_EXITED ? MEMBER_EXITED : MEMBER_SIGNALED;
 			m->code = info.si_status;
 			c->alive--;
+			c->workers[m - c->members].tid = 0;
 		}
 		waitid(P_PID, info.si_pid, &info, WEXITED);
 		if (m)
@@ -197,6 +200,7 @@ static int fork_group(struct crew *c, unsigned first, const struct crew_ops *ops
 	unsigned size = work_group_size(group->type, group->args);
 	pid_t parent = getpid();
 
+	c->nr_set_up = first + size;
 	if (group->type->setup && group->type->setup(group, size, group->args, err))
 		return kt_context(err, "cannot set up %s", group->type->name);
 	for (unsigned i = 0; i < size; i++) {
@@ -206,7 +210,7 @@ static int fork_group(struct crew *c, unsigned first, const struct crew_ops *ops
 			return kt_context(err, "cannot fork worker %u", first + i);
 		if (!pid)
 			worker_main(c, &group[i], parent, ops, ctx);
-		c->members[first + i].pid = c->members[first + i].tid = pid;
+		c->members[first + i].pid = c->members[first + i].tid = group[i].tid = pid;
 		c->alive++;
 	}
 	for (unsigned i = 0; i < size; i++)
@@ -316,6 +320,35 @@ static void close_books(struct crew *c)
 	}
 }
 
+static int tear_down(struct crew *c, struct kt_err *err)
+{
+	unsigned n = c->nr_set_up;
+	int ret = 0;
+
+	c->nr_set_up = 0;
+	for (unsigned i = 0, size; i < n; i += size) {
+		struct worker *group = &c->workers[i];
+
+		size = work_group_size(group->type, group->args);
+		if (group->type->teardown && group->type->teardown(group, size, group->args, err))
+			ret = kt_context(err, "cannot tear down %s", group->type->name);
+	}
+	return ret;
+}
+
+/* Not those that were killed: these could not say why. */
+static int failed_work(const struct crew *c, struct kt_err *err)
+{
+	for (unsigned i = 0; i < c->n; i++) {
+		const struct worker *w = &c->workers[i];
+
+		if (w->err.msg[0])
+			return kt_fail(err, "%s, worker %u of cgroup number %u: %s", w->type->name, w->index, w->cgroup,
+				       w->err.msg);
+	}
+	return 0;
+}
+
 int crew_stop(struct crew *c, struct kt_err *err)
 {
 	uint64_t now = now_ns(), limit = now + stop_limit_ns;
@@ -331,7 +364,9 @@ int crew_stop(struct crew *c, struct kt_err *err)
 	if (c->alive)
 		ret = kill_all(c, err);
 	close_books(c);
-	return ret;
+	if (tear_down(c, ret ? NULL : err))
+		ret = -1;
+	return ret ? ret : failed_work(c, err);
 }
 
 void crew_destroy(struct crew *c)
@@ -340,6 +375,7 @@ void crew_destroy(struct crew *c)
 		return;
 	if (c->alive)
 		kill_all(c, NULL);
+	tear_down(c, NULL);
 	munmap(c->workers, c->map_size);
 	free(c->members);
 	*c = (struct crew){ 0 };

@@ -36,6 +36,7 @@ struct member {
 
 struct crew {
 	unsigned n, alive;
+	unsigned nr_set_up;     /* the first workers, whose groups have been through setup() */
 	struct worker *workers; /* n of them, and go, in shared memory */
 	struct go *go;
 	struct member *members; /* n of them */
@@ -61,7 +62,10 @@ int crew_fork(struct crew *c, const struct crew_ops *ops, void *ctx, struct kt_e
 void crew_go(struct crew *c);
 /* Wait until that long after go, noting who dies. -1 when a signal asks this program to end. */
 int crew_hold(struct crew *c, int64_t duration_ns, struct kt_err *err);
-/* Stop them all; afterwards none is left, unless even SIGKILL did not help: then -1. */
+/*
+ * Stop them all, and remove what their types made; afterwards none is left. -1 when one is, because even SIGKILL did not
+ * help, and when the work of one has failed.
+ */
 int crew_stop(struct crew *c, struct kt_err *err);
 /* Stopped when told to, and all of its figures are there. */
 bool crew_completed(const struct crew *c, unsigned i);

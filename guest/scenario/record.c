@@ -66,6 +66,11 @@ json_t *record_worker(const struct crew *c, unsigned i, const struct spec *spec)
 		bad |= json_object_set_new(j, "detail", json_string(w->detail));
 	if (w->type->latency)
 		bad |= json_object_set_new(j, "wake_latency", histogram_to_json(&w->wake_latency));
+	if (w->type->figures) {
+		_cleanup_json_ json_t *more = w->type->figures(w, w->args);
+
+		bad |= json_object_update(j, more);
+	}
 	bad |= json_object_set_new(j, "completed", json_boolean(crew_completed(c, i)));
 	bad |= json_object_set_new(j, "exit", exit_of(m));
 	if (bad)

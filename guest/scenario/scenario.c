@@ -125,6 +125,9 @@ static int run_crew(struct scenario *s, uint64_t start_ns, FILE *out, struct kt_
 	static const struct crew_ops ops = { .fork = fork_worker, .prepare = prepare };
 	struct crew *c = &s->crew;
 
+	for (unsigned i = 0; s->opts->cgroup_root && i < c->n; i++)
+		c->workers[i].cgroup_dir = xasprintf("%s/%s", s->opts->cgroup_root,
+						     s->spec->cgroups[c->workers[i].cgroup].name);
 	if (crew_fork(c, &ops, s, err))
 		return -1;
 	if (s->opts->verbose)

@@ -39,6 +39,11 @@ struct work_type {
 	/* In the parent, after the last worker is gone, for groups whose workers all completed: did they do what the
 	 * type says? 0, or -1 and err. NULL: nothing to add. */
 	int (*verify)(const struct worker *group, unsigned n, const void *args, struct kt_err *err);
+	/* In the parent, after the group is gone, however it ended, and also when setup() failed: what was made that outlives
+	 * processes, such as cgroups, is removed. 0, or -1 and err. NULL: nothing to do. */
+	int (*teardown)(struct worker *group, unsigned n, const void *args, struct kt_err *err);
+	/* More for its record, beside what worker.h keeps: an object whose members become the record's. NULL: nothing. */
+	json_t *(*figures)(const struct worker *w, const void *args);
 };
 
 const struct work_type *work_type_find(const char *name);

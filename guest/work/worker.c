@@ -76,16 +76,26 @@ __attribute__((noinline)) void worker_tick(struct worker *w, uint64_t units)
 	w->last_ns = now;
 }
 
-void worker_sleep(struct worker *w, uint64_t ns)
+static void sleep_until(struct worker *w, uint64_t until)
 {
-	worker_tick(w, 0);
-	uint64_t until = w->last_ns + ns;
 	struct timespec t = { .tv_sec = until / NSEC_PER_SEC, .tv_nsec = until % NSEC_PER_SEC };
 
 	/* EINTR is the stop, or a stranger's signal: either way the loop of the work type looks again. */
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
-	w->last_ns = MIN(now_ns(), until);
+	w->last_ns = MAX(w->last_ns, MIN(now_ns(), until));
 	worker_tick(w, 0);
+}
+
+void worker_sleep(struct worker *w, uint64_t ns)
+{
+	worker_tick(w, 0);
+	sleep_until(w, w->last_ns + ns);
+}
+
+void worker_sleep_until(struct worker *w, uint64_t until)
+{
+	worker_tick(w, 0);
+	sleep_until(w, until);
 }
 
 void worker_woken(struct worker *w, uint64_t stamp_ns)
@@ -101,6 +111,15 @@ void worker_wait_stop(const struct worker *w)
 {
 	while (worker_running(w))
 		pause();
+}
+
+void worker_fail(struct worker *w, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(w->err.msg, sizeof(w->err.msg), fmt, ap);
+	va_end(ap);
 }
 
 /* splitmix64. */
@@ -162,7 +181,7 @@ void worker_begin(struct worker *w)
 	await_start(w);
 	unsigned cpu = sched_getcpu();
 
-	w->cpu_start_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	w->cpu_start_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	w->last_cpu = w->max_gap_cpu = cpu;
 	if (cpu < CPUMASK_MAX)
 		cpumask_set(&w->cpus_used, cpu);
@@ -180,7 +199,7 @@ void worker_close_gap(struct worker *w, uint64_t now)
 
 void worker_end(struct worker *w)
 {
-	w->cpu_end_ns = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	w->cpu_end_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	w->end_ns = now_ns();
 	worker_close_gap(w, w->end_ns);
 	see_cpu(w);

@@ -21,6 +21,8 @@ struct go {
 	_Atomic uint32_t word;    /* a futex: 0 until go */
 	_Atomic uint32_t ready;   /* workers that wait for go */
 	_Atomic bool stop;
+	struct worker *workers;   /* all of them, by cgroup and index */
+	unsigned n;
 	uint64_t start_ns;        /* written before word */
 	uint64_t turn_ns;         /* on the virtual clock: a vCPU's turn that lasts so long is out of step; else 0 */
 	_Atomic uint64_t stop_ns; /* written before stop */
@@ -34,6 +36,8 @@ struct worker {
 	unsigned cgroup, index; /* which cgroup of the spec, which worker of it */
 	unsigned member;        /* which worker of its group */
 	struct worker *group;   /* the first worker of its group: the others follow */
+	const char *cgroup_dir; /* of its cgroup; NULL without cgroups */
+	_Atomic pid_t tid;      /* while it is a worker's: 0 before it is forked and before it may be another's */
 	void *shared;           /* setup()'s: work_share() */
 	int fds[WORKER_FDS];    /* setup()'s: this worker's own ends, -1 when unused */
 	char detail[WORKER_DETAIL]; /* setup()'s or prepare()'s: what the record says of how it worked here; or "" */
@@ -49,7 +53,7 @@ struct worker {
 	uint64_t max_gap_ns, max_gap_start_ns; /* the start on the clock, not from go */
 	uint64_t cpu_start_ns, cpu_end_ns, end_ns;
 	struct cpumask cpus_used;
-	struct kt_err err;      /* why it could not be prepared */
+	struct kt_err err;      /* why it could not be prepared, or why its work failed */
 	void *own;              /* prepare()'s: work_alloc() */
 
 	/* A line for the group: one writes, its partner reads. */
@@ -87,10 +91,14 @@ void worker_spin(uint64_t n);
 void worker_tick(struct worker *w, uint64_t units);
 /* Sleep, on purpose: the time asked for is in no gap, time beyond it is. Ends early when the worker must stop. */
 void worker_sleep(struct worker *w, uint64_t ns);
+/* The same until a time on the clock; when it is over, w->last_ns is by how much later, unless it ended early. */
+void worker_sleep_until(struct worker *w, uint64_t until_ns);
 /* Just woken by a partner who wrote stamp_ns before waking: record the latency, if the worker was waiting by then. */
 void worker_woken(struct worker *w, uint64_t stamp_ns);
 /* A loop that has nothing to do any more, such as one whose partner is gone, waits here for the stop. */
 void worker_wait_stop(const struct worker *w);
+/* Before run() returns because its work failed: why. The scenario ends with that error. */
+void worker_fail(struct worker *w, const char *fmt, ...) KT_PRINTF(2, 3);
 
 /* A number from all of 64 bits: the only chance a work type may have. The seed and the worker's place in the spec decide. */
 uint64_t worker_random(struct worker *w);
