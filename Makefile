@@ -28,6 +28,7 @@ NO_GUEST_TESTS = eval kernel spec topo work
 
 LIB = kt json rows strv lines printable cpio cpulist cpuset histogram spec report
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
+LIB += closure closure-libs dynamic
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
 LIB += vm vm-args vm-qmp checkpoint checkpoint-entry checkpoint-cache guestlink
 WORK = work worker spin_wait yield_heavy mixed bursty sequence pipe_io futex_ping_pong
@@ -38,7 +39,7 @@ SWEEP = prepare pool record text
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
-TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz
+TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle
 IMAGE = guest/ktstr.img

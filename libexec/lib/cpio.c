@@ -44,19 +44,42 @@ static bool field(const char *header, int i, size_t *ret)
 	return end == text + 8;
 }
 
+static bool name_ok(const char *name)
+{
+	if (!*name || *name == '/')
+		return false;
+	for (const char *p = name; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+		if (!strncmp(p, "..", 2) && (p[2] == '/' || !p[2]))
+			return false;
+	return true;
+}
+
+static int unpack_link(int dirfd, const char *name, const char *data, size_t size, struct kt_err *err)
+{
+	_cleanup_free_ char *target = xasprintf("%.*s", (int)size, data);
+
+	if (unlinkat(dirfd, name, 0) && errno != ENOENT)
+		return kt_fail(err, "payload: cannot replace '%s': %s", name, strerror(errno));
+	if (symlinkat(target, dirfd, name))
+		return kt_fail(err, "payload: cannot link '%s': %s", name, strerror(errno));
+	return 0;
+}
+
 static int unpack_one(int dirfd, const char *name, unsigned mode, const char *data, size_t size, struct kt_err *err)
 {
 	_cleanup_close_ int fd = -1;
 
-	if (*name == '/' || strstr(name, ".."))
+	if (!name_ok(name))
 		return kt_fail(err, "payload: bad name '%s'", name);
+	if (S_ISLNK(mode))
+		return unpack_link(dirfd, name, data, size, err);
 	if (S_ISDIR(mode)) {
 		if (mkdirat(dirfd, name, mode & 07777) < 0 && errno != EEXIST)
 			return kt_fail(err, "payload: cannot make '%s': %s", name, strerror(errno));
 		return 0;
 	}
 	fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode & 07777);
-	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+	if (fd < 0 || kt_write_all(fd, data, size) || fchmod(fd, mode & 07777))
 		return kt_fail(err, "payload: cannot write '%s': %s", name, strerror(errno));
 	return 0;
 }

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Dynamic sections and ld.so.conf: see dynamic.h. */
+#include "dynamic.h"
+#include "strv.h"
+#include <fcntl.h>
+#include <gelf.h>
+#include <glob.h>
+
+enum { MAX_INCLUDES = 8 };
+
+static void push(char ***list, size_t *n, char *owned)
+{
+	*list = xrealloc(*list, *n + 2, sizeof(**list));
+	(*list)[(*n)++] = owned;
+	(*list)[*n] = NULL;
+}
+
+static bool ours(Elf *elf, GElf_Ehdr *eh)
+{
+	return gelf_getehdr(elf, eh) && eh->e_ident[EI_CLASS] == ELFCLASS64 && eh->e_ident[EI_DATA] == ELFDATA2LSB &&
+	       eh->e_machine == EM_X86_64 && (eh->e_type == ET_EXEC || eh->e_type == ET_DYN);
+}
+
+/* The section of strings that a dynamic section points to; through the section headers, which no linker leaves out. */
+static int read_section(Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh, struct dynamic *d, size_t *n)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	GElf_Dyn dyn;
+
+	for (int i = 0; data && gelf_getdyn(data, i, &dyn) && dyn.d_tag != DT_NULL; i++) {
+		if (dyn.d_tag != DT_NEEDED && dyn.d_tag != DT_RPATH && dyn.d_tag != DT_RUNPATH)
+			continue;
+		const char *text = elf_strptr(elf, sh->sh_link, dyn.d_un.d_val);
+		if (!text)
+			return -1;
+		if (dyn.d_tag == DT_NEEDED)
+			push(&d->needed, n, xstrdup(text));
+		else if (dyn.d_tag == DT_RPATH && !d->rpath)
+			d->rpath = xstrdup(text);
+		else if (dyn.d_tag == DT_RUNPATH && !d->runpath)
+			d->runpath = xstrdup(text);
+	}
+	return data ? 0 : -1;
+}
+
+static int read_elf(Elf *elf, struct dynamic *d)
+{
+	Elf_Scn *scn = NULL;
+	size_t n = 0, phnum;
+	GElf_Shdr sh;
+	GElf_Phdr ph;
+	bool dynamic = false, found = false;
+	size_t size;
+	const char *file = elf_rawfile(elf, &size);
+
+	if (!file || elf_getphdrnum(elf, &phnum))
+		return -1;
+	for (size_t i = 0; i < phnum && gelf_getphdr(elf, (int)i, &ph); i++) {
+		dynamic |= ph.p_type == PT_DYNAMIC;
+		if (ph.p_type != PT_INTERP || d->interp)
+			continue;
+		if (ph.p_offset >= size || ph.p_filesz > size - ph.p_offset || !memchr(file + ph.p_offset, 0, ph.p_filesz))
+			return -1;
+		d->interp = xstrdup(file + ph.p_offset);
+	}
+	while ((scn = elf_nextscn(elf, scn)) && gelf_getshdr(scn, &sh)) {
+		if (sh.sh_type != SHT_DYNAMIC)
+			continue;
+		found = true;
+		if (read_section(elf, scn, &sh, d, &n))
+			return -1;
+	}
+	if (d->runpath) {
+		free(d->rpath);
+		d->rpath = NULL;
+	}
+	return dynamic && !found ? -1 : 0;
+}
+
+int dynamic_read(const char *path, struct dynamic *ret, struct kt_err *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct dynamic d = { .needed = xcalloc(1, sizeof(char *)) };
+	GElf_Ehdr eh;
+	int bad = 0;
+
+	if (fd < 0) {
+		dynamic_deinit(&d);
+		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
+	}
+	if (elf_version(EV_CURRENT) == EV_NONE)
+		BUG("libelf is older than its header");
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	if (elf && elf_kind(elf) == ELF_K_ELF) {
+		d.kind = ours(elf, &eh) ? DYNAMIC_OURS : DYNAMIC_FOREIGN;
+		bad = d.kind == DYNAMIC_OURS && read_elf(elf, &d);
+	}
+	elf_end(elf);
+	if (bad) {
+		dynamic_deinit(&d);
+		return kt_fail(err, "'%s' is ELF, but its dynamic section cannot be read", path);
+	}
+	*ret = d;
+	return 0;
+}
+
+void dynamic_deinit(struct dynamic *d)
+{
+	for (char **p = d->needed; p && *p; p++)
+		free(*p);
+	free(d->needed);
+	free(d->interp);
+	free(d->rpath);
+	free(d->runpath);
+	*d = (struct dynamic){ 0 };
+}
+
+static void read_conf(const char *path, struct strv *dirs, int depth)
+{
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_free_ char *line = NULL;
+	size_t cap = 0;
+
+	while (f && getline(&line, &cap, f) > 0) {
+		char *p = line + strspn(line, " \t");
+		glob_t g;
+
+		p[strcspn(p, "#\r\n")] = '\0';
+		for (size_t n = strlen(p); n && strchr(" \t/", p[n - 1]); )
+			p[--n] = '\0';
+		if (*p == '/') {
+			strv_add(dirs, "%s", p);
+			continue;
+		}
+		if (strncmp(p, "include", 7) || !strchr(" \t", p[7]) || depth == MAX_INCLUDES)
+			continue;
+		p += 7 + strspn(p + 7, " \t");
+		_cleanup_free_ char *pattern = *p == '/' ? xstrdup(p) : xasprintf("/etc/%s", p);
+		if (!glob(pattern, 0, NULL, &g))
+			for (size_t i = 0; i < g.gl_pathc; i++)
+				read_conf(g.gl_pathv[i], dirs, depth + 1);
+		globfree(&g);
+	}
+}
+
+char *const *dynamic_system_dirs(void)
+{
+	static struct strv dirs;
+	static const char *const own[] = { "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64",
+		"/lib", "/usr/lib" };
+
+	if (dirs.n)
+		return dirs.v;
+	read_conf("/etc/ld.so.conf", &dirs, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
+		strv_add(&dirs, "%s", own[i]);
+	return dirs.v;
+}
