@@ -1,56 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* FutexPingPong: two workers take turns on one futex; whose turn it is spins, then wakes the other. */
-#include "futex.h"
-#include "worker.h"
-
-enum { PAIR = 2 };
+/* FutexPingPong: two workers take turns; whose turn it is spins, then wakes the other through its futex. */
+#include "ring.h"
 
 struct ping_pong { int64_t spin; };
 
-/* The turn: a member's number, in the mail of the first. */
-static bool await_turn(struct worker *w, _Atomic uint32_t *turn)
+static void work(struct worker *w, const void *args)
 {
-	while (atomic_load(turn) != w->member) {
-		if (!worker_running(w))
-			return false;
-		futex_wait(turn, !w->member);
-	}
-	worker_woken(w, atomic_load(&w->group[!w->member].mail.stamp_ns));
-	return true;
+	const struct ping_pong *a = args;
+
+	(void)w;
+	worker_spin(a->spin);
 }
 
 static void run(struct worker *w, const void *args)
 {
-	const struct ping_pong *a = args;
-	_Atomic uint32_t *turn = &w->group[0].mail.word;
-	bool first = w->member == 0;
-
-	while (worker_running(w) && (first || await_turn(w, turn))) {
-		first = false;
-		worker_spin(a->spin);
-		atomic_store(&w->mail.stamp_ns, now_ns());
-		atomic_store(turn, !w->member);
-		futex_wake(turn, 1);
-		w->iterations++;
-		worker_tick(w, 1);
-	}
-}
-
-/* They take turns, so no one is ahead by more than a turn. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
-{
-	uint64_t a = group[0].work_units, b = group[1].work_units;
-
-	(void)n, (void)args;
-	if (a - b > 1)
-		return kt_fail(err, "one had %ju turns, the other %ju", (uintmax_t)a, (uintmax_t)b);
-	return 0;
-}
-
-static unsigned group_size(const void *args)
-{
 	(void)args;
-	return PAIR;
+	ring_run(w, 2, true, work);
 }
 
 static const struct row rows[] = {
@@ -68,7 +33,7 @@ const struct work_type work_futex_ping_pong = {
 	.latency = "from just before the turn is handed over to the partner's return from its wait, when it waited by then",
 	.args = rows,
 	.args_size = sizeof(struct ping_pong),
-	.group_size = group_size,
+	.group_size = ring_pair,
 	.run = run,
-	.verify = verify,
+	.verify = ring_verify,
 };

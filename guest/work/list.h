@@ -5,6 +5,12 @@
 	X(yield_heavy) \
 	X(mixed) \
 	X(bursty) \
-	X(sequence) \
 	X(pipe_io) \
-	X(futex_ping_pong)
+	X(futex_ping_pong) \
+	X(futex_fan_out) \
+	X(fan_out_compute) \
+	X(asymmetric_waker) \
+	X(wake_chain) \
+	X(epoll_storm) \
+	X(thundering_herd) \
+	X(sequence)

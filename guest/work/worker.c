@@ -76,7 +76,7 @@ __attribute__((noinline)) void worker_tick(struct worker *w, uint64_t units)
 	w->last_ns = now;
 }
 
-static void sleep_until(struct worker *w, uint64_t until)
+bool worker_sleep_until(struct worker *w, uint64_t until)
 {
 	struct timespec t = { .tv_sec = until / NSEC_PER_SEC, .tv_nsec = until % NSEC_PER_SEC };
 
@@ -84,18 +84,13 @@ static void sleep_until(struct worker *w, uint64_t until)
 	clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 	w->last_ns = MAX(w->last_ns, MIN(now_ns(), until));
 	worker_tick(w, 0);
+	return w->last_ns >= until;
 }
 
 void worker_sleep(struct worker *w, uint64_t ns)
 {
 	worker_tick(w, 0);
-	sleep_until(w, w->last_ns + ns);
-}
-
-void worker_sleep_until(struct worker *w, uint64_t until)
-{
-	worker_tick(w, 0);
-	sleep_until(w, until);
+	worker_sleep_until(w, w->last_ns + ns);
 }
 
 void worker_woken(struct worker *w, uint64_t stamp_ns)
@@ -120,6 +115,12 @@ void worker_fail(struct worker *w, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(w->err.msg, sizeof(w->err.msg), fmt, ap);
 	va_end(ap);
+}
+
+void worker_rest(struct worker *w)
+{
+	worker_wait_stop(w);
+	w->last_ns = now_ns();
 }
 
 /* splitmix64. */
@@ -159,6 +160,15 @@ int work_alloc(struct worker *w, size_t size, struct kt_err *err)
 	if (p == MAP_FAILED)
 		return kt_fail(err, "cannot map %zu bytes to work on: %s", size, strerror(errno));
 	w->own = p;
+	return 0;
+}
+
+int work_verify_right(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+{
+	(void)args;
+	for (unsigned i = 0; i < n; i++)
+		if (group[i].wrong)
+			return kt_fail(err, "the result of worker %u is wrong", group[i].index);
 	return 0;
 }
 

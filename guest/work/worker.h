@@ -55,6 +55,7 @@ struct worker {
 	struct cpumask cpus_used;
 	struct kt_err err;      /* why it could not be prepared, or why its work failed */
 	void *own;              /* prepare()'s: work_alloc() */
+	bool wrong;             /* its work had a wrong result: work_verify_right() */
 
 	/* A line for the group: one writes, its partner reads. */
 	_Alignas(128) struct {
@@ -91,14 +92,16 @@ void worker_spin(uint64_t n);
 void worker_tick(struct worker *w, uint64_t units);
 /* Sleep, on purpose: the time asked for is in no gap, time beyond it is. Ends early when the worker must stop. */
 void worker_sleep(struct worker *w, uint64_t ns);
-/* The same until a time on the clock; when it is over, w->last_ns is by how much later, unless it ended early. */
-void worker_sleep_until(struct worker *w, uint64_t until_ns);
+/* The same, right after a tick, until a time on the clock; true if it came, and then the time of the return is in w->last_ns. */
+bool worker_sleep_until(struct worker *w, uint64_t until);
 /* Just woken by a partner who wrote stamp_ns before waking: record the latency, if the worker was waiting by then. */
 void worker_woken(struct worker *w, uint64_t stamp_ns);
 /* A loop that has nothing to do any more, such as one whose partner is gone, waits here for the stop. */
 void worker_wait_stop(const struct worker *w);
 /* Before run() returns because its work failed: why. The scenario ends with that error. */
 void worker_fail(struct worker *w, const char *fmt, ...) KT_PRINTF(2, 3);
+/* All work is done: wait for the stop; that time is in no gap. */
+void worker_rest(struct worker *w);
 
 /* A number from all of 64 bits: the only chance a work type may have. The seed and the worker's place in the spec decide. */
 uint64_t worker_random(struct worker *w);
@@ -107,6 +110,8 @@ uint64_t worker_random(struct worker *w);
 int work_share(struct worker *group, unsigned n, size_t size, struct kt_err *err);
 /* For prepare(): zeroed memory of this worker alone, faulted in here and now, in w->own. */
 int work_alloc(struct worker *w, size_t size, struct kt_err *err);
+/* A verify() for types whose workers check their own results and set w->wrong. */
+int work_verify_right(const struct worker *group, unsigned n, const void *args, struct kt_err *err);
 
 /* For the scenario, around run(). */
 

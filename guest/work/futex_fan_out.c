@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* FutexFanOut: a messenger spins, then wakes all of its receivers at once, each of which spins. */
+#include "fan_out.h"
+
+struct futex_fan_out { unsigned fan_out; int64_t spin; };
+
+static unsigned group_size(const void *args)
+{
+	return ((const struct futex_fan_out *)args)->fan_out + 1;
+}
+
+static void message(struct worker *w, const struct futex_fan_out *a)
+{
+	while (worker_running(w)) {
+		worker_spin(a->spin);
+		fan_out_send(w);
+		if (!fan_out_gather(w, a->fan_out))
+			break;
+		w->iterations++;
+		worker_tick(w, 1);
+	}
+}
+
+static void run(struct worker *w, const void *args)
+{
+	const struct futex_fan_out *a = args;
+	uint32_t round = 0;
+
+	if (fan_out_is_messenger(w)) {
+		message(w, a);
+		return;
+	}
+	while (worker_running(w) && fan_out_receive(w, &round)) {
+		worker_spin(a->spin);
+		fan_out_done(w, a->fan_out);
+		w->iterations++;
+		worker_tick(w, 1);
+	}
+}
+
+static const struct row rows[] = {
+	{ .name = "fan_out", .kind = ROW_UINT, .offset = offsetof(struct futex_fan_out, fan_out), .min = 1, .max = 1023,
+	  .def = 4, .help = "receivers of a messenger" },
+	{ .name = "spin", .kind = ROW_INT, .offset = offsetof(struct futex_fan_out, spin), .max = 1e7, .def = 1024,
+	  .help = "spins of the messenger before it wakes, and of each receiver" },
+	{ 0 }
+};
+
+const struct work_type work_futex_fan_out = {
+	.name = "FutexFanOut",
+	.summary = "A messenger wakes several receivers at once, all spin: how a burst of wake-ups is spread over CPUs.",
+	.unit = "one round",
+	.gap = "nothing; waiting for the others counts",
+	.latency = "of receivers: from just before the messenger wakes them to the return from the wait, when it waited by then",
+	.args = rows,
+	.args_size = sizeof(struct futex_fan_out),
+	.group_size = group_size,
+	.run = run,
+	.verify = fan_out_verify,
+};
