@@ -4,7 +4,15 @@
 	X(spin_wait) \
 	X(yield_heavy) \
 	X(mixed) \
+	X(alu_hot) \
+	X(smt_sibling_spin) \
+	X(ipc_variance) \
 	X(bursty) \
+	X(idle_churn) \
+	X(timer_latency) \
+	X(cache_pressure) \
+	X(cache_yield) \
+	X(cache_pipe) \
 	X(pipe_io) \
 	X(futex_ping_pong) \
 	X(futex_fan_out) \

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Walking a buffer: see cache.h. */
+#include "cache.h"
+
+int cache_prepare(struct worker *w, const struct cache *c, struct kt_err *err)
+{
+	return work_alloc(w, cache_bytes(c), err);
+}
+
+uint64_t cache_walk(struct worker *w, const struct cache *c, uint64_t at, uint64_t steps)
+{
+	volatile uint8_t *buffer = w->own;
+	uint64_t size = cache_bytes(c), offset = at * c->stride;
+
+	for (; steps; steps--) {
+		buffer[offset]++;
+		offset += c->stride;
+		if (offset >= size)
+			offset = 0;
+	}
+	return offset / c->stride;
+}
+
+void cache_check(struct worker *w, const struct cache *c, uint64_t steps)
+{
+	const uint8_t *buffer = w->own;
+	uint64_t turns = steps / cache_steps(c), more = steps % cache_steps(c);
+
+	for (uint64_t i = 0; i < cache_steps(c); i++)
+		w->wrong |= buffer[i * c->stride] != (uint8_t)(turns + (i < more));
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* CachePipe: pairs pass a byte to and fro; who has it walks on through its buffer, then passes it on. */
+#include "cache.h"
+#include "ring.h"
+
+struct cache_pipe { struct cache cache; int64_t burst; };
+
+static int prepare(struct worker *w, const void *args, struct kt_err *err)
+{
+	return cache_prepare(w, &((const struct cache_pipe *)args)->cache, err);
+}
+
+static uint64_t position, walked; /* each worker is a process */
+
+static void work(struct worker *w, const void *args)
+{
+	const struct cache_pipe *a = args;
+
+	position = cache_walk(w, &a->cache, position, a->burst);
+	walked += a->burst;
+}
+
+static void run(struct worker *w, const void *args)
+{
+	const struct cache_pipe *a = args;
+
+	ring_run(w, 2, true, work);
+	cache_check(w, &a->cache, walked);
+}
+
+static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+{
+	return work_verify_right(group, n, args, err) ? -1 : ring_verify(group, n, args, err);
+}
+
+static const struct row rows[] = {
+	CACHE_SIZE_ROW(cache_pipe),
+	{ .name = "stride", .kind = ROW_UINT, .offset = offsetof(struct cache_pipe, cache.stride), .min = 1, .max = 1048576,
+	  .type = "integer (bytes)", .def = 64, .help = "distance of two bytes that are touched" },
+	{ .name = "burst", .kind = ROW_INT, .offset = offsetof(struct cache_pipe, burst), .min = 1, .max = 1e7, .def = 1024,
+	  .help = "bytes that are touched before the byte is passed on" },
+	{ 0 }
+};
+
+const struct work_type work_cache_pipe = {
+	.name = "CachePipe",
+	.summary = "Pairs pass a byte to and fro, each walking a buffer in between: sync wake-ups against warm caches.",
+	.unit = "the byte passed on once",
+	.gap = "nothing; waiting for the partner counts",
+	.latency = "from just before the write to the partner's return from read(), when it was in read() by then",
+	.args = rows,
+	.args_size = sizeof(struct cache_pipe),
+	.group_size = ring_pair,
+	.setup = ring_pipes,
+	.prepare = prepare,
+	.run = run,
+	.verify = verify,
+};
