@@ -17,8 +17,6 @@ struct cache { unsigned size_kib, stride; };
 	{ .name = "stride", .kind = ROW_UINT, .offset = offsetof(struct args, cache.stride), .min = 1, .max = 1048576, \
 	  .type = "integer (bytes)", .def = 64, .help = "distance of two bytes that are touched" }
 
-enum { CACHE_LINE = 64 };
-
 static inline uint64_t cache_bytes(const struct cache *c)
 {
 	return c->size_kib * UINT64_C(1024);

@@ -35,8 +35,7 @@ static int verify(const struct worker *group, unsigned n, const void *args, stru
 
 static const struct row rows[] = {
 	CACHE_SIZE_ROW(cache_pipe),
-	{ .name = "stride", .kind = ROW_UINT, .offset = offsetof(struct cache_pipe, cache.stride), .min = 1, .max = 1048576,
-	  .type = "integer (bytes)", .def = 64, .help = "distance of two bytes that are touched" },
+	CACHE_STRIDE_ROW(cache_pipe),
 	{ .name = "burst", .kind = ROW_INT, .offset = offsetof(struct cache_pipe, burst), .min = 1, .max = 1e7, .def = 1024,
 	  .help = "bytes that are touched before the byte is passed on" },
 	{ 0 }
