@@ -7,6 +7,9 @@
 	X(alu_hot) \
 	X(smt_sibling_spin) \
 	X(ipc_variance) \
+	X(io_sync_write) \
+	X(io_rand_read) \
+	X(io_convoy) \
 	X(bursty) \
 	X(idle_churn) \
 	X(timer_latency) \
