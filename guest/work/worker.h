@@ -40,7 +40,7 @@ struct worker {
 	_Atomic pid_t tid;      /* while it is a worker's: 0 before it is forked and before it may be another's */
 	void *shared;           /* setup()'s: work_share() */
 	int fds[WORKER_FDS];    /* setup()'s: this worker's own ends, -1 when unused */
-	char detail[WORKER_DETAIL]; /* setup()'s or prepare()'s: what the record says of how it worked here; or "" */
+	char detail[WORKER_DETAIL]; /* the type's: what the record says of how it worked here; or "" */
 	uint64_t delay_ns;      /* how long after go it starts: the seed's */
 	uint64_t random;        /* worker_random()'s: the seed's */
 
