@@ -114,7 +114,7 @@ fuzz: deps
 # Everything is compiled once more, to nowhere, with warnings as errors. cppcheck does not know the cleanup attribute
 # (nothing leaks) nor _Noreturn.
 LINT_C = $(sort $(shell find bin libexec guest tests -name '*.c'))
-SCRIPTS = $(shell grep -rlIE '^\#!/bin/(ba)?sh' .ci bin guest libexec man tests) $(wildcard tests/*.bats) tests/helper.bash
+SCRIPTS = $(shell grep -rlIE '^\#!/bin/(ba)?sh' .ci bin guest libexec man tests) $(wildcard tests/*.bats) $(wildcard tests/*.bash)
 lint:
 	$(Q)libexec/ktstr-deps build lint
 	$(Q)$(MAKE) --no-print-directory $(LINT_C:%=lint-%)

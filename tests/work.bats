@@ -3,48 +3,7 @@
 # Workers, run for real on this machine. It may be busy: timing is checked by inequalities that hold on any machine.
 bats_require_minimum_version 1.5.0
 load helper
-
-setup() {
-	ktstr-topo --host --no-qemu >plan
-	cpu=$(taskset -cp $$ | sed 's/.*: //; s/[-,].*//')
-}
-
-# spec SECONDS CGROUP...: a spec of these cgroups.
-spec() {
-	local seconds=$1 IFS=,
-	shift
-	printf '{"name": "x", "duration_s": %s, "cgroups": [%s]}' "$seconds" "$*" >spec.json
-}
-
-work() {
-	ktstr-work --plan plan --no-cgroups spec.json
-}
-
-# start ARGS...: run spec.json in the background up to its go. Leaves its pid in $work and those of its workers in
-# $pids; wait_done waits until it and all of its workers are gone (they hold the fifo open).
-start() {
-	local line
-	rm -f said
-	mkfifo said
-	ktstr-work --plan plan "$@" --verbose spec.json >out 2>said &
-	work=$! pids=()
-	exec 7<said
-	while read -r line <&7 && [[ $line != *": go" ]]; do
-		[[ $line == *" is pid "* ]] && pids+=("${line##* }")
-	done
-	[[ $line == *": go" ]]
-}
-
-wait_done() {
-	timeout 20 cat <&7 >rest
-	exec 7<&-
-	pids=()
-}
-
-# figure CGROUP FILTER: of the first worker of that cgroup in the file out.
-figure() {
-	jq -ers --arg c "$1" 'map(select(.kind == "worker" and .cgroup == $c and .index == 0))[0] | '"$2" out
-}
+load workers
 
 @test "every work type does its work and sends its figures" {
 	spec 0.4 '{"name": "spin", "workers": 1, "work": "SpinWait"}' '{"name": "yield", "workers": 1, "work": "YieldHeavy"}' \
@@ -211,11 +170,6 @@ own_cgroup() {
 	[ -n "$mount" ] || skip "no cgroup2 file system is mounted"
 	root="$mount/ktstr-test-$$"
 	mkdir "$root" || skip "cannot make a cgroup in $mount"
-}
-
-teardown() {
-	[ -z "${pids[*]:-}" ] || kill -KILL "${pids[@]}" # only after a failure: wait_done forgets them
-	[ -z "${root:-}" ] || rmdir "$root"
 }
 
 @test "workers run in their cgroups, which are gone afterwards" {
