@@ -11,12 +11,34 @@ spec() {
 		"${2:-[{\"name\":\"a\",\"workers\":1\}]}" "${3:+,$3}" >"$1.json"
 }
 
+# own_cache DIR: the kernels of the cache and what is known of this machine's KVM, with checkpoints of its own
+own_cache() {
+	local cache
+	cache=$(ktstr-kernel path 2>/dev/null)
+	cache=${cache%/kernels/*}
+	mkdir "$1"
+	ln -s "$cache/kernels" "$1/kernels"
+	[ ! -e "$cache/kvm.json" ] || cp "$cache/kvm.json" "$1/"
+	export KTSTR_CACHE_DIR=$1
+}
+
+# fake_qemu: from here on tests/helper/fake-qemu, a kernel that does not boot, and an empty cache, all in this directory
+fake_qemu() {
+	export KTSTR_QEMU=$TREE/tests/helper/fake-qemu KTSTR_KERNEL=$PWD/kernel KTSTR_CACHE_DIR=$PWD/cache FAKE_STARTS=$PWD/starts
+	"$TREE/tests/helper/mkkernel" 7.3.0 kernel
+	: >starts
+}
+
 # gone PID: wait for the end of a process that is not our child
 gone() {
 	tail --pid="$1" -f /dev/null
 }
 
-# qemus: how many QEMU processes of this test's guests there are
+# qemus: how many QEMU processes this test has started that are still there
 qemus() {
-	pgrep -c -f "^qemu-system-x86_64 .*$BATS_TEST_TMPDIR|^[^ ]*fake-qemu" || true
+	local file n=0
+	while read -r file; do
+		[[ ! $(tr '\0' ' ' <"${file%environ}cmdline") =~ ^[^\ ]*qemu|^[^\ ]*python3\ [^\ ]*/fake-qemu ]] || n=$((n + 1))
+	done < <(grep -lsazxF "BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ)
+	echo $n
 }

@@ -112,7 +112,7 @@ int checkpoint_verify(const char *key, struct kt_err *err)
 	_cleanup_free_ char *dir = entry_path(key, err), *saved = xasprintf("%s/saved", dir ? dir : "");
 
 	checkpoint_init(&c, 0);
-	return dir ? entry_open(saved, true, &c, NULL, err) : -1;
+	return dir ? entry_open(saved, key, true, &c, NULL, err) : -1;
 }
 
 /* With what dead builds left; of the entry itself only if `saved`. */

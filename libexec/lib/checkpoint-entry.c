@@ -231,7 +231,7 @@ json_t *entry_meta(const char *path, struct kt_err *err)
 	return dir < 0 ? NULL : load_meta(dir, err);
 }
 
-int entry_open(const char *path, bool full, struct checkpoint *c, json_t **ret, struct kt_err *err)
+int entry_open(const char *path, const char *key, bool full, struct checkpoint *c, json_t **ret, struct kt_err *err)
 {
 	_cleanup_close_ int dir = open_dir(path, err);
 	bool changed = false;
@@ -240,8 +240,11 @@ int entry_open(const char *path, bool full, struct checkpoint *c, json_t **ret, 
 		return dir == -2 ? 1 : -1;
 	json_auto_t *meta = load_meta(dir, err);
 	json_t *files = json_object_get(meta, "files");
+	const char *of = json_string_value(json_object_get(meta, "key"));
 	if (!meta)
 		return -1;
+	if (!of || !streq(of, key))
+		return kt_fail(err, "it is the state of checkpoint %s", of ? of : "(none)");
 	c->nr_ram = (unsigned)json_object_size(files) - 1;
 	if (c->nr_ram < 1 || c->nr_ram > TOPO_MAX_NODES)
 		return kt_fail(err, "meta.json is damaged");

@@ -22,11 +22,11 @@ void hash_text(const char *text, char ret[HASH_HEX_SIZE]);
 int hash_file(int from, int to, char ret[HASH_HEX_SIZE], struct kt_err *err);
 
 /*
- * Open the state saved in the directory path: its files into c, its description into *meta (may be NULL). 1: there
+ * Open the state of this key, saved in the directory path: its files into c, its description into *meta (may be NULL). 1: there
  * is none; -1: there is one, and it is bad. Contents are compared where a file's identity is not what was noted, and
  * the new one noted; or always, if `full`.
  */
-int entry_open(const char *path, bool full, struct checkpoint *c, json_t **meta, struct kt_err *err);
+int entry_open(const char *path, const char *key, bool full, struct checkpoint *c, json_t **meta, struct kt_err *err);
 /* The description alone, of the same. NULL and err. */
 json_t *entry_meta(const char *path, struct kt_err *err);
 /* Write c's files and their description, which begins with facts, into the directory path. */

@@ -10,7 +10,7 @@
 enum { SAVE_LIMIT_S = 60 };
 
 /* Goes with every key: of another version of what is saved, nothing is found. */
-#define FORMAT "2"
+#define FORMAT "3"
 
 void checkpoint_init(struct checkpoint *c, unsigned nr_ram)
 {
@@ -90,7 +90,7 @@ static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, ch
 	return 0;
 }
 
-static json_t *facts(const struct vm_config *c, const struct checkpoint_opts *o)
+static json_t *facts(const struct vm_config *c, const struct checkpoint_opts *o, const char *key)
 {
 	char created[sizeof("2026-11-24T02:16:00Z")];
 	_cleanup_free_ char *program = find_program(c->qemu);
@@ -100,8 +100,8 @@ static json_t *facts(const struct vm_config *c, const struct checkpoint_opts *o)
 	strftime(created, sizeof(created), "%FT%TZ", gmtime(&now));
 	for (unsigned i = 0; i < c->plan->nr_nodes; i++)
 		memory += c->plan->nodes[i].memory_mib;
-	return KT_PACK("{ss,ss,si,sI,s{ss,ss},s{ss,ss},ss,ss,si,ss}", "kind", "checkpoint", "topology", c->plan->name, "cpus",
-		       (int)c->plan->nr_cpus, "memory_mib", (json_int_t)memory, "kernel", "release", o->kernel_release, "sha256",
+	return KT_PACK("{ss,ss,ss,si,sI,s{ss,ss},s{ss,ss},ss,ss,si,ss}", "kind", "checkpoint", "key", key, "topology", c->plan->name,
+		       "cpus", (int)c->plan->nr_cpus, "memory_mib", (json_int_t)memory, "kernel", "release", o->kernel_release, "sha256",
 		       o->kernel_sha256, "qemu", "program", program, "version", c->plan->qemu_version,
 		       "accel", c->accel == VM_KVM ? "kvm" : "tcg", "clock", c->virtual_clock ? "virtual" : "real",
 		       "ns_per_insn", 1 << c->icount_shift, "created", created);
@@ -136,7 +136,7 @@ static int make_ram_writable(struct checkpoint *c, struct kt_err *err)
 static int open_saved(const char *saved, struct checkpoint *c, struct kt_err *err)
 {
 	unsigned nr_ram = c->nr_ram;
-	int r = entry_open(saved, false, c, NULL, err);
+	int r = entry_open(saved, c->key, false, c, NULL, err);
 
 	if (!r && c->nr_ram != nr_ram) {
 		close_files(c);
@@ -220,7 +220,7 @@ static int build(const char *dir, const struct vm_config *cfg, const struct chec
 		 struct checkpoint *c, struct kt_err *err)
 {
 	_cleanup_free_ char *stage = cache_stage(dir, err);
-	json_auto_t *about = facts(cfg, o);
+	json_auto_t *about = facts(cfg, o, c->key);
 	struct kt_err ignored;
 
 	if (!stage)

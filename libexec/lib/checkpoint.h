@@ -12,6 +12,7 @@
  *       state       of the devices: a QEMU migration stream
  *       ram0 ...    of the memory, one file a node; sparse, mapped copy-on-write by every VM that starts from it
  *       meta.json   one object; kind "checkpoint", and
+ *                   key       the directory's own: what was saved for another is not taken
  *                   topology, cpus, memory_mib, accel, clock, ns_per_insn
  *                   kernel    {release, sha256}
  *                   qemu      {program, version}
