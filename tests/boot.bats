@@ -89,6 +89,22 @@ lost_in() { # WAY REASON
 	[[ $stderr == *"ktstr kernel fetch"* ]]
 }
 
+@test "what is no kernel: 128; a kernel without BTF or cgroup2: 125; what is needed, and no report" {
+	spec good
+	echo text >text
+	run -128 --separate-stderr ktstr-boot --plan "$plan" --kernel ./text good.json
+	[[ $stderr == *"text' is not a kernel: neither a bzImage nor an ELF file"* ]]
+	"$TREE/tests/helper/mkkernel" --no-btf 7.3.0 no-btf
+	run -125 --separate-stderr ktstr-boot --plan "$plan" --kernel ./no-btf good.json
+	[[ $stderr == *"has no BTF: one built with CONFIG_DEBUG_INFO_BTF=y is needed"* ]]
+	mkdir tree
+	"$TREE/tests/helper/mkkernel" 7.3.0 tree/vmlinux
+	echo '# CONFIG_CGROUPS is not set' >tree/.config
+	run -125 --separate-stderr ktstr-boot --plan "$plan" --kernel tree good.json
+	[[ $stderr == *"has no cgroup2: one built with CONFIG_CGROUPS=y is needed"* ]]
+	[ -z "$output" ]
+}
+
 @test "--dry-run prints the command line and the payload, and starts nothing" {
 	spec good
 	KTSTR_QEMU=/nonexistent/qemu run -0 --separate-stderr ktstr-boot --dry-run --plan "$plan" good.json
@@ -120,8 +136,9 @@ lost_in() { # WAY REASON
 @test "the guest hangs at boot: lost when its time is up, and no checkpoint is left" {
 	spec good
 	kernel=$(ktstr-kernel path)
-	KTSTR_CACHE_DIR=$PWD/cache run -128 --separate-stderr boot_with hang --kernel "$kernel" --timeout 8 good.json
-	ends_with lost "did not come up"
+	KTSTR_CACHE_DIR=$PWD/cache run -128 --separate-stderr boot_with hang --kernel "$kernel" --timeout 6 good.json
+	ends_with lost "did not come up: waiting for WATCHDOG: time is up"
+	jq -se 'any(.[]; .kind == "log" and .source == "console" and (.text | test("Linux version ")))' <<<"$output"
 	run -0 find cache/checkpoints -name 'state*' -o -name 'ram*'
 	[ -z "$output" ]
 }
@@ -145,6 +162,8 @@ lost_in() { # WAY REASON
 	lost_in garbage "wrote garbage: record:1:1"
 	lost_in deep "wrote garbage: "
 	lost_in long_line "a line of more than 4 MiB"
+	# Not all of it was kept.
+	jq -se 'map(select(.kind == "host"))[0].maxrss_kib < 32768' <<<"$output"
 }
 
 @test "the guest sends records that are not its to send: lost" {
@@ -175,12 +194,26 @@ lost_in() { # WAY REASON
 	spec good
 	run -128 --separate-stderr bash -c "ktstr-boot --accel tcg --plan '$plan' good.json >/dev/full"
 	[[ $stderr == *"cannot write the report: No space left on device"* ]]
+	[ "$(qemus)" = 0 ]
+}
+
+@test "stdout is closed: 128, before anything boots" {
+	spec good
+	KTSTR_QEMU=/nonexistent run -128 --separate-stderr bash -c "ktstr-boot --accel tcg --plan '$plan' good.json >&-"
+	[[ $stderr == *"cannot write the report: Bad file descriptor"* ]]
+}
+
+@test "no directory to keep things in: 128, before anything boots" {
+	spec good
+	KTSTR_QEMU=/nonexistent run -128 --separate-stderr ktstr-boot --accel tcg --plan "$plan" --keep none good.json
+	[[ $stderr == *"cannot write 'none/console.log': No such file or directory"* ]]
 }
 
 # Start a run that hangs in the guest: pids in $boot and $qemu.
 start_hanging() {
 	spec way_hang
-	"$BATS_FILE_TMPDIR/ways/bin/ktstr-boot" --accel tcg --plan "$plan" way_hang.json >report 2>stderr 3>&- &
+	# A shell has its background ignore SIGINT.
+	env --default-signal=INT "$BATS_FILE_TMPDIR/ways/bin/ktstr-boot" --accel tcg --plan "$plan" way_hang.json >report 2>stderr 3>&- &
 	boot=$!
 	until qemu=$(pgrep -P $boot); do
 		kill -0 $boot
@@ -194,9 +227,9 @@ exits_with() {
 	[ $code = "$1" ]
 }
 
-@test "SIGTERM and SIGHUP: the report is closed, 128, and QEMU is gone" {
+@test "SIGINT, SIGTERM, SIGHUP: the report is closed, 128, and QEMU is gone" {
 	local sig
-	for sig in TERM HUP; do
+	for sig in INT TERM HUP; do
 		start_hanging
 		kill -$sig $boot
 		exits_with 128

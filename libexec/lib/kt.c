@@ -2,6 +2,8 @@
 /* Errors, program set-up and allocation: see kt.h. */
 #include "kt.h"
 
+#include <fcntl.h>
+
 static const char *prog = "ktstr";
 
 static void vformat(char *buf, size_t size, const char *fmt, va_list ap)
@@ -78,8 +80,20 @@ static void close_stdout(void)
 	}
 }
 
+/*
+ * A standard descriptor that is closed would be given to the next file opened, and what is meant for it would go there. In
+ * its place: what cannot be read from, or written to.
+ */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			return; /* no /dev yet: init */
+}
+
 void kt_init(const char *name)
 {
+	fill_standard_descriptors();
 	prog = name;
 	if (atexit(close_stdout))
 		BUG("atexit failed");
