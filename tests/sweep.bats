@@ -13,14 +13,7 @@ small() {
 
 setup_file() {
 	export KTSTR_RUNS=$BATS_FILE_TMPDIR/runs
-	# The kernels and what is known of this machine's KVM; checkpoints of our own.
-	local cache
-	cache=$(ktstr-kernel path 2>/dev/null)
-	cache=${cache%/kernels/*}
-	mkdir "$BATS_FILE_TMPDIR/cache"
-	ln -s "$cache/kernels" "$BATS_FILE_TMPDIR/cache/kernels"
-	[ ! -e "$cache/kvm.json" ] || cp "$cache/kvm.json" "$BATS_FILE_TMPDIR/cache/"
-	export KTSTR_CACHE_DIR=$BATS_FILE_TMPDIR/cache
+	own_cache "$BATS_FILE_TMPDIR/cache"
 	cd "$BATS_FILE_TMPDIR" || exit
 	small small
 	ktstr sweep small.json --seeds 1..6 -j2 --dir six --json >six.out 2>six.err
