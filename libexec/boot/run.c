@@ -9,7 +9,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
-enum { BOOT_LIMIT_S = 60, BOOT_LIMIT_PER_CPU_S = 6, CONSOLE_TAIL_LINES = 40, CONSOLE_LINE_MAX = 500 };
+enum { BOOT_LIMIT_S = 180, BOOT_LIMIT_PER_CPU_S = 18, CONSOLE_TAIL_LINES = 40, CONSOLE_LINE_MAX = 500 };
 
 enum outcome { DONE, LOST, UNSUPPORTED, ERROR };
 static const char *const outcome_names[] = { "done", "lost", "unsupported", "error", NULL };
