@@ -252,7 +252,7 @@ start_still() {
 	jq -se 'last | .outcome == "lost" and .reason == "interrupted by SIGTERM"' runs/*/report.jsonl
 }
 
-# With a real guest: the tree's first spec, and the same line of QEMU's by hand.
+# With a real guest.
 @test "the kept command line, run by hand, is the same run" {
 	unset KTSTR_QEMU KTSTR_KERNEL KTSTR_CACHE_DIR
 	spec again
