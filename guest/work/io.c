@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-enum { FILE_BLOCKS = 4096, MIN_DEVICE_BLOCKS = 256 };
+enum { FILE_BLOCKS = 1024, MIN_DEVICE_BLOCKS = 256 };
 
 static const char magic[8] = "ktstr-io";
 

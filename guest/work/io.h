@@ -4,7 +4,7 @@
  *
  * It is the block device that KTSTR_IO_DEVICE in the environment names, WHOSE CONTENT IS LOST. ktstr's guest names
  * /dev/vda or /dev/ram0 there, when it has one; on any other machine no device is touched that nobody named. Without a
- * device it is a file of 16 MiB without a name in TMPDIR or /tmp, or where that cannot be, in memory (memfd). Which one it
+ * device it is a file of 4 MiB without a name in TMPDIR or /tmp, or where that cannot be, in memory (memfd). Which one it
  * was is in the record's detail.
  *
  * It is cut into blocks, and every block that has been written begins with a struct io_tag.
