@@ -43,6 +43,7 @@ SWEEP = prepare pool record text
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
+TEST_HELPERS += tests/helper/work-cost
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle
 IMAGE = guest/ktstr.img
@@ -60,6 +61,7 @@ libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
+tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until
 tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o
 tests/helper/meddle: tests/helper/meddle.o
 
@@ -103,7 +105,7 @@ check: deps
 	$(Q)tests/run $(TESTS)
 
 bench: deps
-	$(Q)$(MAKE) --no-print-directory kernel tests/helper/measure
+	$(Q)$(MAKE) --no-print-directory kernel $(addprefix tests/helper/,measure histogram-check work-cost)
 	$(Q)tests/bench
 
 fuzz: deps

@@ -343,3 +343,30 @@ counter() {
 	run -129 --separate-stderr ktstr-work --check --plan plan spec.json
 	[[ $stderr == *'WakeChain (group 0) requires num_workers divisible by 4, got 5' ]]
 }
+
+@test "between go and stop: no system call but the work's and the clock's, and no allocation" {
+	PATH=$TREE/tests/helper:$PATH
+	for type in SpinWait AluHot SmtSiblingSpin IpcVariance CachePressure; do
+		work-cost calls $type
+	done
+	work-cost calls YieldHeavy sched_yield
+	work-cost calls CacheYield sched_yield
+	work-cost calls IoSyncWrite pwrite64 fdatasync
+	work-cost calls IoRandRead pread64
+	work-cost calls IoConvoy pwrite64 pread64 fdatasync
+	work-cost calls Bursty clock_nanosleep
+	work-cost calls IdleChurn clock_nanosleep
+	work-cost calls TimerLatency clock_nanosleep
+	work-cost calls CachePipe read write
+	work-cost calls PipeIo read write
+	work-cost calls FutexPingPong futex
+	work-cost calls FutexFanOut futex
+	work-cost calls FanOutCompute futex clock_nanosleep
+	work-cost calls AsymmetricWaker futex
+	work-cost calls WakeChain read write
+	work-cost calls EpollStorm epoll_wait read write futex
+	work-cost calls ThunderingHerd futex clock_nanosleep pause
+	# And one that is not named is noticed.
+	run -1 --separate-stderr work-cost calls YieldHeavy
+	[ "$stderr" = "work-cost: YieldHeavy makes system call 24" ]
+}
