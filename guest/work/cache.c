@@ -2,6 +2,8 @@
 /* Walking a buffer: see cache.h. */
 #include "cache.h"
 
+enum { TICK_STEPS = 16384 };
+
 int cache_prepare(struct worker *w, const struct cache *c, struct kt_err *err)
 {
 	return work_alloc(w, cache_bytes(c), err);
@@ -17,6 +19,8 @@ uint64_t cache_walk(struct worker *w, const struct cache *c, uint64_t at, uint64
 		offset += c->stride;
 		if (offset >= size)
 			offset = 0;
+		if (steps % TICK_STEPS == 0)
+			worker_tick(w, 0);
 	}
 	return offset / c->stride;
 }

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 
 enum { EVENT, EPOLL, SPINS = 1024 };
 
@@ -38,6 +39,11 @@ static uint32_t slots(const struct storm *a)
 	return n;
 }
 
+static size_t shared_bytes(const struct storm *a)
+{
+	return sizeof(struct shared) + slots(a) * sizeof(uint64_t);
+}
+
 static int duplicate(struct worker *group, unsigned n, unsigned which, int fd, struct kt_err *err)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -58,7 +64,16 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 		return kt_fail(err, "cannot make an epoll instance: %s", strerror(errno));
 	if (duplicate(group, n, EVENT, event, err) || duplicate(group, n, EPOLL, epoll, err))
 		return -1;
-	return work_share(group, n, sizeof(struct shared) + slots(args) * sizeof(uint64_t), err);
+	return work_share(group, n, shared_bytes(args), err);
+}
+
+static int teardown(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+{
+	(void)n, (void)err;
+	if (group->shared)
+		munmap(group->shared, shared_bytes(args));
+	group->shared = NULL;
+	return 0;
 }
 
 /* False: the stop. */
@@ -171,4 +186,5 @@ const struct work_type work_epoll_storm = {
 	.setup = setup,
 	.run = run,
 	.verify = verify,
+	.teardown = teardown,
 };

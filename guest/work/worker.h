@@ -106,7 +106,7 @@ void worker_rest(struct worker *w);
 /* A number from all of 64 bits: the only chance a work type may have. The seed and the worker's place in the spec decide. */
 uint64_t worker_random(struct worker *w);
 
-/* For setup(): memory that the whole group shares, zeroed, in each one's w->shared. It stays. */
+/* For setup(): memory that the whole group shares, zeroed, in each one's w->shared; teardown() unmaps it. */
 int work_share(struct worker *group, unsigned n, size_t size, struct kt_err *err);
 /* For prepare(): zeroed memory of this worker alone, faulted in here and now, in w->own. */
 int work_alloc(struct worker *w, size_t size, struct kt_err *err);
