@@ -24,4 +24,10 @@
 	X(wake_chain) \
 	X(epoll_storm) \
 	X(thundering_herd) \
+	X(mutex_contention) \
+	X(priority_inversion) \
+	X(producer_consumer_imbalance) \
+	X(signal_storm) \
+	X(preempt_storm) \
+	X(rt_starvation) \
 	X(sequence)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a worker does besides its work: see worker.h. */
 #include "worker.h"
+#include "affinity.h"
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -181,6 +182,8 @@ int worker_prepare(struct worker *w, struct kt_err *err)
 		char c = *p;
 		*p = c;
 	}
+	if (affinity_get(&w->cpus_allowed, err))
+		return -1;
 	if (!w->type->prepare || !w->type->prepare(w, w->args, err))
 		return 0;
 	return kt_context(err, "cannot prepare %s", w->type->name);

@@ -56,6 +56,7 @@ struct worker {
 	struct kt_err err;      /* why it could not be prepared, or why its work failed */
 	void *own;              /* prepare()'s: work_alloc() */
 	bool wrong;             /* its work had a wrong result: work_verify_right() */
+	struct cpumask cpus_allowed; /* where it might run when it got ready */
 
 	/* A line for the group: one writes, its partner reads. */
 	_Alignas(128) struct {

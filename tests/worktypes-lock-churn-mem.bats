@@ -1,0 +1,103 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Work types that fight for locks, wake each other by signals, keep real-time tasks, change what they are, and move memory:
+# is the work done, and is the latency what it says? This machine may be busy: timing is checked by inequalities.
+bats_require_minimum_version 1.5.0
+load helper
+load workers
+
+# cgroup NAME WORKERS WORK [CPUS]: a cgroup of a spec
+cgroup() {
+	local cpuset=
+	[ -z "${4:-}" ] || cpuset=", \"cpuset\": {\"exact\": [$4]}"
+	printf '{"name": "%s", "workers": %s, "work": %s%s}' "$1" "$2" "$3" "$cpuset"
+}
+
+# CPUs $cpu and $other, or skip
+two_cpus() {
+	other=$(taskset -cp $$ | sed 's/.*: //' | tr ',' '\n' | awk -F- '{ for (i = $1; i <= $NF; i++) print i }' | sed -n 2p)
+	[ -n "$other" ] || skip "one CPU"
+}
+
+# begun TID: wait until that thread has worked for some ms.
+begun() {
+	until [ "$(cut -d' ' -f1 "/proc/$1/schedstat")" -gt 5000000 ]; do :; done
+}
+
+# refused: the last run ended with this reason.
+refused() {
+	[ "$status" = 128 ]
+	[ "$(tail -n 1 <<<"$output" | jq -r .outcome)" = error ]
+	[[ $(tail -n 1 <<<"$output" | jq -r .reason) == *"$1"* ]] || { echo "$output"; false; }
+}
+
+@test "MutexContention waits for as long as the mutex is held" {
+	spec 0.4 "$(cgroup a 2 '{"MutexContention": {"contenders": 2, "hold": 2000000, "work": 0}}')"
+	work >out
+	jq -es 'map(select(.kind == "worker")) | ((map(.cpu_time_ns) | add) / (map(.work_units) | add)) as $hold |
+		$hold > 1000000 and any(.wake_latency.count > 0) and
+		all(.wall_time_ns as $wall | .wake_latency | .count == 0 or ((.sum | tonumber) / .count >= $hold / 2 and .max <= $wall))' out
+}
+
+# The delay that is put in is what medium does.
+@test "PriorityInversion: high waits for medium, and with PI it does not" {
+	local params='"medium": 1, "hold": 2000, "work": 2000000' burst
+	spec 0.5 "$(cgroup a 3 "{\"PriorityInversion\": {$params, \"pi_mode\": \"Plain\"}}" "$cpu")"
+	work >out
+	burst=$(jq -es 'map(select(.kind == "worker"))[1] | .cpu_time_ns / .work_units | floor' out)
+	[ "$burst" -gt 1000000 ]
+	figure a ".wake_latency | .count > 5 and (.sum | tonumber) / .count >= $burst / 2"
+	spec 0.5 "$(cgroup a 3 "{\"PriorityInversion\": {$params, \"pi_mode\": \"Pi\"}}" "$cpu")"
+	work >out
+	figure a ".wake_latency | .count > 5 and (.sum | tonumber) / .count < $burst / 2"
+}
+
+@test "PriorityInversion needs one CPU for all" {
+	two_cpus
+	spec 0.1 "$(cgroup a 3 '"PriorityInversion"' "$cpu, $other")"
+	run --separate-stderr work
+	refused "cannot prepare PriorityInversion: all of them must be on one CPU, but CPUs"
+}
+
+@test "ProducerConsumerImbalance: the rate, and the wait in a queue that is full" {
+	spec 0.5 "$(cgroup quick 2 '{"ProducerConsumerImbalance": {"producers": 1, "rate_hz": 100, "consume_iters": 1}}')" \
+		"$(cgroup slow 3 '{"ProducerConsumerImbalance": {"depth": 4, "consume_iters": 1000000}}')"
+	work >out
+	figure quick '.work_units > 1 and .work_units <= 51'
+	jq -es 'map(select(.cgroup == "quick")) | .[0].work_units - .[1].work_units | . >= 0 and . <= 1' out
+	# Producers do no more than they find room for; an item waits until those before it are worked on.
+	jq -es 'map(select(.cgroup == "slow")) | .[0].work_units + .[1].work_units - .[2].work_units <= 4 and
+		(.[2] | .wake_latency.max >= 2 * .cpu_time_ns / .work_units and .wake_latency.max <= .wall_time_ns)' out
+}
+
+@test "SignalStorm: a signal waits for as long as who gets it does not run" {
+	spec 1.5 "$(cgroup a 2 '"SignalStorm"')"
+	start --no-cgroups
+	begun "${pids[1]}"
+	kill -STOP "${pids[1]}"
+	sleep 0.3 # the delay that is put in
+	kill -CONT "${pids[1]}"
+	wait_done
+	wait "$work"
+	jq -es 'map(select(.kind == "worker")) | all(.completed) and .[1].wake_latency.max >= 290000000' out
+}
+
+@test "PreemptStorm: spinners stand still while the real-time task runs; it is late when it is kept" {
+	spec 1.5 "$(cgroup a 2 '{"PreemptStorm": {"cfs_workers": 1, "rt_burst": 2000000, "rt_sleep_us": 20000}}' "$cpu")"
+	start --no-cgroups
+	begun "${pids[0]}"
+	kill -STOP "${pids[0]}"
+	sleep 0.3 # the delay that is put in
+	kill -CONT "${pids[0]}"
+	wait_done
+	wait "$work"
+	jq -es 'map(select(.kind == "worker")) | (.[0].cpu_time_ns / .[0].work_units) as $burst | all(.completed) and
+		.[0].work_units < 75 and .[1].max_gap_ns >= $burst * 0.8 and .[0].wake_latency.max >= 270000000' out
+}
+
+@test "RtStarvation starves who shares its CPU" {
+	spec 0.5 "$(cgroup a 2 '"RtStarvation"' "$cpu")"
+	work >out
+	# What the kernel leaves to others: 5 %, and not every 10 ms.
+	jq -es 'map(select(.kind == "worker")) | .[1].cpu_time_ns < .[0].cpu_time_ns / 3 and .[1].max_gap_ns > 100000000' out
+}
