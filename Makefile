@@ -36,6 +36,7 @@ WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_syn
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
 WORK += fan_out_compute asymmetric_waker wake_chain epoll_storm thundering_herd sequence
 WORK += mutex_contention priority_inversion producer_consumer_imbalance signal_storm preempt_storm rt_starvation
+WORK += fork_exit nice_sweep affinity_churn cross_affinity_churn policy_churn
 SCENARIO = cgroup crew record scenario
 BOOT = load accel run
 CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate

@@ -101,3 +101,72 @@ refused() {
 	# What the kernel leaves to others: 5 %, and not every 10 ms.
 	jq -es 'map(select(.kind == "worker")) | .[1].cpu_time_ns < .[0].cpu_time_ns / 3 and .[1].max_gap_ns > 100000000' out
 }
+
+@test "ForkExit: as many processes as it says" {
+	local before after
+	spec 0.3 "$(cgroup a 1 '"ForkExit"')"
+	before=$(awk '/^processes/ { print $2 }' /proc/stat)
+	work >out
+	after=$(awk '/^processes/ { print $2 }' /proc/stat)
+	figure a ".work_units > 10 and .work_units <= $((after - before))"
+}
+
+# seen FIELD: how many values of that field of /proc/PID/stat the first worker has while it runs
+seen() {
+	while kill -0 "${pids[0]}" 2>/dev/null; do
+		# Its name has no spaces.
+		cut -d' ' -f"$1" "/proc/${pids[0]}/stat" 2>/dev/null || true
+	done | sort -u | wc -l
+}
+
+@test "NiceSweep and PolicyChurn are seen to change" {
+	spec 0.6 "$(cgroup a 1 '"NiceSweep"')"
+	start --no-cgroups
+	[ "$(seen 19)" -ge 5 ]
+	wait_done
+	wait "$work"
+	spec 0.6 "$(cgroup a 1 '"PolicyChurn"')"
+	start --no-cgroups
+	[ "$(seen 41)" -ge 3 ]
+	wait_done
+	wait "$work"
+	figure a '.completed and .work_units >= 5'
+}
+
+@test "what takes CAP_SYS_NICE is refused without it" {
+	local type
+	for type in NiceSweep PolicyChurn PriorityInversion PreemptStorm RtStarvation; do
+		spec 0.1 "$(cgroup a 6 "\"$type\"" "$cpu")"
+		run --separate-stderr setpriv --bounding-set=-sys_nice --inh-caps=-sys_nice ktstr-work --plan plan --no-cgroups spec.json
+		refused "cannot prepare $type: "
+		refused "(it takes CAP_SYS_NICE)"
+	done
+}
+
+@test "AffinityChurn moves every time, and only where it may" {
+	two_cpus
+	spec 0.2 "$(cgroup a 1 '"AffinityChurn"' "$cpu, $other")"
+	work >out
+	figure a '.migrations == .work_units and .work_units > 10 and .cpus_used == .cpuset'
+	spec 0.1 "$(cgroup a 1 '"AffinityChurn"' "$cpu")"
+	run --separate-stderr work
+	refused "cannot prepare AffinityChurn: it needs two CPUs or more, but may only use CPU $cpu"
+}
+
+@test "CrossAffinityChurn changes the other's CPUs, and nobody else's" {
+	two_cpus
+	spec 0.8 "$(cgroup a 2 '"CrossAffinityChurn"' "$cpu, $other")" "$(cgroup b 1 '"SpinWait"' "$cpu, $other")"
+	start --no-cgroups
+	while kill -0 "${pids[0]}" 2>/dev/null; do
+		for i in 0 2; do
+			sed -n 's/^Cpus_allowed_list:\t//p' "/proc/${pids[i]}/status" 2>/dev/null >>"seen$i" || true
+		done
+	done
+	wait_done
+	wait "$work"
+	[ "$(sort -u seen0 | wc -l)" = 3 ]
+	[ "$(sort -u seen2 | wc -l)" = 1 ]
+	spec 0.1 "$(cgroup a 1 '"CrossAffinityChurn"')" "$(cgroup b 1 '"SpinWait"')"
+	run --separate-stderr work
+	refused "cannot set up CrossAffinityChurn: it needs another worker in its cgroup, and is alone"
+}

@@ -30,4 +30,9 @@
 	X(signal_storm) \
 	X(preempt_storm) \
 	X(rt_starvation) \
-	X(sequence)
+	X(sequence) \
+	X(fork_exit) \
+	X(nice_sweep) \
+	X(affinity_churn) \
+	X(cross_affinity_churn) \
+	X(policy_churn)

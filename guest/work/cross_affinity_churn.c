@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CrossAffinityChurn: takes a CPU from another worker of its cgroup, then gives it back.
+ *
+ * The others are those of this scenario's spec, of whatever type: nobody else is touched.
+ */
+#include "affinity.h"
+#include "worker.h"
+
+struct churn { int64_t spin; };
+
+/* The workers of its cgroup are neighbours, in the order of their index. */
+static unsigned neighbours(const struct worker *w, struct worker **first)
+{
+	const struct go *go = w->go;
+	unsigned from = w - go->workers, to = from;
+
+	while (from && go->workers[from - 1].cgroup == w->cgroup)
+		from--;
+	while (to < go->n && go->workers[to].cgroup == w->cgroup)
+		to++;
+	*first = &go->workers[from];
+	return to - from;
+}
+
+static struct worker *another(struct worker *w, struct worker *first, unsigned n)
+{
+	unsigned i = worker_random(w) % (n - 1);
+
+	return &first[i + (&first[i] >= w)];
+}
+
+/* Dead ones are left alone, and so are those whose CPUs were changed from outside. */
+static bool rewrite(struct worker *w, const struct worker *other, const struct cpumask *cpus)
+{
+	pid_t tid = atomic_load(&other->tid);
+
+	if (!tid || !affinity_set(tid, cpus) || errno == ESRCH || errno == EINVAL)
+		return true;
+	worker_fail(w, "cannot set the CPUs of worker %u: %s", other->index, strerror(errno));
+	return false;
+}
+
+static void run(struct worker *w, const void *args)
+{
+	const struct churn *a = args;
+	struct worker *first, *other = NULL;
+	unsigned n = neighbours(w, &first);
+
+	while (worker_running(w)) {
+		bool drop = !other;
+
+		if (drop)
+			other = another(w, first, n);
+		struct cpumask cpus = other->cpus_allowed;
+		if (drop && cpumask_count(&cpus) > 1)
+			cpumask_clear(&cpus, cpumask_nth(&cpus, worker_random(w) % cpumask_count(&cpus)));
+		if (!rewrite(w, other, &cpus))
+			return;
+		if (drop)
+			worker_woken(w, w->last_ns);
+		else
+			other = NULL;
+		worker_spin(a->spin);
+		w->iterations++;
+		worker_tick(w, 1);
+	}
+	if (other)
+		rewrite(w, other, &other->cpus_allowed);
+}
+
+static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+{
+	struct worker *first;
+
+	(void)n, (void)args;
+	if (neighbours(group, &first) < 2)
+		return kt_fail(err, "it needs another worker in its cgroup, and is alone");
+	return 0;
+}
+
+static int prepare(struct worker *w, const void *args, struct kt_err *err)
+{
+	(void)args;
+	return affinity_need_several(&w->cpus_allowed, err);
+}
+
+static const struct row rows[] = {
+	{ .name = "spin", .alias = "spin_iters", .kind = ROW_INT, .offset = offsetof(struct churn, spin), .max = 1e9,
+	  .def = 1024, .help = "spins after each change" },
+	{ 0 }
+};
+
+const struct work_type work_cross_affinity_churn = {
+	.name = "CrossAffinityChurn",
+	.summary = "Takes a CPU, by chance, from another worker of its cgroup and gives it back, over and over: affinities that "
+		   "change from outside, under tasks that run there or wait.",
+	.unit = "one change and the spins after it",
+	.gap = "nothing; the change counts",
+	.latency = "from asking for it until the other may not use the CPU any more: the change that takes one",
+	.args = rows,
+	.args_size = sizeof(struct churn),
+	.setup = setup,
+	.prepare = prepare,
+	.run = run,
+};
