@@ -170,3 +170,34 @@ seen() {
 	run --separate-stderr work
 	refused "cannot set up CrossAffinityChurn: it needs another worker in its cgroup, and is alone"
 }
+
+@test "PageFaultChurn: every touch is a fault, also in a small region" {
+	spec 0.2 "$(cgroup a 1 '{"PageFaultChurn": {"region_kib": 16, "touches": 64}}')"
+	start --no-cgroups
+	local faults=0 now
+	while now=$(cut -d' ' -f10 "/proc/${pids[0]}/stat" 2>/dev/null) && [ -n "$now" ]; do
+		faults=$now
+	done
+	wait_done
+	wait "$work"
+	figure a ".work_units > 100 and $faults > .work_units / 2"
+}
+
+@test "NumaWorkingSetSweep works on its memory, and moves it every period" {
+	spec 0.5 "$(cgroup a 1 '{"NumaWorkingSetSweep": {"target_nodes": [0], "period_ms": 20}}')"
+	work >out
+	figure a '.iterations > 1 and .iterations <= 26 and .work_units > 1024 and .wake_latency.count == .iterations'
+}
+
+@test "nodes that are not there" {
+	[ ! -e /sys/devices/system/node/node1 ] || skip "this machine has several NUMA nodes"
+	spec 0.1 "$(cgroup a 1 '"NumaMigrationChurn"')"
+	run --separate-stderr work
+	refused "cannot prepare NumaMigrationChurn: it needs CPUs of two NUMA nodes or more"
+	spec 0.1 "$(cgroup a 1 '"NumaWorkingSetSweep"')"
+	run --separate-stderr work
+	refused "cannot prepare NumaWorkingSetSweep: it needs two NUMA nodes that have memory, and there is 1"
+	spec 0.1 "$(cgroup a 1 '{"NumaWorkingSetSweep": {"target_nodes": [0, 1]}}')"
+	run --separate-stderr work
+	refused "cannot prepare NumaWorkingSetSweep: cannot move its memory to node 1: Invalid argument"
+}

@@ -35,4 +35,7 @@
 	X(nice_sweep) \
 	X(affinity_churn) \
 	X(cross_affinity_churn) \
-	X(policy_churn)
+	X(policy_churn) \
+	X(numa_migration_churn) \
+	X(page_fault_churn) \
+	X(numa_working_set_sweep)

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* NumaMigrationChurn: lives on one NUMA node after the other. */
+#include "affinity.h"
+#include "numa.h"
+#include "worker.h"
+
+enum { SPINS = 1024 };
+
+struct churn { int64_t period_ns; };
+
+/* Of this worker, from prepare() on: what it may use of each node that has any of it. */
+static struct cpumask nodes[NUMA_MAX_NODES];
+static unsigned nr_nodes;
+
+static bool move(struct worker *w, const struct cpumask *cpus)
+{
+	bool there = cpumask_test(cpus, w->last_cpu);
+
+	if (affinity_set(0, cpus)) {
+		worker_fail(w, "cannot move to another node: %s", strerror(errno));
+		return false;
+	}
+	if (!there)
+		worker_woken(w, w->last_ns);
+	return true;
+}
+
+static void run(struct worker *w, const void *args)
+{
+	const struct churn *a = args;
+
+	/* Neighbours are on different nodes. */
+	for (unsigned i = w->index; worker_running(w); i++) {
+		uint64_t until = w->last_ns + a->period_ns;
+
+		if (!move(w, &nodes[i % nr_nodes]))
+			return;
+		while (worker_running(w) && w->last_ns < until) {
+			worker_spin(SPINS);
+			worker_tick(w, 1);
+		}
+		w->iterations++;
+	}
+}
+
+static int prepare(struct worker *w, const void *args, struct kt_err *err)
+{
+	struct cpumask online, cpus;
+	char list[CPULIST_LEN];
+
+	(void)args;
+	if (numa_online_nodes(&online, err))
+		return -1;
+	for (unsigned node = cpumask_next(&online, 0); node < NUMA_MAX_NODES; node = cpumask_next(&online, node + 1)) {
+		if (numa_node_cpus(node, &cpus, err))
+			return -1;
+		cpus = cpumask_and(&cpus, &w->cpus_allowed);
+		if (cpumask_count(&cpus))
+			nodes[nr_nodes++] = cpus;
+	}
+	if (nr_nodes < 2)
+		return kt_fail(err, "it needs CPUs of two NUMA nodes or more, but those it may use, %s, are of one",
+			       cpulist_format(&w->cpus_allowed, list));
+	return 0;
+}
+
+/* Every move but the first is from a CPU of another node. */
+static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+{
+	(void)n, (void)args;
+	if (group->migrations + 1 >= group->iterations)
+		return 0;
+	return kt_fail(err, "it changed CPUs %ju times, but nodes %ju times", (uintmax_t)group->migrations,
+		       (uintmax_t)group->iterations);
+}
+
+static const struct row rows[] = {
+	{ .name = "period_ms", .kind = ROW_NS, .offset = offsetof(struct churn, period_ns), .min = 0.001, .max = 3600000,
+	  .def = 100, .help = "time on each node" },
+	{ 0 }
+};
+
+const struct work_type work_numa_migration_churn = {
+	.name = "NumaMigrationChurn",
+	.summary = "Spins on the CPUs of one NUMA node, then on those of the next: migrations across nodes, and balancing inside.",
+	.unit = "1024 spins",
+	.gap = "nothing; the move counts",
+	.latency = "from asking to be on another node to running there",
+	.args = rows,
+	.args_size = sizeof(struct churn),
+	.prepare = prepare,
+	.run = run,
+	.verify = verify,
+};
