@@ -38,6 +38,7 @@ WORK += fan_out_compute asymmetric_waker wake_chain epoll_storm thundering_herd 
 WORK += mutex_contention priority_inversion producer_consumer_imbalance signal_storm preempt_storm rt_starvation
 WORK += fork_exit nice_sweep affinity_churn cross_affinity_churn policy_churn
 WORK += numa_migration_churn page_fault_churn numa_working_set_sweep
+WORK += cgroup_churn cgroup_attach_storm
 SCENARIO = cgroup crew record scenario
 BOOT = load accel run
 CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate

@@ -163,15 +163,6 @@ load workers
 	[ "$output" = '{"kind":"end","outcome":"unsupported","reason":"no cgroup2 file system is mounted at '"'/proc'"'"}' ]
 }
 
-# A cgroup2 directory of the test's own, or skip.
-own_cgroup() {
-	local mount
-	mount=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
-	[ -n "$mount" ] || skip "no cgroup2 file system is mounted"
-	root="$mount/ktstr-test-$$"
-	mkdir "$root" || skip "cannot make a cgroup in $mount"
-}
-
 @test "workers run in their cgroups, which are gone afterwards" {
 	own_cgroup
 	spec 0.3 '{"name": "a", "workers": 1}' '{"name": "b", "workers": 2, "work": "PipeIo"}'

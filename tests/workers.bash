@@ -44,6 +44,15 @@ figure() {
 	jq -ers --arg c "$1" 'map(select(.kind == "worker" and .cgroup == $c and .index == 0))[0] | '"$2" out
 }
 
+# A cgroup2 directory of the test's own, or skip.
+own_cgroup() {
+	local mount
+	mount=$(findmnt -nt cgroup2 -o TARGET | head -n 1)
+	[ -n "$mount" ] || skip "no cgroup2 file system is mounted"
+	root="$mount/ktstr-test-$$"
+	mkdir "$root" || skip "cannot make a cgroup in $mount"
+}
+
 teardown() {
 	[ -z "${pids[*]:-}" ] || kill -KILL "${pids[@]}" # only after a failure: wait_done forgets them
 	[ -z "${root:-}" ] || rmdir "$root"

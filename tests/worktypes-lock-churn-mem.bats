@@ -201,3 +201,63 @@ seen() {
 	run --separate-stderr work
 	refused "cannot prepare NumaWorkingSetSweep: cannot move its memory to node 1: Invalid argument"
 }
+
+@test "cgroups that are not there" {
+	spec 0.1 "$(cgroup a 1 '"CgroupChurn"')"
+	run --separate-stderr work
+	refused "cannot set up CgroupChurn: it needs cgroups"
+	spec 0.1 "$(cgroup a 1 '{"CgroupAttachStorm": {"dest": "b"}}')"
+	run --separate-stderr work
+	refused "cannot prepare CgroupAttachStorm: it needs cgroups"
+}
+
+@test "CgroupAttachStorm: a cgroup that cannot be moved to; nothing is left of a storm, or of one that was killed" {
+	own_cgroup
+	spec 0.3 "$(cgroup a 1 '{"CgroupAttachStorm": {"dest": "c"}}')"
+	run --separate-stderr ktstr-work --plan plan --cgroup-root "$root" spec.json
+	refused "cannot prepare CgroupAttachStorm: dest 'c': cannot open '$root/a/../c/cgroup.procs': No such file or directory"
+	spec 0.3 "$(cgroup a 1 '{"CgroupAttachStorm": {"dest": "b"}}')" "$(cgroup b 1 '"SpinWait"')" \
+		"$(cgroup c 1 '{"CgroupAttachStorm": {"dest": "b", "reap": "Waitpid"}}')"
+	ktstr-work --plan plan --cgroup-root "$root" spec.json >out
+	figure a '.work_units > 5 and .wake_latency.count == .work_units and .completed'
+	figure c '.work_units > 5 and .wake_latency.count == .work_units and .completed'
+	spec 60 "$(cgroup a 1 '{"CgroupAttachStorm": {"dest": "b"}}')" "$(cgroup b 1 '"SpinWait"')"
+	start --cgroup-root "$root"
+	begun "${pids[0]}"
+	kill -KILL "${pids[0]}"
+	kill -TERM "$work"
+	wait_done
+	run -128 wait "$work"
+	[ "$(find "$root" -mindepth 1 -type d)" = "" ]
+}
+
+# guest OPTION...: spec.json in a guest with two CPUs, two spinners and real-time bursts of several ms on each; the report is
+# in out, and all of its other workers have done what they are for, as late as the bursts were long.
+guest() {
+	local storm='{"PreemptStorm": {"cfs_workers": 1, "rt_burst": 1500000, "rt_sleep_us": 3000}}'
+	jq --argjson rt "[$(cgroup rt 2 "$storm" 0), $(cgroup rt2 2 "$storm" 1)]" '.memory_mb = 256 | .cgroups = $rt + .cgroups' \
+		spec.json >guest.json
+	ktstr-boot "$@" guest.json >out
+	tail -n 1 out | grep -qF '"outcome":"done"'
+	jq -es 'map(select(.kind == "worker")) | (.[0] | .cpu_time_ns / .work_units) as $burst | $burst > 1000000 and
+		(.[4:] | all(.completed and .work_units > 0 and .wake_latency.count == .iterations and
+			.iterations >= 2 and .wake_latency.max >= $burst / 2))' out
+}
+
+@test "in a guest with a CPU controller: moves between cgroups, and their latencies" {
+	spec 0.4 "$(cgroup churn 2 '{"CgroupChurn": {"cycle_ms": 10}}')" "$(cgroup storm 1 '{"CgroupAttachStorm": {"dest": "churn"}}')" \
+		"$(cgroup waiting 1 '{"CgroupAttachStorm": {"dest": "churn", "reap": "Waitpid"}}')"
+	ktstr-topo 1n1l2c1t >plan
+	guest --clock virtual --plan plan
+	figure churn '.iterations <= 41'
+}
+
+# The real clock boots a machine soonest that no other test needs.
+@test "in a guest with two nodes: moves between them, and their latencies" {
+	spec 1 "$(cgroup numa 1 '{"NumaMigrationChurn": {"period_ms": 10}}')" \
+		"$(cgroup sweep 1 '{"NumaWorkingSetSweep": {"period_ms": 10, "region_kib": 256}}')"
+	ktstr-topo 2n2l1c1t >plan
+	guest --clock real --accel tcg --cold --plan plan
+	figure numa '.cpus_used == "0-1" and .migrations + 1 >= .iterations and .iterations <= 101'
+	figure sweep '.iterations <= 101'
+}

@@ -37,5 +37,7 @@
 	X(cross_affinity_churn) \
 	X(policy_churn) \
 	X(numa_migration_churn) \
+	X(cgroup_churn) \
+	X(cgroup_attach_storm) \
 	X(page_fault_churn) \
 	X(numa_working_set_sweep)
