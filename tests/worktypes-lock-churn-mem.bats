@@ -31,6 +31,23 @@ refused() {
 	[[ $(tail -n 1 <<<"$output" | jq -r .reason) == *"$1"* ]] || { echo "$output"; false; }
 }
 
+@test "each does its work, and measures what it says it measures" {
+	two_cpus
+	spec 0.6 "$(cgroup mutex 4 '"MutexContention"')" "$(cgroup inversion 3 '"PriorityInversion"' "$cpu")" \
+		"$(cgroup queue 3 '"ProducerConsumerImbalance"')" "$(cgroup signal 2 '"SignalStorm"')" \
+		"$(cgroup preempt 3 '"PreemptStorm"')" "$(cgroup fork 1 '"ForkExit"')" "$(cgroup nice 1 '"NiceSweep"')" \
+		"$(cgroup affinity 1 '"AffinityChurn"')" "$(cgroup cross 2 '"CrossAffinityChurn"')" \
+		"$(cgroup policy 1 '"PolicyChurn"')" "$(cgroup fault 1 '"PageFaultChurn"')" \
+		"$(cgroup bench 1 '{"Schbench": {"operations": 1}}')"
+	work >out
+	jq -es 'map(select(.kind == "worker")) | length == 23 and all(.completed and .work_units > 0 and .iterations > 0 and
+		(.wake_latency == null or .wake_latency.max <= .wall_time_ns))' out
+	[ "$(jq -r 'select(.kind == "worker" and .wake_latency.count > 0) | .cgroup' out | uniq | paste -sd' ')" = \
+		"mutex inversion queue signal preempt fork affinity cross fault bench" ]
+	[ "$(jq -r 'select(.kind == "worker" and .wake_latency == null) | .cgroup' out | uniq | paste -sd' ')" = "nice policy" ]
+	[ "$(tail -n 1 out)" = '{"kind":"end","outcome":"done","reason":"the scenario ran"}' ]
+}
+
 @test "MutexContention waits for as long as the mutex is held" {
 	spec 0.4 "$(cgroup a 2 '{"MutexContention": {"contenders": 2, "hold": 2000000, "work": 0}}')"
 	work >out
@@ -100,6 +117,21 @@ refused() {
 	work >out
 	# What the kernel leaves to others: 5 %, and not every 10 ms.
 	jq -es 'map(select(.kind == "worker")) | .[1].cpu_time_ns < .[0].cpu_time_ns / 3 and .[1].max_gap_ns > 100000000' out
+}
+
+# On every CPU a real-time task runs for several ms at a time: who has something else to do there is late by as much.
+@test "a delay put in comes out: latencies beside real-time bursts" {
+	two_cpus
+	local storm='{"PreemptStorm": {"cfs_workers": 1, "rt_burst": 1500000, "rt_sleep_us": 2000}}'
+	spec 0.7 "$(cgroup rt 2 "$storm" "$cpu")" "$(cgroup rt2 2 "$storm" "$other")" \
+		"$(cgroup fork 1 '"ForkExit"')" "$(cgroup affinity 1 '{"AffinityChurn": {"spin": 0}}' "$cpu, $other")" \
+		"$(cgroup cross 2 '{"CrossAffinityChurn": {"spin": 0}}' "$cpu, $other")" \
+		"$(cgroup fault 1 '{"PageFaultChurn": {"spin": 0}}')" \
+		"$(cgroup bench 1 '{"Schbench": {"operations": 0, "sleep_us": 0}}')"
+	work >out
+	jq -es 'map(select(.kind == "worker")) | (.[0] | .cpu_time_ns / .work_units) as $burst | $burst > 1000000 and
+		(map(select(.cgroup | startswith("rt") | not) | .wake_latency) | all(.min < $burst / 2 and .max >= $burst / 2))' out
+	jq -es 'map(select(.kind == "worker")) | all(.wake_latency.max <= .wall_time_ns)' out
 }
 
 @test "ForkExit: as many processes as it says" {
@@ -260,4 +292,48 @@ guest() {
 	guest --clock real --accel tcg --cold --plan plan
 	figure numa '.cpus_used == "0-1" and .migrations + 1 >= .iterations and .iterations <= 101'
 	figure sweep '.iterations <= 101'
+}
+
+@test "Schbench: threads, requests, and a think time that comes out" {
+	spec 1.3 "$(cgroup a 1 '{"Schbench": {"message_threads": 2, "worker_threads": 3, "operations": 1, "sleep_us": 20000}}')"
+	start --no-cgroups
+	until [ "$(sed -n 's/^Threads:\t//p' "/proc/${pids[0]}/status")" = 9 ]; do :; done # those, and the first one
+	wait_done
+	wait "$work"
+	figure a '.schbench.loop_count == .work_units and .schbench.request_latency.count == .work_units and
+		.schbench.request_min_latency_us >= 20000 and .schbench.request_p50_latency_us >= 20000 and
+		.schbench.rps_max <= 6 / 0.02 + 6 and .schbench.rps_max > 0 and .schbench.rps.count == 1 and .schbench.rps.unit == "1/s" and
+		.schbench.wakeup_max_latency_us == .wake_latency.max / 1000 and
+		.schbench.sched_delay.msg.threads == 2 and .schbench.sched_delay.worker.threads == 6 and
+		.schbench.sched_delay.worker.slices >= .work_units and .schbench.sched_delay_worker_us > 0 and
+		.max_gap_ns < 1000000000 and .completed'
+}
+
+@test "Schbench: a worker thread that is kept from running shows it" {
+	spec 1.3 "$(cgroup a 1 '{"Schbench": {"worker_threads": 1, "sleep_us": 1000, "operations": 1}}')"
+	start --no-cgroups
+	until [ "$(sed -n 's/^Threads:\t//p' "/proc/${pids[0]}/status")" = 3 ]; do :; done
+	begun "$(find "/proc/${pids[0]}/task" -mindepth 1 -printf '%f\n' | sort -n | tail -n 1)"
+	kill -STOP "${pids[0]}"
+	sleep 0.3 # the delay that is put in
+	kill -CONT "${pids[0]}"
+	wait_done
+	wait "$work"
+	figure a '[.schbench.wakeup_max_latency_us, .schbench.request_max_latency_us] | max >= 290000'
+	figure a '.max_gap_ns >= 290000000'
+}
+
+@test "Schbench: a rate of requests, split matrices, no locks, and the pipe" {
+	spec 1.3 "$(cgroup rate 1 '{"Schbench": {"requests_per_sec": 50, "worker_threads": 4, "operations": 0, "sleep_us": 1}}')" \
+		"$(cgroup split 1 '{"Schbench": {"split_percent": 40, "skip_locking": true}}')" \
+		"$(cgroup pipe 1 '{"Schbench": {"pipe_transfer_bytes": 4096}}')" \
+		"$(cgroup auto 1 '{"Schbench": {"auto_rps": 1, "operations": 0}}')"
+	work >out
+	figure rate '.work_units > 50 and .work_units <= 100'
+	figure split '.work_units > 0 and .schbench.request_latency.count == .work_units'
+	figure pipe '.work_units > 0 and .schbench.pipe_bytes_per_s > 4096 and (.schbench.request_latency | not)'
+	figure auto '.schbench.rps_goal == 3' # a machine that is busier than 1 %: the biggest step down from 10
+	spec 0.1 "$(cgroup a 1 '{"Schbench": {"pipe_transfer_bytes": 1, "requests_per_sec": 50}}')"
+	run --separate-stderr work
+	refused "pipe_transfer_bytes goes with neither requests_per_sec nor auto_rps"
 }

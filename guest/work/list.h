@@ -40,4 +40,5 @@
 	X(cgroup_churn) \
 	X(cgroup_attach_storm) \
 	X(page_fault_churn) \
-	X(numa_working_set_sweep)
+	X(numa_working_set_sweep) \
+	X(schbench)
