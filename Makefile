@@ -4,7 +4,8 @@ CC ?= gcc
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 CPPFLAGS += -Ilibexec/lib -Ilibexec -Iguest
-KT_CFLAGS = -std=gnu11 -Wall -Wextra -Wvla -Wformat=2 -Wno-missing-field-initializers $(CFLAGS) $(SAN_FLAGS)
+# The same bytes wherever the tree lies: the guest's programs are part of what a checkpoint is the state of.
+KT_CFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=gnu11 -Wall -Wextra -Wvla -Wformat=2 -Wno-missing-field-initializers $(CFLAGS) $(SAN_FLAGS)
 PACKAGES = jansson libelf libmd libxxhash
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 # What runs in the guest is static: there is no libc there, nor anything else.

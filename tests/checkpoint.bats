@@ -49,10 +49,12 @@ keys() {
 
 @test "built once for every spec of a topology" {
 	boot built
+	[[ $stderr != *"fake console"* ]]
 	first=$key
 	[ "$(cut -d' ' -f1 starts | paste -sd' ')" = "save warm" ]
 	spec any '[{"name":"b","workers":7,"work":"Mixed"}]' '"assert":{"max_gap_ms":1}'
-	boot found --seed 3 --timeout 9 --console
+	FAKE_CONSOLE=$'on the console\n' boot found --seed 3 --timeout 9 --console
+	[[ $stderr == *"on the console"* ]]
 	[ "$key" = "$first" ]
 	boot found --prepare
 	[ "$(cut -d' ' -f1 starts | paste -sd' ')" = "save warm warm" ]

@@ -30,6 +30,16 @@ build() {
 	done
 }
 
+@test "the guest image has the same bytes, wherever and whenever it is built" {
+	mkdir -p some/where
+	tar -C "$TREE" --exclude='*.[oad]' -c Makefile bin libexec guest tests | tar -C some/where -x
+	find some -exec touch {} +
+	umask 077
+	TREE=$PWD/some/where build clean
+	TREE=$PWD/some/where build guest/ktstr.img
+	cmp "$TREE/guest/ktstr.img" some/where/guest/ktstr.img
+}
+
 @test "uninstall leaves what install did not bring" {
 	mkdir -p dest/usr/bin
 	touch dest/usr/bin/other
