@@ -99,6 +99,16 @@ counter() {
 	[[ $stderr == *"'Vec1024' is none of: Widest, Scalar, Vec128, Vec256, Vec512, Amx" ]]
 }
 
+@test "Sequence: phases of AluHot, each of its width, each for its time" {
+	spec 0.4 '{"name": "a", "workers": 1, "work": {"Sequence": {"first": {"alu": {"duration_ms": 20}},
+			"rest": [{"alu": {"width": "Vec128", "duration_ms": 20}}, {"alu": {"width": "Scalar", "duration_ms": 0.001}}]}}}' \
+		'{"name": "b", "workers": 1, "work": {"Sequence": {"first": {"alu": {"width": "Scalar", "duration_ms": 1}}}}}'
+	run_spec
+	figure a '.detail | startswith("the widest width is ")'
+	figure a '.iterations >= 1 and .iterations <= 11 and .work_units > 10 * .iterations and .cpu_time_ns / .work_units >= 170'
+	figure b '.detail == null and .iterations > 11'
+}
+
 @test "SmtSiblingSpin: a unit is its PAUSEs" {
 	spec 0.2 "{\"name\": \"a\", \"workers\": 2, \"cpuset\": {\"exact\": [$cpu]}, \"work\": \"SmtSiblingSpin\"}"
 	run_spec

@@ -153,7 +153,7 @@ static const struct kernel {
 #endif
 };
 
-static unsigned expected;
+static unsigned expected[ARRAY_SIZE(kernels)];
 
 int alu_resolve(enum alu_width asked, enum alu_width *ret, struct kt_err *err)
 {
@@ -176,7 +176,7 @@ int alu_resolve(enum alu_width asked, enum alu_width *ret, struct kt_err *err)
 
 int alu_allow(enum alu_width width, struct kt_err *err)
 {
-	expected = kernels[width].result();
+	expected[width] = kernels[width].result();
 #ifdef __x86_64__
 	enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 };
 
@@ -190,5 +190,5 @@ int alu_allow(enum alu_width width, struct kt_err *err)
 
 bool alu_run(enum alu_width width)
 {
-	return kernels[width].run() == expected;
+	return kernels[width].run() == expected[width];
 }

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sequence: phases of spinning, sleeping, yielding and I/O, each for its time on the clock, over and over.
+ * Sequence: phases of spinning, arithmetic, sleeping, yielding and I/O, each for its time on the clock, over and over.
  *
  * The I/O goes to a file in memory (memfd): the system call, the copy and the page cache are real, the
  * device is the 100 us of sleep. So it needs no disk and is the same everywhere.
  */
+#include "alu.h"
 #include "worker.h"
 #include <sched.h>
 #include <sys/mman.h>
 
 enum { SPINS = 1024, IO_BYTES = 64 * 1024, IO_SLEEP_NS = 100 * NSEC_PER_USEC, MAX_PHASES = 64 };
 
-enum phase_kind { PHASE_SPIN, PHASE_SLEEP, PHASE_YIELD, PHASE_IO };
+enum phase_kind { PHASE_SPIN, PHASE_SLEEP, PHASE_YIELD, PHASE_IO, PHASE_ALU };
 
 struct phase {
 	int64_t ns;
 	enum phase_kind kind;
+	unsigned width; /* of PHASE_ALU */
 };
 
 struct sequence {
@@ -33,9 +35,21 @@ static void io(struct worker *w)
 	worker_sleep(w, IO_SLEEP_NS);
 }
 
+/* setup() has seen that it is there. */
+static enum alu_width width_of(const struct phase *p)
+{
+	enum alu_width width = ALU_SCALAR;
+	struct kt_err err;
+
+	if (p->kind == PHASE_ALU && alu_resolve(p->width, &width, &err))
+		BUG("%s", err.msg);
+	return width;
+}
+
 static void run_phase(struct worker *w, const struct phase *p)
 {
 	uint64_t until = w->last_ns + p->ns;
+	enum alu_width width = width_of(p);
 
 	if (p->kind == PHASE_SLEEP) {
 		worker_sleep(w, p->ns);
@@ -47,6 +61,7 @@ static void run_phase(struct worker *w, const struct phase *p)
 		case PHASE_SPIN: worker_spin(SPINS); break;
 		case PHASE_YIELD: sched_yield(); break;
 		case PHASE_IO: io(w); break;
+		case PHASE_ALU: w->wrong |= !alu_run(width); break;
 		case PHASE_SLEEP: break;
 		}
 		worker_tick(w, 1);
@@ -68,10 +83,18 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 {
 	const struct sequence *s = args;
 	bool needs_file = false;
+	enum alu_width width;
 
 	(void)n;
-	for (unsigned i = 0; i < s->n; i++)
-		needs_file |= s->phases[i].kind == PHASE_IO;
+	for (unsigned i = 0; i < s->n; i++) {
+		const struct phase *p = &s->phases[i];
+
+		needs_file |= p->kind == PHASE_IO;
+		if (p->kind == PHASE_ALU && alu_resolve(p->width, &width, err))
+			return -1;
+		if (p->kind == PHASE_ALU && p->width == ALU_WIDEST)
+			snprintf(group->detail, sizeof(group->detail), "the widest width is %s", alu_width_names[width]);
+	}
 	if (!needs_file)
 		return 0;
 	group->fds[0] = memfd_create("ktstr-io", MFD_CLOEXEC);
@@ -80,6 +103,30 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 	if (pwrite(group->fds[0], block, sizeof(block), 0) != (ssize_t)sizeof(block))
 		return kt_fail(err, "cannot write a file in memory: %s", strerror(errno));
 	return 0;
+}
+
+static int prepare(struct worker *w, const void *args, struct kt_err *err)
+{
+	const struct sequence *s = args;
+
+	(void)w;
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->phases[i].kind == PHASE_ALU && alu_allow(width_of(&s->phases[i]), err))
+			return -1;
+	return 0;
+}
+
+static const struct row alu_rows[] = {
+	{ .name = "width", .kind = ROW_ENUM, .offset = offsetof(struct phase, width), .names = alu_width_names,
+	  .help = "instruction width: the widest that the CPU has, or this one, or no run" },
+	{ .name = "duration_ms", .kind = ROW_NS, .required = true, .offset = offsetof(struct phase, ns), .min = 0.001,
+	  .max = 3600000, .help = "how long" },
+	{ 0 }
+};
+
+static bool parse_alu(const struct jcur *c, void *out, void *ctx)
+{
+	return rows_parse(c, alu_rows, out, ctx);
 }
 
 #define PHASE(key, text) \
@@ -92,6 +139,8 @@ static const struct row phase_rows[] = {
 	PHASE("sleep_ms", "sleep; the whole sleep is a unit"),
 	PHASE("yield_ms", "yield; a unit is one sched_yield()"),
 	PHASE("io_ms", "write 64 KiB and sleep 100 us; that is a unit"),
+	{ .name = "alu", .kind = ROW_CUSTOM, .type = "object", .parse = parse_alu, .sub = alu_rows,
+	  .help = "multiply and add, as AluHot does; a unit is one of its units" },
 	{ 0 }
 };
 
@@ -142,11 +191,13 @@ static const struct row rows[] = {
 
 const struct work_type work_sequence = {
 	.name = "Sequence",
-	.summary = "Goes through phases of spinning, sleeping, yielding and I/O, over and over: tasks that change their kind.",
-	.unit = "1024 spins, one sleep, one sched_yield(), or 64 KiB written, as the phase says",
+	.summary = "Goes through phases of spinning, arithmetic, sleeping, yielding and I/O, in turn: tasks that change their kind.",
+	.unit = "1024 spins, one sleep, one sched_yield(), 64 KiB written, or a unit of AluHot, as the phase says",
 	.gap = "the sleep that was asked for, in sleep and I/O phases; beyond it counts, and so do yields",
 	.args = rows,
 	.args_size = sizeof(struct sequence),
 	.setup = setup,
+	.prepare = prepare,
 	.run = run,
+	.verify = work_verify_right,
 };
