@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CachePipe: pairs pass a byte to and fro; who has it walks on through its buffer, then passes it on. */
-#include "cache.h"
+#include "walk.h"
 #include "ring.h"
 
 struct cache_pipe { struct cache cache; int64_t burst; };

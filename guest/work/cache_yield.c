@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CacheYield: walks a buffer, then yields. */
-#include "cache.h"
+#include "walk.h"
 #include <sched.h>
 
 struct cache_yield { struct cache cache; };

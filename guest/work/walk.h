@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * cache.h - a buffer that is walked with a stride, reading and writing a byte at each step: the parameters, the buffer
+ * walk.h - a buffer that is walked with a stride, reading and writing a byte at each step: the parameters, the buffer
  * (w->own) and the walk of the work types that have a cache footprint.
  */
-#ifndef KT_WORK_CACHE_H
-#define KT_WORK_CACHE_H
+#ifndef KT_WORK_WALK_H
+#define KT_WORK_WALK_H
 
 #include "worker.h"
 
