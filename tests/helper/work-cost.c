@@ -4,16 +4,17 @@
  *        work-cost calls TYPE CALL...
  *        work-cost tick
  *
- * tick prints what a worker_tick() takes, in ns. The others run one group of workers of a type, alone, without a scenario around it: cost prints, of each type (all without one), the CPU
- * time of a work unit in ns with telemetry and without: TYPE, tabs, the two; or the reason why it cannot run so. calls runs
- * the type and fails if a worker, from go to stop, makes another system call than these and those of the clock.
+ * tick prints what a worker_tick() takes, in ns. The others run one group of workers of a type, alone, without a scenario
+ * around it. cost prints, of each type (all without one), the CPU time of a work unit in ns with telemetry and without: TYPE,
+ * tabs, the two; or the reason why it cannot run so. calls runs the type and fails if a worker, from go to stop, makes another
+ * system call than these and those of the clock.
  *
  * Without telemetry means that worker_tick() only counts, and worker_woken() does nothing (linked with --wrap). Types that
- * look at the time of the last tick then see one that goes on by as much as a tick took with telemetry.
+ * look at the time of the last tick then see one that goes on by as much as a tick took with telemetry; a unit whose length is
+ * on the clock, as of WakeChain, takes about what the clock says either way.
  */
 #include "work/futex.h"
 #include "work/worker.h"
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
