@@ -86,6 +86,7 @@ const struct work_type work_affinity_churn = {
 	.latency = "from asking to be on another CPU to running there",
 	.args = rows,
 	.args_size = sizeof(struct churn),
+	.check = affinity_check_several,
 	.prepare = prepare,
 	.run = run,
 	.verify = verify,

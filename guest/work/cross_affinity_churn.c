@@ -100,6 +100,7 @@ const struct work_type work_cross_affinity_churn = {
 	.latency = "from asking for it until the other may not use the CPU any more: the change that takes one",
 	.args = rows,
 	.args_size = sizeof(struct churn),
+	.check = affinity_check_several,
 	.setup = setup,
 	.prepare = prepare,
 	.run = run,

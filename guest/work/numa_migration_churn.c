@@ -2,6 +2,7 @@
 /* NumaMigrationChurn: lives on one NUMA node after the other. */
 #include "affinity.h"
 #include "numa.h"
+#include "topology.h"
 #include "worker.h"
 
 enum { SPINS = 1024 };
@@ -43,10 +44,34 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
+static int need_several(unsigned n, const struct cpumask *cpus, struct kt_err *err)
+{
+	char list[CPULIST_LEN];
+
+	if (n > 1)
+		return 0;
+	return kt_fail(err, "it needs CPUs of two NUMA nodes or more, but those it may use, %s, are of one",
+		       cpulist_format(cpus, list));
+}
+
+static int check(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err)
+{
+	unsigned n = 0;
+
+	(void)args;
+	if (!cpus)
+		return 0;
+	for (unsigned i = 0; i < plan->nr_nodes; i++) {
+		struct cpumask of_node = cpumask_and(cpus, &plan->nodes[i].cpus);
+
+		n += cpumask_count(&of_node) > 0;
+	}
+	return need_several(n, cpus, err);
+}
+
 static int prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	struct cpumask online, cpus;
-	char list[CPULIST_LEN];
 
 	(void)args;
 	if (numa_online_nodes(&online, err))
@@ -58,10 +83,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 		if (cpumask_count(&cpus))
 			nodes[nr_nodes++] = cpus;
 	}
-	if (nr_nodes < 2)
-		return kt_fail(err, "it needs CPUs of two NUMA nodes or more, but those it may use, %s, are of one",
-			       cpulist_format(&w->cpus_allowed, list));
-	return 0;
+	return need_several(nr_nodes, &w->cpus_allowed, err);
 }
 
 /* Every move but the first is from a CPU of another node. */
@@ -88,6 +110,7 @@ const struct work_type work_numa_migration_churn = {
 	.latency = "from asking to be on another node to running there",
 	.args = rows,
 	.args_size = sizeof(struct churn),
+	.check = check,
 	.prepare = prepare,
 	.run = run,
 	.verify = verify,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* NumaWorkingSetSweep: memory that moves from NUMA node to NUMA node while it is worked on. */
 #include "numa.h"
+#include "topology.h"
 #include "worker.h"
 #include <linux/mempolicy.h>
 #include <sys/syscall.h>
@@ -62,6 +63,26 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
+static int need_several(unsigned n, struct kt_err *err)
+{
+	return n > 1 ? 0 : kt_fail(err, "it needs two NUMA nodes that have memory, and there is %u", n);
+}
+
+static int check(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err)
+{
+	const struct sweep *a = args;
+	unsigned n = 0;
+
+	(void)cpus;
+	for (unsigned i = 0; i < a->n; i++)
+		if (a->nodes[i] >= plan->nr_nodes || !plan->nodes[a->nodes[i]].memory_mib)
+			return kt_fail(err, "there is no node %u that has memory: plan %s has %u nodes", a->nodes[i], plan->name,
+				       plan->nr_nodes);
+	for (unsigned i = 0; i < plan->nr_nodes; i++)
+		n += plan->nodes[i].memory_mib > 0;
+	return a->n ? 0 : need_several(n, err);
+}
+
 static int prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct sweep *a = args;
@@ -74,8 +95,8 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 			return -1;
 		for (unsigned n = cpumask_next(&all, 0); n < NUMA_MAX_NODES; n = cpumask_next(&all, n + 1))
 			targets[nr_targets++] = n;
-		if (nr_targets < 2)
-			return kt_fail(err, "it needs two NUMA nodes that have memory, and there is %u", nr_targets);
+		if (need_several(nr_targets, err))
+			return -1;
 	}
 	if (work_alloc(w, region_size(a), err))
 		return -1;
@@ -124,6 +145,7 @@ const struct work_type work_numa_working_set_sweep = {
 	.latency = "from asking for the memory on another node until all of it is there",
 	.args = rows,
 	.args_size = sizeof(struct sweep),
+	.check = check,
 	.prepare = prepare,
 	.run = run,
 };

@@ -97,18 +97,30 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 	return work_share(group, n, sizeof(struct arena), err);
 }
 
+static int need_one(const struct cpumask *cpus, struct kt_err *err)
+{
+	char list[CPULIST_LEN];
+
+	if (cpumask_count(cpus) == 1)
+		return 0;
+	return kt_fail(err, "all of them must be on one CPU, but CPUs %s may be used", cpulist_format(cpus, list));
+}
+
+static int check(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err)
+{
+	(void)args, (void)plan;
+	return cpus ? need_one(cpus, err) : 0;
+}
+
 static int prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct inversion *a = args;
 	struct arena *s = w->shared;
 	enum tier tier = tier_of(w, a);
-	char list[CPULIST_LEN];
-	uint32_t others = 0;
+	uint32_t others = 0, mine = cpumask_next(&w->cpus_allowed, 0) + 1;
 
-	uint32_t mine = cpumask_next(&w->cpus_allowed, 0) + 1;
-	if (cpumask_count(&w->cpus_allowed) != 1)
-		return kt_fail(err, "all of them must be on one CPU, but CPUs %s may be used",
-			       cpulist_format(&w->cpus_allowed, list));
+	if (need_one(&w->cpus_allowed, err))
+		return -1;
 	if (!atomic_compare_exchange_strong(&s->cpu, &others, mine) && others != mine)
 		return kt_fail(err, "all of them must be on one CPU, but one is on CPU %u and one on CPU %u", others - 1, mine - 1);
 	return tier == LOW ? 0 : policy_set(SCHED_FIFO, tier == HIGH ? HIGH_PRIO : MEDIUM_PRIO, err);
@@ -162,6 +174,7 @@ const struct work_type work_priority_inversion = {
 	.latency = "of the high ones, from wanting the mutex to holding it",
 	.args = rows,
 	.args_size = sizeof(struct inversion),
+	.check = check,
 	.group_size = group_size,
 	.setup = setup,
 	.prepare = prepare,

@@ -298,9 +298,6 @@ int bench_prepare(struct bench *b, struct worker *w, const struct schbench *a, s
 	b->n = a->message_threads * (1 + b->per_message);
 	if (b->n > MAX_THREADS)
 		return kt_fail(err, "%u threads, more than %d", b->n, MAX_THREADS);
-	if (a->rps && a->rps < a->message_threads)
-		return kt_fail(err, "%d requests a second are less than one for each of %u message threads", (int)a->rps,
-			       a->message_threads);
 	atomic_store(&b->rps, MAX((a->rps ? a->rps : AUTO_START) / a->message_threads, 1));
 	b->dim = dim_of(a, own);
 	b->shared_dim = dim_of(a, 100 - own);

@@ -17,6 +17,8 @@
 
 #include "rows.h"
 
+struct cpumask;
+struct topo;
 struct worker;
 
 struct work_type {
@@ -27,6 +29,9 @@ struct work_type {
 	const char *latency;           /* what it records in w->wake_latency: from when to when; NULL: nothing */
 	const struct row *args;        /* NULL-named last row; NULL when there are none */
 	size_t args_size;
+	/* Before anything runs: can it work there? cpus is where any of the workers may run, NULL when that is not known; plan is
+	 * the machine. 0, or -1 and err: the spec is refused. What only the machine knows is prepare()'s. NULL: anywhere. */
+	int (*check)(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err);
 	/* Workers form groups of this size, by index; NULL: 1. */
 	unsigned (*group_size)(const void *args);
 	/* In the parent, before the group is forked: the memory it shares, its pipes. 0, or -1 and err. Descriptors go

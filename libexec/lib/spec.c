@@ -130,6 +130,19 @@ static bool check_groups(const struct jcur *c, const struct cgroup_def *def)
 			  def->workers);
 }
 
+/* What the work type itself asks of the machine. */
+static bool check_work(const struct jcur *c, const struct cgroup_def *def, const struct topo *plan)
+{
+	struct kt_err err;
+	struct jcur at;
+
+	if (!plan || !def->type->check || !def->type->check(def->args, &def->cpus, plan, &err))
+		return true;
+	if (!jcur_get(c, "work", &at))
+		at = *c;
+	return jcur_error(&at, "%s: %s", def->type->name, err.msg);
+}
+
 static bool parse_cgroup(const struct jcur *c, struct cgroup_def *def, struct reader *rd)
 {
 	bool ok;
@@ -142,7 +155,7 @@ static bool parse_cgroup(const struct jcur *c, struct cgroup_def *def, struct re
 	if (!def->workers)
 		def->workers = rd->spec->workers_per_cgroup;
 	/* Not when the work is wrong: a group size would be a guess. */
-	return ok ? check_groups(c, def) : false;
+	return ok ? check_groups(c, def) & check_work(c, def, rd->plan) : false;
 }
 
 static bool parse_cgroups(const struct jcur *c, void *out, void *ctx)
