@@ -27,7 +27,8 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval kernel spec topo work
 
-LIB = kt json rows strv lines printable cpio cpulist cpuset histogram spec report
+LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report
+LIB += spec spec-work spec-cgroup spec-step scene op ops-cgroup ops-task ops-machine
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += closure closure-libs dynamic
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
@@ -41,7 +42,7 @@ WORK += fork_exit nice_sweep affinity_churn cross_affinity_churn policy_churn
 WORK += numa_migration_churn page_fault_churn numa_working_set_sweep
 WORK += cgroup_churn cgroup_attach_storm
 WORK += schbench
-SCENARIO = cgroup crew record scenario
+SCENARIO = files cgroup crew place engine ops-cgroup ops-task ops-machine record scenario
 BOOT = load accel run
 CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate
 SWEEP = prepare pool record text

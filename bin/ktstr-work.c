@@ -9,6 +9,7 @@
  * guest's payload.
  */
 #include "kt.h"
+#include "op.h"
 #include "scenario/scenario.h"
 #include "work/work.h"
 #include <getopt.h>
@@ -48,6 +49,7 @@ static void print_keys(void)
 	puts("key\ttype\tunit\tdefault\trange\tmeaning");
 	rows_print(stdout, "$", spec_rows);
 	work_types_print_keys(stdout, "$.cgroups[].work");
+	op_kinds_print_keys(stdout, "$.steps[].ops[]");
 }
 
 /*
@@ -129,21 +131,19 @@ static json_t *load(const char *path)
 	return j;
 }
 
-static void load_both(const struct options *o, struct spec *spec)
+static void load_both(const struct options *o, struct topo *plan, struct spec *spec)
 {
 	_cleanup_json_ json_t *plan_json = load(o->plan);
 	_cleanup_json_ json_t *spec_json = load(o->spec);
 	struct kt_errs errs = { 0 };
-	struct topo plan;
-	bool bad_plan = topo_from_json(plan_json, streq(o->plan, "-") ? "<stdin>" : o->plan, &plan, &errs);
-	bool bad_spec = spec_from_json(spec_json, streq(o->spec, "-") ? "<stdin>" : o->spec, bad_plan ? NULL : &plan,
-				       spec, &errs);
+	bool bad_plan = topo_from_json(plan_json, streq(o->plan, "-") ? "<stdin>" : o->plan, plan, &errs);
+	bool bad_spec = spec_from_json(spec_json, streq(o->spec, "-") ? "<stdin>" : o->spec, bad_plan ? NULL : plan, spec,
+				       &errs);
 
 	if (bad_plan || bad_spec) {
 		kt_errs_print(&errs);
 		exit(KT_USAGE);
 	}
-	topo_deinit(&plan);
 }
 
 static int resolve(const struct spec *spec)
@@ -151,10 +151,10 @@ static int resolve(const struct spec *spec)
 	struct kt_err err;
 	char list[CPULIST_LEN];
 
-	for (size_t i = 0; i < spec->nr_cgroups; i++) {
-		const struct cgroup_def *def = &spec->cgroups[i];
+	for (size_t i = 0; i < spec->steps[0].nr_setup; i++) {
+		const struct cgroup_def *def = &spec->steps[0].setup[i];
 		_cleanup_json_ json_t *j = KT_PACK("{ss ss si ss}", "cgroup", def->name, "cpuset",
-			cpulist_format(&def->cpus, list), "workers", (int)def->workers, "work", def->type->name);
+			cpulist_format(&def->cpuset.cpus, list), "workers", (int)def->work.workers, "work", def->work.type->name);
 
 		if (kt_json_line(stdout, j, &err))
 			die(KT_TROUBLE, "%s", err.msg);
@@ -165,6 +165,7 @@ static int resolve(const struct spec *spec)
 int main(int argc, char **argv)
 {
 	struct options o;
+	struct topo plan;
 	struct spec spec;
 	struct kt_err err;
 
@@ -173,14 +174,14 @@ int main(int argc, char **argv)
 	if (argc == 2 && streq(argv[1], "--args-from-stdin"))
 		more_args(&argc, &argv);
 	parse_options(argc, argv, &o);
-	load_both(&o, &spec);
+	load_both(&o, &plan, &spec);
 	if (o.mode == CHECK)
 		return KT_OK;
 	if (o.mode == RESOLVE)
 		return resolve(&spec);
 	if (!o.has_seed)
 		o.scenario.seed = spec.seed;
-	enum outcome outcome = scenario_run(&spec, &o.scenario, stdout, &err);
+	enum outcome outcome = scenario_run(&spec, &plan, &o.scenario, stdout, &err);
 	if (outcome != OUTCOME_DONE)
 		kt_warn("%s", err.msg);
 	return outcome_exit(outcome);

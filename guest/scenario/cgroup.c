@@ -1,38 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* cgroups of a scenario: see cgroup.h. */
 #include "cgroup.h"
+#include "files.h"
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 
-static int write_text(const char *path, const char *text, struct kt_err *err)
+static char *file_of(const char *root, const char *name, const char *file)
 {
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
-	ssize_t n = write(fd, text, strlen(text));
-	if (n != (ssize_t)strlen(text))
-		return kt_fail(err, "cannot write '%s' to '%s': %s", text, path, n < 0 ? strerror(errno) : "short write");
-	return 0;
-}
-
-static int read_text(const char *path, char *buf, size_t size, struct kt_err *err)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
-	ssize_t n = read(fd, buf, size - 1);
-	if (n < 0)
-		return kt_fail(err, "cannot read '%s': %s", path, strerror(errno));
-	buf[n] = '\0';
-	buf[strcspn(buf, "\n")] = '\0';
-	return 0;
+	return *name ? xasprintf("%s/%s/%s", root, name, file) : xasprintf("%s/%s", root, file);
 }
 
 static bool has_word(const char *list, const char *word)
@@ -45,27 +26,15 @@ static bool has_word(const char *list, const char *word)
 	return false;
 }
 
-static bool wants_cpuset(const struct spec *spec)
-{
-	for (size_t i = 0; i < spec->nr_cgroups; i++)
-		if (spec->cgroups[i].cpuset_kind != CPUSET_NONE)
-			return true;
-	return false;
-}
-
-static enum outcome enable_controllers(const char *root, const struct spec *spec, struct kt_err *err)
+int cgroup_delegate(const char *root, const char *name, struct kt_err *err)
 {
 	static const char *const wanted[] = { "cpuset", "cpu", "memory", "pids", "io" };
-	_cleanup_free_ char *available = xasprintf("%s/cgroup.controllers", root);
-	_cleanup_free_ char *enable = xasprintf("%s/cgroup.subtree_control", root);
+	_cleanup_free_ char *available = file_of(root, name, "cgroup.controllers");
+	_cleanup_free_ char *enable = file_of(root, name, "cgroup.subtree_control");
 	char have[256];
 
 	if (read_text(available, have, sizeof(have), err))
-		return OUTCOME_ERROR;
-	if (wants_cpuset(spec) && !has_word(have, "cpuset")) {
-		kt_fail(err, "the cpuset controller is not available in '%s' (it has: %s)", root, *have ? have : "none");
-		return OUTCOME_UNSUPPORTED;
-	}
+		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) {
 		char text[32];
 
@@ -73,84 +42,66 @@ static enum outcome enable_controllers(const char *root, const struct spec *spec
 			continue;
 		snprintf(text, sizeof(text), "+%s", wanted[i]);
 		if (write_text(enable, text, err))
-			return OUTCOME_ERROR;
+			return -1;
 	}
-	return OUTCOME_DONE;
-}
-
-static int set_cpuset(const char *dir, const struct cgroup_def *def, struct kt_err *err)
-{
-	_cleanup_free_ char *cpus = xasprintf("%s/cpuset.cpus", dir);
-	_cleanup_free_ char *effective = xasprintf("%s/cpuset.cpus.effective", dir);
-	char list[CPULIST_LEN], seen[CPULIST_LEN];
-	struct cpumask mask;
-
-	if (write_text(cpus, cpulist_format(&def->cpus, list), err) || read_text(effective, seen, sizeof(seen), err) ||
-	    cpulist_parse(seen, &mask, err))
-		return -1;
-	if (!cpumask_equal(&mask, &def->cpus))
-		return kt_fail(err, "'%s' is '%s' after '%s' was asked for", effective, seen, list);
 	return 0;
 }
 
-static int create_one(struct cgroups *c, const struct cgroup_def *def, struct kt_err *err)
+enum outcome cgroup_open_root(const char *root, bool needs_cpuset, struct kt_err *err)
 {
-	_cleanup_free_ char *dir = xasprintf("%s/%s", c->root, def->name);
-
-	if (mkdir(dir, 0755))
-		return kt_fail(err, "cannot make cgroup '%s': %s", dir, strerror(errno));
-	c->nr_made++;
-	return def->cpuset_kind == CPUSET_NONE ? 0 : set_cpuset(dir, def, err);
-}
-
-enum outcome cgroups_create(struct cgroups *c, const char *root, const struct spec *spec, struct kt_err *err)
-{
+	_cleanup_free_ char *available = file_of(root, "", "cgroup.controllers");
 	struct statfs fs;
+	char have[256];
 
-	*c = (struct cgroups){ .root = root, .spec = spec };
 	if (statfs(root, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC) {
 		kt_fail(err, "no cgroup2 file system is mounted at '%s'", root);
 		return OUTCOME_UNSUPPORTED;
 	}
-	enum outcome o = enable_controllers(root, spec, err);
-	for (size_t i = 0; o == OUTCOME_DONE && i < spec->nr_cgroups; i++)
-		if (create_one(c, &spec->cgroups[i], err))
-			o = OUTCOME_ERROR;
-	if (o != OUTCOME_DONE)
-		cgroups_destroy(c, NULL);
-	return o;
+	if (read_text(available, have, sizeof(have), err))
+		return OUTCOME_ERROR;
+	if (needs_cpuset && !has_word(have, "cpuset")) {
+		kt_fail(err, "the cpuset controller is not available in '%s' (it has: %s)", root, *have ? have : "none");
+		return OUTCOME_UNSUPPORTED;
+	}
+	return cgroup_delegate(root, "", err) ? OUTCOME_ERROR : OUTCOME_DONE;
 }
 
-/* A cgroup stays busy for a moment after its last process was reaped. */
-static int remove_dir(const char *dir)
+int cgroup_make(const char *root, const char *name, struct kt_err *err)
 {
-	enum { TRIES = 200 };
+	_cleanup_free_ char *dir = xasprintf("%s/%s", root, name);
+
+	if (mkdir(dir, 0755))
+		return kt_fail(err, "cannot make cgroup '%s': %s", dir, strerror(errno));
+	return 0;
+}
+
+static void kill_left(const char *root, const char *name)
+{
+	_cleanup_free_ char *file = file_of(root, name, "cgroup.kill");
+
+	write_text(file, "1", NULL);
+}
+
+int cgroup_remove(const char *root, const char *name, struct kt_err *err)
+{
+	/* A cgroup stays busy for a moment after its last process was reaped. */
+	enum { TRIES = 200, PATIENCE = 20 };
 	const struct timespec pause = { .tv_nsec = 5 * NSEC_PER_MSEC };
+	_cleanup_free_ char *dir = xasprintf("%s/%s", root, name);
 
 	for (int i = 0; rmdir(dir); i++) {
 		if (errno != EBUSY || i == TRIES)
-			return -1;
+			return kt_fail(err, "cannot remove cgroup '%s': %s", dir, strerror(errno));
+		if (i == PATIENCE)
+			kill_left(root, name);
 		nanosleep(&pause, NULL);
 	}
 	return 0;
 }
 
-int cgroups_destroy(struct cgroups *c, struct kt_err *err)
+pid_t cgroup_fork(const char *root, const char *name, struct kt_err *err)
 {
-	int ret = 0;
-
-	while (c->nr_made) {
-		_cleanup_free_ char *dir = xasprintf("%s/%s", c->root, c->spec->cgroups[--c->nr_made].name);
-
-		if (remove_dir(dir))
-			ret = kt_fail(err, "cannot remove cgroup '%s': %s", dir, strerror(errno));
-	}
-	return ret;
-}
-
-pid_t cgroups_fork(const struct cgroups *c, size_t i, struct kt_err *err)
-{
-	_cleanup_free_ char *path = xasprintf("%s/%s", c->root, c->spec->cgroups[i].name);
+	_cleanup_free_ char *path = xasprintf("%s/%s", root, name);
 	_cleanup_close_ int dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned)dir };
 
@@ -161,4 +112,180 @@ pid_t cgroups_fork(const struct cgroups *c, size_t i, struct kt_err *err)
 	if (pid < 0)
 		return kt_fail(err, "cannot fork into '%s': %s", path, strerror(errno));
 	return pid;
+}
+
+/* Write a file of a controller; that there is none is the kernel's lack. */
+static enum outcome set(const char *root, const char *name, const char *file, const char *value, struct kt_err *err)
+{
+	_cleanup_free_ char *path = file_of(root, name, file);
+
+	if (access(path, F_OK)) {
+		kt_fail(err, "this kernel has no %s: there is no '%s'", file, path);
+		return OUTCOME_UNSUPPORTED;
+	}
+	return write_text(path, value, err) ? OUTCOME_ERROR : OUTCOME_DONE;
+}
+
+static enum outcome expect(const char *root, const char *name, const char *file, const char *asked, const char *want,
+			   struct kt_err *err)
+{
+	_cleanup_free_ char *path = file_of(root, name, file);
+	char seen[CPULIST_LEN];
+
+	if (read_text(path, seen, sizeof(seen), err))
+		return OUTCOME_ERROR;
+	if (streq(seen, want))
+		return OUTCOME_DONE;
+	kt_fail(err, "'%s' is '%s' and not '%s' after '%s' was asked for", path, seen, want, asked);
+	return OUTCOME_ERROR;
+}
+
+static enum outcome set_mask(const char *root, const char *name, const char *file, const struct cpumask *mask,
+			     const struct cpumask *effective, struct kt_err *err)
+{
+	_cleanup_free_ char *result = xasprintf("%s.effective", file);
+	char list[CPULIST_LEN] = "", want[CPULIST_LEN];
+	enum outcome o;
+
+	if (mask)
+		cpulist_format(mask, list);
+	/* A line break, for an empty write is no write. */
+	o = set(root, name, file, mask ? list : "\n", err);
+	return o == OUTCOME_DONE ? expect(root, name, result, list, cpulist_format(effective, want), err) : o;
+}
+
+enum outcome cgroup_set_cpus(const char *root, const char *name, const struct cpumask *cpus,
+			     const struct cpumask *effective, struct kt_err *err)
+{
+	return set_mask(root, name, "cpuset.cpus", cpus, effective, err);
+}
+
+enum outcome cgroup_set_mems(const char *root, const char *name, const struct cpumask *mems,
+			     const struct cpumask *effective, struct kt_err *err)
+{
+	return set_mask(root, name, "cpuset.mems", mems, effective, err);
+}
+
+static const char *limit_text(int64_t value, char buf[32])
+{
+	if (value == LIMIT_MAX)
+		return "max";
+	snprintf(buf, 32, "%lld", (long long)value);
+	return buf;
+}
+
+static enum outcome set_limit(const char *root, const char *name, const char *file, const char *value, const char *reads,
+			      struct kt_err *err)
+{
+	enum outcome o = set(root, name, file, value, err);
+
+	return o == OUTCOME_DONE ? expect(root, name, file, value, reads, err) : o;
+}
+
+static enum outcome set_cpu_max(const char *root, const char *name, const struct limits *l, struct kt_err *err)
+{
+	enum { PERIOD_US = 100000 };
+	bool pct = l->cpu_quota_pct != LIMIT_NONE;
+	int64_t period = pct ? PERIOD_US : l->cpu_period_us, quota = pct ? l->cpu_quota_pct * PERIOD_US / 100 : l->cpu_quota_us;
+	char buf[32], text[64];
+
+	if (quota == LIMIT_NONE)
+		return OUTCOME_DONE;
+	snprintf(text, sizeof(text), "%s %lld", limit_text(quota, buf), (long long)period);
+	return set_limit(root, name, "cpu.max", text, text, err);
+}
+
+enum outcome cgroup_set_limits(const char *root, const char *name, const struct limits *l, struct kt_err *err)
+{
+	const struct { const char *file; int64_t value; const char *before; } files[] = {
+		{ "cpu.weight", l->cpu_weight, "" }, { "memory.max", l->memory_max, "" }, { "memory.high", l->memory_high, "" },
+		{ "memory.low", l->memory_low, "" }, { "memory.swap.max", l->memory_swap_max, "" },
+		{ "io.weight", l->io_weight, "default " }, { "pids.max", l->pids_max, "" },
+	};
+	enum outcome o = set_cpu_max(root, name, l, err);
+
+	for (size_t i = 0; o == OUTCOME_DONE && i < ARRAY_SIZE(files); i++) {
+		char buf[32], reads[64];
+
+		if (files[i].value == LIMIT_NONE)
+			continue;
+		const char *text = limit_text(files[i].value, buf);
+		snprintf(reads, sizeof(reads), "%s%s", files[i].before, text);
+		o = set_limit(root, name, files[i].file, text, reads, err);
+	}
+	return o;
+}
+
+/* Until "frozen N" is a line of cgroup.events, which is polled for POLLPRI. */
+static int await_frozen(const char *root, const char *name, struct kt_err *err)
+{
+	enum { LIMIT_MS = 5000 };
+	_cleanup_free_ char *path = file_of(root, name, "cgroup.events");
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct pollfd p = { .fd = fd, .events = POLLPRI };
+	char text[256];
+
+	if (fd < 0)
+		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
+	for (;;) {
+		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+		if (n < 0)
+			return kt_fail(err, "cannot read '%s': %s", path, strerror(errno));
+		text[n] = '\0';
+		if (strstr(text, "frozen 1"))
+			return 0;
+		if (!poll(&p, 1, LIMIT_MS))
+			return kt_fail(err, "cgroup '%s' is not frozen %d s after it was asked for", name, LIMIT_MS / 1000);
+	}
+}
+
+enum outcome cgroup_freeze(const char *root, const char *name, struct kt_err *err)
+{
+	enum outcome o = set(root, name, "cgroup.freeze", "1", err);
+
+	return o == OUTCOME_DONE && await_frozen(root, name, err) ? OUTCOME_ERROR : o;
+}
+
+enum outcome cgroup_thaw(const char *root, const char *name, struct kt_err *err)
+{
+	return set(root, name, "cgroup.freeze", "0", err);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	pid_t x = *(const pid_t *)a, y = *(const pid_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+pid_t *cgroup_procs(const char *root, const char *name, struct kt_err *err)
+{
+	_cleanup_free_ char *path = file_of(root, name, "cgroup.procs");
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	pid_t *pids = xcalloc(1, sizeof(*pids));
+	size_t n = 0;
+	int pid;
+
+	if (!f) {
+		free(pids);
+		kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
+		return NULL;
+	}
+	while (fscanf(f, "%d", &pid) == 1) {
+		pids = xrealloc(pids, n + 2, sizeof(*pids));
+		pids[n++] = pid;
+	}
+	qsort(pids, n, sizeof(*pids), by_number);
+	pids[n] = -1;
+	return pids;
+}
+
+int cgroup_attach(const char *root, const char *name, pid_t pid, struct kt_err *err)
+{
+	_cleanup_free_ char *path = file_of(root, name, "cgroup.procs");
+	char text[32];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	return write_text(path, text, err) && errno != ESRCH ? -1 : 0;
 }

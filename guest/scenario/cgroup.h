@@ -1,30 +1,40 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* cgroup.h - the cgroups of a scenario, in a cgroup2 file system. */
+/*
+ * cgroup.h - cgroups in a cgroup2 file system: each function does one thing to one of them, and verifies it.
+ *
+ * A cgroup is named by its path from the root directory of the scenario, "outer/inner". All return 0 or -1 and err, or
+ * an outcome, which is OUTCOME_UNSUPPORTED where this kernel lacks what was asked for.
+ */
 #ifndef KT_CGROUP_H
 #define KT_CGROUP_H
 
 #include "outcome.h"
 #include "spec.h"
 
-struct cgroups {
-	const char *root;
-	const struct spec *spec;
-	size_t nr_made; /* the first of the spec's that exist, and are ours to remove */
-};
+/* root must be a cgroup2 directory. Let what is made in it have the controllers that are there. */
+enum outcome cgroup_open_root(const char *root, bool needs_cpuset, struct kt_err *err);
+/* Let what is made in a cgroup have the controllers that the cgroup has. name "" is the root. */
+int cgroup_delegate(const char *root, const char *name, struct kt_err *err);
+int cgroup_make(const char *root, const char *name, struct kt_err *err);
+/* Remove it. Whatever process is left in it, such as a worker's child, is killed. */
+int cgroup_remove(const char *root, const char *name, struct kt_err *err);
+/*
+ * fork() into a cgroup: the child is born there. Moving it afterwards would make every fork wait for an RCU grace period.
+ */
+pid_t cgroup_fork(const char *root, const char *name, struct kt_err *err);
 
-/*
- * Under root, which must be a cgroup2 directory: enable the controllers that are there (cpuset, cpu,
- * memory, pids, io), make a cgroup for every one of the spec, and set and verify its cpuset. A missing
- * cpuset controller matters only to a spec that has a cpuset. On a failure, which may be
- * OUTCOME_UNSUPPORTED, nothing is left behind.
- */
-enum outcome cgroups_create(struct cgroups *c, const char *root, const struct spec *spec, struct kt_err *err);
-/* Remove them. 0, or -1 and err when one is left. */
-int cgroups_destroy(struct cgroups *c, struct kt_err *err);
-/*
- * fork() into cgroup number i: the child is born there. Moving it afterwards would make every fork wait for an RCU grace
- * period. -1 and err on failure.
- */
-pid_t cgroups_fork(const struct cgroups *c, size_t i, struct kt_err *err);
+/* NULL clears it. effective is what must come of it. */
+enum outcome cgroup_set_cpus(const char *root, const char *name, const struct cpumask *cpus,
+			     const struct cpumask *effective, struct kt_err *err);
+enum outcome cgroup_set_mems(const char *root, const char *name, const struct cpumask *mems,
+			     const struct cpumask *effective, struct kt_err *err);
+enum outcome cgroup_set_limits(const char *root, const char *name, const struct limits *l, struct kt_err *err);
+/* Returns when all of its tasks, and those of the cgroups in it, are frozen. */
+enum outcome cgroup_freeze(const char *root, const char *name, struct kt_err *err);
+enum outcome cgroup_thaw(const char *root, const char *name, struct kt_err *err);
+/* The processes that are in it, in rising order; -1 terminated. The caller frees it. */
+pid_t *cgroup_procs(const char *root, const char *name, struct kt_err *err);
+/* Move a process into it. One that is gone by now is no error. */
+int cgroup_attach(const char *root, const char *name, pid_t pid, struct kt_err *err);
 
 #endif

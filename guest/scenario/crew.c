@@ -5,9 +5,13 @@
 #include <linux/futex.h>
 #include <limits.h>
 #include <signal.h>
+#include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <sys/wait.h>
 
 static const uint64_t ready_limit_ns = 60ull * NSEC_PER_SEC;
@@ -17,7 +21,7 @@ static const uint64_t kill_limit_ns = 5ull * NSEC_PER_SEC;
 static const uint64_t max_delay_ns = 10 * NSEC_PER_MSEC;
 enum { DELAY_PART = 16 };
 static const uint64_t resignal_ns = 10 * NSEC_PER_MSEC;
-enum { SIGSTOPWORK = SIGUSR1, SIGREADY = SIGUSR2 };
+enum { SIGSTOPWORK = SIGUSR1 };
 
 static long futex(_Atomic uint32_t *word, int op, uint32_t value)
 {
@@ -30,7 +34,6 @@ static sigset_t signals(void)
 
 	sigemptyset(&s);
 	sigaddset(&s, SIGCHLD);
-	sigaddset(&s, SIGREADY);
 	sigaddset(&s, SIGTERM);
 	sigaddset(&s, SIGINT);
 	sigaddset(&s, SIGHUP);
@@ -50,52 +53,67 @@ static void sow(struct worker *w, int64_t seed, unsigned n, uint64_t delay_limit
 		w->delay_ns = w->member ? w->group->delay_ns : worker_random(w) % delay_limit;
 }
 
-static void lay_out(struct crew *c, const struct spec *spec, int64_t seed)
+static void lay_out_batch(struct crew *c, size_t batch, int64_t seed)
 {
-	uint64_t delay_limit = MIN(max_delay_ns, (uint64_t)spec->duration_ns / DELAY_PART);
-	unsigned n = 0;
+	const struct batch *b = &c->spec->batches[batch];
+	uint64_t delay_limit = MIN(max_delay_ns, (uint64_t)c->spec->duration_ns / DELAY_PART);
+	unsigned size = work_group_size(b->work->type, b->work->args);
 
-	for (size_t g = 0; g < spec->nr_cgroups; g++) {
-		const struct cgroup_def *def = &spec->cgroups[g];
-		unsigned size = work_group_size(def->type, def->args);
+	for (unsigned i = 0; i < b->n; i++) {
+		struct worker *w = &c->workers[b->first + i];
 
-		for (unsigned i = 0; i < def->workers; i++, n++) {
-			struct worker *w = &c->workers[n];
-
-			w->go = c->go;
-			w->type = def->type;
-			w->args = def->args;
-			w->cgroup = g;
-			w->index = i;
-			w->member = i % size;
-			w->group = w - w->member;
-			sow(w, seed, n, delay_limit);
-			for (size_t f = 0; f < WORKER_FDS; f++)
-				w->fds[f] = -1;
-		}
+		w->go = c->batches[batch].go;
+		w->type = b->work->type;
+		w->args = b->work->args;
+		w->cgroup = batch;
+		w->index = i;
+		w->member = i % size;
+		w->group = w - w->member;
+		sow(w, seed, b->first + i, delay_limit);
+		for (size_t f = 0; f < WORKER_FDS; f++)
+			w->fds[f] = -1;
 	}
 }
 
-int crew_create(const struct spec *spec, int64_t seed, struct crew *ret, struct kt_err *err)
+static int open_fds(struct crew *c, struct kt_err *err)
 {
-	struct crew c = { 0 };
 	sigset_t block = signals();
 
-	for (size_t g = 0; g < spec->nr_cgroups; g++)
-		c.n += spec->cgroups[g].workers;
-	size_t go_at = c.n * sizeof(struct worker);
-	c.map_size = go_at + sizeof(struct go);
-	void *map = mmap(NULL, c.map_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (map == MAP_FAILED)
-		return kt_fail(err, "cannot map %zu bytes for %u workers: %s", c.map_size, c.n, strerror(errno));
-	c.workers = map;
-	c.go = (struct go *)((char *)map + go_at);
-	c.go->workers = c.workers;
-	c.go->n = c.n;
-	c.members = xcalloc(c.n, sizeof(*c.members));
-	lay_out(&c, spec, seed);
 	sigprocmask(SIG_BLOCK, &block, NULL);
 	signal(SIGCHLD, SIG_DFL); /* an inherited SIG_IGN would reap them for us */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	c->signal_fd = signalfd(-1, &block, SFD_CLOEXEC | SFD_NONBLOCK);
+	c->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (c->signal_fd < 0 || c->ready_fd < 0 || c->timer_fd < 0)
+		return kt_fail(err, "cannot wait for workers: %s", strerror(errno));
+	return 0;
+}
+
+int crew_create(const struct spec *spec, int64_t seed, uint64_t turn_ns, struct crew *ret, struct kt_err *err)
+{
+	struct crew c = { .spec = spec, .n = spec->nr_workers, .signal_fd = -1, .ready_fd = -1, .timer_fd = -1 };
+	size_t go_at = c.n * sizeof(struct worker), n = spec->nr_batches;
+
+	c.map_size = go_at + n * sizeof(struct go) + 1; /* no map is of size 0 */
+	c.map = mmap(NULL, c.map_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (c.map == MAP_FAILED)
+		return kt_fail(err, "cannot map %zu bytes for %u workers: %s", c.map_size, c.n, strerror(errno));
+	c.workers = c.map;
+	c.members = xcalloc(c.n, sizeof(*c.members));
+	c.batches = xcalloc(n, sizeof(*c.batches));
+	for (size_t i = 0; i < n; i++) {
+		c.batches[i].b = &spec->batches[i];
+		c.batches[i].go = (struct go *)((char *)c.map + go_at) + i;
+		c.batches[i].go->workers = c.workers;
+		c.batches[i].go->n = c.n;
+		c.batches[i].go->turn_ns = turn_ns;
+		lay_out_batch(&c, i, seed);
+	}
+	if (open_fds(&c, err)) {
+		crew_destroy(&c);
+		return -1;
+	}
 	*ret = c;
 	return 0;
 }
@@ -141,22 +159,41 @@ static void reap(struct crew *c)
 			c->alive--;
 			c->workers[m - c->members].tid = 0;
 		}
-		waitid(P_PID, info.si_pid, &info, WEXITED);
-		if (m)
+		if (m) {
+			kill(-m->pid, SIGKILL); /* children that it left; it is their group's leader, and no pid is used twice yet */
 			m->pid = 0;
+		}
+		waitid(P_PID, info.si_pid, &info, WEXITED);
 	}
 }
 
-/* Sleep until a signal or the time; true while there is time left. */
+static void read_signals(struct crew *c)
+{
+	struct signalfd_siginfo info;
+
+	while (read(c->signal_fd, &info, sizeof(info)) == sizeof(info))
+		if (info.ssi_signo != SIGCHLD)
+			c->interrupted = (int)info.ssi_signo;
+}
+
+/*
+ * Sleep until a signal, or until somebody is ready, or the time; true while there is time left. The time is a timer's: a
+ * poll that has one may be late by a thousandth of it.
+ */
 static bool wait_until(struct crew *c, uint64_t until)
 {
-	uint64_t now = now_ns(), left = until > now ? until - now : 0;
-	struct timespec t = { .tv_sec = left / NSEC_PER_SEC, .tv_nsec = left % NSEC_PER_SEC };
-	sigset_t s = signals();
-	int sig = sigtimedwait(&s, NULL, &t);
+	struct itimerspec t = { .it_value = { .tv_sec = until / NSEC_PER_SEC, .tv_nsec = until % NSEC_PER_SEC } };
+	struct pollfd fds[] = { { .fd = c->signal_fd, .events = POLLIN }, { .fd = c->ready_fd, .events = POLLIN },
+				{ .fd = c->timer_fd, .events = POLLIN } };
+	uint64_t ignored;
 
-	if (sig == SIGTERM || sig == SIGINT || sig == SIGHUP)
-		c->interrupted = sig;
+	timerfd_settime(c->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
+	if (poll(fds, ARRAY_SIZE(fds), -1) > 0) {
+		if (fds[0].revents)
+			read_signals(c);
+		if (fds[1].revents && read(c->ready_fd, &ignored, sizeof(ignored)) < 0)
+			BUG("an eventfd that was ready is not");
+	}
 	reap(c);
 	return now_ns() < until;
 }
@@ -171,21 +208,36 @@ static void woken(int sig)
 	(void)sig; /* only there so that system calls return EINTR */
 }
 
-static _Noreturn void worker_main(struct crew *c, struct worker *w, pid_t parent, const struct crew_ops *ops, void *ctx)
-{
-	sigset_t s = signals();
+/* In the worker. Everything that a wave's workers share with the parent while they get ready. */
+struct wave {
+	struct crew *crew;
+	size_t first, n;
+	struct go *gate;
+	unsigned wanted;
+	pid_t parent;
+	const struct crew_ops *ops;
+	void *ctx;
+};
 
-	/* A parent that died before the request does not send it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
-		_exit(1);
+static _Noreturn void worker_main(const struct wave *wave, struct worker *w)
+{
+	const struct crew *c = wave->crew;
+	sigset_t s = signals();
+	uint64_t one = 1;
+
+	setpgid(0, 0);
 	prctl(PR_SET_NAME, w->type->name);
 	sigprocmask(SIG_UNBLOCK, &s, NULL);
-	if ((ops->prepare && ops->prepare(w, ctx, &w->err)) || worker_prepare(w, &w->err))
+	if ((wave->ops->prepare && wave->ops->prepare(w, wave->ctx, &w->err)) || worker_prepare(w, &w->err))
 		_exit(1);
-	if (atomic_fetch_add(&w->go->ready, 1) + 1 == c->n)
-		kill(parent, SIGREADY);
-	while (!atomic_load(&w->go->word))
-		futex(&w->go->word, FUTEX_WAIT, 0);
+	/* After that, for another user id takes it back. A parent that died before the request does not send it. */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != wave->parent)
+		_exit(1);
+	/* By a descriptor: a worker with another user id could send no signal. */
+	if (atomic_fetch_add(&wave->gate->ready, 1) + 1 == wave->wanted && write(c->ready_fd, &one, sizeof(one)) < 0)
+		_exit(1);
+	while (!atomic_load(&wave->gate->word))
+		futex(&wave->gate->word, FUTEX_WAIT, 0);
 	worker_begin(w);
 	w->type->run(w, w->args);
 	if (worker_running(w))
@@ -194,22 +246,23 @@ static _Noreturn void worker_main(struct crew *c, struct worker *w, pid_t parent
 	_exit(0);
 }
 
-static int fork_group(struct crew *c, unsigned first, const struct crew_ops *ops, void *ctx, struct kt_err *err)
+static int fork_group(const struct wave *wave, unsigned first, struct kt_err *err)
 {
+	struct crew *c = wave->crew;
 	struct worker *group = &c->workers[first];
+	struct crew_batch *b = crew_batch_of(c, first);
 	unsigned size = work_group_size(group->type, group->args);
-	pid_t parent = getpid();
 
-	c->nr_set_up = first + size;
+	b->nr_set_up = first + size - b->b->first;
 	if (group->type->setup && group->type->setup(group, size, group->args, err))
 		return kt_context(err, "cannot set up %s", group->type->name);
 	for (unsigned i = 0; i < size; i++) {
-		pid_t pid = ops->fork(&group[i], ctx, err);
+		pid_t pid = wave->ops->fork(&group[i], wave->ctx, err);
 
 		if (pid < 0)
-			return kt_context(err, "cannot fork worker %u", first + i);
+			return kt_context(err, "cannot fork worker %u", group[i].index);
 		if (!pid)
-			worker_main(c, &group[i], parent, ops, ctx);
+			worker_main(wave, &group[i]);
 		c->members[first + i].pid = c->members[first + i].tid = group[i].tid = pid;
 		c->alive++;
 	}
@@ -219,9 +272,33 @@ static int fork_group(struct crew *c, unsigned first, const struct crew_ops *ops
 	return 0;
 }
 
-static int failed_worker(const struct crew *c, struct kt_err *err)
+static int fork_batch(const struct wave *wave, size_t batch, struct kt_err *err)
 {
-	for (unsigned i = 0; i < c->n; i++) {
+	const struct batch *b = wave->crew->batches[batch].b;
+
+	wave->crew->batches[batch].forked = true;
+	for (unsigned i = 0; i < b->n; i += work_group_size(b->work->type, b->work->args))
+		if (fork_group(wave, b->first + i, err))
+			return -1;
+	return 0;
+}
+
+static unsigned alive_in(const struct crew *c, size_t first, size_t n)
+{
+	unsigned alive = 0;
+
+	for (size_t i = first; i < first + n; i++)
+		for (unsigned k = 0; k < c->batches[i].b->n; k++)
+			alive += c->members[c->batches[i].b->first + k].pid > 0;
+	return alive;
+}
+
+static int failed_worker(const struct wave *wave, struct kt_err *err)
+{
+	const struct crew *c = wave->crew;
+	unsigned from = c->batches[wave->first].b->first;
+
+	for (unsigned i = from; i < from + wave->wanted; i++) {
 		const struct member *m = &c->members[i];
 		const struct worker *w = &c->workers[i];
 
@@ -229,87 +306,122 @@ static int failed_worker(const struct crew *c, struct kt_err *err)
 			continue;
 		if (w->err.msg[0])
 			return kt_fail(err, "%s", w->err.msg);
-		return kt_fail(err, "worker %u of cgroup number %u ended before it was ready (%s %d)", w->index, w->cgroup,
+		return kt_fail(err, "worker %u ended before it was ready (%s %d)", w->index,
 			       m->end == MEMBER_EXITED ? "exit code" : "signal", m->code);
 	}
 	BUG("no worker has failed");
 }
 
-int crew_fork(struct crew *c, const struct crew_ops *ops, void *ctx, struct kt_err *err)
+static int await_ready(const struct wave *wave, struct kt_err *err)
 {
-	struct sigaction act = { .sa_handler = woken }; /* no SA_RESTART */
-	uint64_t limit;
+	struct crew *c = wave->crew;
+	uint64_t limit = now_ns() + ready_limit_ns;
 
-	sigaction(SIGSTOPWORK, &act, NULL);
-	fflush(NULL);
-	for (unsigned i = 0; i < c->n;) {
-		if (fork_group(c, i, ops, ctx, err))
-			return -1;
-		i += work_group_size(c->workers[i].type, c->workers[i].args);
-	}
-	limit = now_ns() + ready_limit_ns;
-	while (atomic_load(&c->go->ready) < c->n && c->alive == c->n && !c->interrupted)
+	while (atomic_load(&wave->gate->ready) < wave->wanted && alive_in(c, wave->first, wave->n) == wave->wanted &&
+	       !c->interrupted)
 		if (!wait_until(c, limit))
-			return kt_fail(err, "%u of %u workers did not get ready within %d s", c->n - c->go->ready, c->n,
-				       (int)(ready_limit_ns / NSEC_PER_SEC));
+			return kt_fail(err, "%u of %u workers did not get ready within %d s",
+				       wave->wanted - wave->gate->ready, wave->wanted, (int)(ready_limit_ns / NSEC_PER_SEC));
 	if (c->interrupted)
 		return interrupted(c, err);
 	reap(c);
-	if (c->alive < c->n)
-		return failed_worker(c, err);
-	for (unsigned i = 0; i < c->n; i++)
-		read_schedstat(c->members[i].pid, &c->members[i].before);
+	if (alive_in(c, wave->first, wave->n) < wave->wanted)
+		return failed_worker(wave, err);
 	return 0;
 }
 
-void crew_go(struct crew *c)
+int crew_fork(struct crew *c, size_t first, size_t n, const struct crew_ops *ops, void *ctx, struct kt_err *err)
 {
-	c->go->start_ns = now_ns();
-	atomic_store(&c->go->word, 1);
-	futex(&c->go->word, FUTEX_WAKE, INT_MAX);
+	struct sigaction act = { .sa_handler = woken }; /* no SA_RESTART */
+	struct wave wave = { .crew = c, .first = first, .n = n, .parent = getpid(), .ops = ops, .ctx = ctx };
+
+	if (!n)
+		return 0;
+	wave.gate = c->batches[first].go;
+	for (size_t i = first; i < first + n; i++)
+		wave.wanted += c->batches[i].b->n;
+	sigaction(SIGSTOPWORK, &act, NULL);
+	fflush(NULL);
+	for (size_t i = first; i < first + n; i++)
+		if (fork_batch(&wave, i, err))
+			return -1;
+	if (await_ready(&wave, err))
+		return -1;
+	for (size_t i = first; i < first + n; i++)
+		for (unsigned k = 0; k < c->batches[i].b->n; k++) {
+			struct member *m = &c->members[c->batches[i].b->first + k];
+
+			read_schedstat(m->pid, &m->before);
+		}
+	return 0;
 }
 
-int crew_hold(struct crew *c, int64_t duration_ns, struct kt_err *err)
+uint64_t crew_go(struct crew *c, size_t first, size_t n)
 {
-	uint64_t until = c->go->start_ns + duration_ns;
+	uint64_t now = now_ns();
 
+	for (size_t i = first; i < first + n; i++)
+		c->batches[i].go->start_ns = now;
+	if (!n)
+		return now;
+	atomic_store(&c->batches[first].go->word, 1);
+	futex(&c->batches[first].go->word, FUTEX_WAKE, INT_MAX);
+	return now;
+}
+
+int crew_wait(struct crew *c, uint64_t until_ns, struct kt_err *err)
+{
 	while (!c->interrupted)
-		if (!wait_until(c, until))
+		if (!wait_until(c, until_ns))
 			break;
 	return c->interrupted ? interrupted(c, err) : 0;
+}
+
+static bool must_stop(const struct crew *c, unsigned i)
+{
+	return c->members[i].pid > 0 && crew_batch_of(c, i)->stopping;
+}
+
+static unsigned left(const struct crew *c)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < c->n; i++)
+		n += must_stop(c, i);
+	return n;
 }
 
 static void signal_all(const struct crew *c, int sig)
 {
 	for (unsigned i = 0; i < c->n; i++)
-		if (c->members[i].pid > 0)
+		if (must_stop(c, i))
 			kill(c->members[i].pid, sig);
 }
 
-/* Everybody gone before the time? */
+/* Everybody who must gone before the time? */
 static bool wait_gone(struct crew *c, uint64_t until)
 {
-	while (c->alive)
+	while (left(c))
 		if (!wait_until(c, until))
 			break;
-	return !c->alive;
+	return !left(c);
 }
 
 static int kill_all(struct crew *c, struct kt_err *err)
 {
 	for (unsigned i = 0; i < c->n; i++)
-		if (c->members[i].pid > 0)
+		if (must_stop(c, i))
 			c->members[i].end = MEMBER_TIMED_OUT;
 	signal_all(c, SIGKILL);
 	if (!wait_gone(c, now_ns() + kill_limit_ns))
-		return kt_fail(err, "%u workers are not gone %d s after SIGKILL", c->alive,
+		return kt_fail(err, "%u workers are not gone %d s after SIGKILL", left(c),
 			       (int)(kill_limit_ns / NSEC_PER_SEC));
 	return 0;
 }
 
-static void close_books(struct crew *c)
+static void close_books(struct crew *c, const struct batch *b)
 {
-	for (unsigned i = 0; i < c->n; i++) {
+	for (unsigned i = b->first; i < b->first + b->n; i++) {
 		struct worker *w = &c->workers[i];
 
 		if (w->finished)
@@ -320,14 +432,26 @@ static void close_books(struct crew *c)
 	}
 }
 
-static int tear_down(struct crew *c, struct kt_err *err)
+void crew_stop_soon(struct crew *c, size_t batch)
 {
-	unsigned n = c->nr_set_up;
+	struct crew_batch *b = &c->batches[batch];
+
+	if (!b->forked || b->stopping)
+		return;
+	b->stopping = true;
+	b->stopped_ns = now_ns();
+	atomic_store(&b->go->stop_ns, b->stopped_ns);
+	atomic_store(&b->go->stop, true);
+}
+
+static int tear_down(struct crew *c, struct crew_batch *b, struct kt_err *err)
+{
+	unsigned n = b->nr_set_up;
 	int ret = 0;
 
-	c->nr_set_up = 0;
+	b->nr_set_up = 0;
 	for (unsigned i = 0, size; i < n; i += size) {
-		struct worker *group = &c->workers[i];
+		struct worker *group = &c->workers[b->b->first + i];
 
 		size = work_group_size(group->type, group->args);
 		if (group->type->teardown && group->type->teardown(group, size, group->args, err))
@@ -337,16 +461,22 @@ static int tear_down(struct crew *c, struct kt_err *err)
 }
 
 /* Not those that were killed: these could not say why. */
-static int failed_work(const struct crew *c, struct kt_err *err)
+static int failed_work(const struct crew *c, const struct batch *b, struct kt_err *err)
 {
-	for (unsigned i = 0; i < c->n; i++) {
+	for (unsigned i = b->first; i < b->first + b->n; i++) {
 		const struct worker *w = &c->workers[i];
 
 		if (w->err.msg[0])
-			return kt_fail(err, "%s, worker %u of cgroup number %u: %s", w->type->name, w->index, w->cgroup,
-				       w->err.msg);
+			return kt_fail(err, "%s, worker %u of cgroup '%s': %s", w->type->name, w->index, batch_cgroup(b), w->err.msg);
 	}
 	return 0;
+}
+
+static int close_batch(struct crew *c, struct crew_batch *b, struct kt_err *err)
+{
+	b->closed = true;
+	close_books(c, b->b);
+	return tear_down(c, b, err) ? -1 : failed_work(c, b->b, err);
 }
 
 int crew_stop(struct crew *c, struct kt_err *err)
@@ -354,30 +484,34 @@ int crew_stop(struct crew *c, struct kt_err *err)
 	uint64_t now = now_ns(), limit = now + stop_limit_ns;
 	int ret = 0;
 
-	c->stopped_ns = now;
-	atomic_store(&c->go->stop_ns, now);
-	atomic_store(&c->go->stop, true);
 	do {
 		signal_all(c, SIGSTOPWORK);
 		now = now_ns();
 	} while (now < limit && !wait_gone(c, MIN(now + resignal_ns, limit)));
-	if (c->alive)
+	if (left(c))
 		ret = kill_all(c, err);
-	close_books(c);
-	if (tear_down(c, ret ? NULL : err))
-		ret = -1;
-	return ret ? ret : failed_work(c, err);
+	for (size_t i = 0; i < c->spec->nr_batches; i++)
+		if (c->batches[i].stopping && !c->batches[i].closed && close_batch(c, &c->batches[i], ret ? NULL : err))
+			ret = -1;
+	return ret;
 }
 
 void crew_destroy(struct crew *c)
 {
-	if (!c->workers)
+	if (!c->map)
 		return;
+	for (size_t i = 0; i < c->spec->nr_batches; i++)
+		c->batches[i].stopping = true;
 	if (c->alive)
 		kill_all(c, NULL);
-	tear_down(c, NULL);
-	munmap(c->workers, c->map_size);
+	for (size_t i = 0; i < c->spec->nr_batches; i++)
+		tear_down(c, &c->batches[i], NULL);
+	munmap(c->map, c->map_size);
 	free(c->members);
+	free(c->batches);
+	kt_closep(&c->signal_fd);
+	kt_closep(&c->ready_fd);
+	kt_closep(&c->timer_fd);
 	*c = (struct crew){ 0 };
 }
 

@@ -2,10 +2,32 @@
 /* Records: see record.h. */
 #include "record.h"
 
-json_t *record_phase(unsigned index, const char *name, int64_t start_ns, int64_t end_ns)
+static void set(json_t *j, const char *key, json_t *value)
 {
-	return KT_PACK("{ss si ss sI sI}", "kind", "phase", "index", (int)index, "name", name, "start_ns",
-		       (json_int_t)start_ns, "end_ns", (json_int_t)end_ns);
+	if (json_object_set_new(j, key, value))
+		BUG("cannot build a record");
+}
+
+json_t *record_phase(unsigned index, const char *step, int64_t start_ns, int64_t end_ns)
+{
+	_cleanup_free_ char *name = index ? xasprintf("Step[%u]", index - 1) : xstrdup("BASELINE");
+	json_t *j = KT_PACK("{ss si ss sI sI}", "kind", "phase", "index", (int)index, "name", name, "start_ns",
+			    (json_int_t)start_ns, "end_ns", (json_int_t)end_ns);
+
+	if (step)
+		set(j, "step", json_string(step));
+	return j;
+}
+
+json_t *record_op(const struct engine *e, const struct op *op, uint64_t start_ns, uint64_t end_ns, json_t *result)
+{
+	json_t *j = KT_PACK("{ss ss ss si sI sI}", "kind", "op", "path", op->path, "op", op->kind->name, "phase",
+			    (int)e->phase, "start_ns", (json_int_t)engine_time(e, start_ns), "end_ns",
+			    (json_int_t)engine_time(e, end_ns));
+
+	if (result)
+		set(j, "result", result);
+	return j;
 }
 
 json_t *record_end(enum outcome outcome, const char *reason)
@@ -35,45 +57,58 @@ static uint64_t minus(uint64_t a, uint64_t b)
 	return a > b ? a - b : 0;
 }
 
-json_t *record_worker(const struct crew *c, unsigned i, const struct spec *spec)
+/* What only some workers have. */
+static void set_more(json_t *j, const struct engine *e, unsigned i)
 {
-	const struct worker *w = &c->workers[i];
-	const struct member *m = &c->members[i];
-	const struct cgroup_def *def = &spec->cgroups[w->cgroup];
+	const struct worker *w = &e->crew.workers[i];
+	const struct member *m = &e->crew.members[i];
+	const struct batch *b = &e->spec->batches[w->cgroup];
+	char list[CPULIST_LEN];
+
+	if (b->group)
+		set(j, "group", json_integer(b->group));
+	if (m->has_affinity)
+		set(j, "affinity", json_string(cpulist_format(&m->affinity, list)));
+	if (m->after.timeslices) {
+		set(j, "run_delay_ns", json_integer(minus(m->after.delay_ns, m->before.delay_ns)));
+		set(j, "timeslices", json_integer(minus(m->after.timeslices, m->before.timeslices)));
+	}
+	if (w->detail[0])
+		set(j, "detail", json_string(w->detail));
+	if (w->type->latency)
+		set(j, "wake_latency", histogram_to_json(&w->wake_latency));
+	if (w->type->figures) {
+		_cleanup_json_ json_t *more = w->type->figures(w, w->args);
+
+		if (json_object_update(j, more))
+			BUG("cannot build a record");
+	}
+}
+
+json_t *record_worker(const struct engine *e, unsigned i)
+{
+	const struct worker *w = &e->crew.workers[i];
+	const struct member *m = &e->crew.members[i];
+	const struct batch *b = &e->spec->batches[w->cgroup];
 	uint64_t start = worker_start_ns(w);
 	/* Of a worker that died the kernel's count is what there is. */
 	uint64_t cpu = w->finished ? minus(w->cpu_end_ns, w->cpu_start_ns) : minus(m->after.run_ns, m->before.run_ns);
 	uint64_t wall = minus(w->finished ? w->end_ns : m->end_ns, start);
 	char cpuset[CPULIST_LEN], used[CPULIST_LEN];
 
-	json_t *j = KT_PACK("{ss ss si si si ss ss sI sI sI sI sI sI ss sI si sI}",
-		"kind", "worker", "cgroup", def->name, "cgroup_index", (int)w->cgroup, "index", (int)w->index,
-		"tid", (int)m->tid, "work", w->type->name, "cpuset", cpulist_format(&def->cpus, cpuset),
+	json_t *j = KT_PACK("{ss ss si si s[ii] si ss ss sI sI sI sI sI sI ss sI si sI}",
+		"kind", "worker", "cgroup", batch_cgroup(b), "cgroup_index", (int)w->cgroup, "index", (int)w->index,
+		"phases", b->step == SPEC_BACKDROP ? 1 : b->step + 1, (int)e->last_phase[w->cgroup],
+		"tid", (int)m->tid, "work", w->type->name,
+		"cpuset", cpulist_format(&e->scene.batches[w->cgroup].cpus, cpuset),
 		"work_units", (json_int_t)w->work_units, "iterations", (json_int_t)w->iterations,
 		"cpu_time_ns", (json_int_t)cpu, "wall_time_ns", (json_int_t)wall,
 		"off_cpu_ns", (json_int_t)minus(wall, cpu), "migrations", (json_int_t)w->migrations,
 		"cpus_used", cpulist_format(&w->cpus_used, used), "max_gap_ns", (json_int_t)w->max_gap_ns,
 		"max_gap_cpu", w->started ? (int)w->max_gap_cpu : -1,
 		"max_gap_at_ns", (json_int_t)(w->max_gap_ns ? minus(w->max_gap_start_ns, start) : 0));
-	int bad = 0;
-	if (m->after.timeslices) {
-		bad |= json_object_set_new(j, "run_delay_ns",
-					   json_integer(minus(m->after.delay_ns, m->before.delay_ns)));
-		bad |= json_object_set_new(j, "timeslices",
-					   json_integer(minus(m->after.timeslices, m->before.timeslices)));
-	}
-	if (w->detail[0])
-		bad |= json_object_set_new(j, "detail", json_string(w->detail));
-	if (w->type->latency)
-		bad |= json_object_set_new(j, "wake_latency", histogram_to_json(&w->wake_latency));
-	if (w->type->figures) {
-		_cleanup_json_ json_t *more = w->type->figures(w, w->args);
-
-		bad |= json_object_update(j, more);
-	}
-	bad |= json_object_set_new(j, "completed", json_boolean(crew_completed(c, i)));
-	bad |= json_object_set_new(j, "exit", exit_of(m));
-	if (bad)
-		BUG("cannot build a worker record");
+	set_more(j, e, i);
+	set(j, "completed", json_boolean(crew_completed(&e->crew, i)));
+	set(j, "exit", exit_of(m));
 	return j;
 }

@@ -3,12 +3,14 @@
 #ifndef KT_RECORD_H
 #define KT_RECORD_H
 
-#include "crew.h"
-#include "outcome.h"
+#include "engine.h"
 
-json_t *record_phase(unsigned index, const char *name, int64_t start_ns, int64_t end_ns);
+/* 0 is BASELINE; step is the name that the spec gives it, or NULL. */
+json_t *record_phase(unsigned index, const char *step, int64_t start_ns, int64_t end_ns);
+/* Takes result, which may be NULL. */
+json_t *record_op(const struct engine *e, const struct op *op, uint64_t start_ns, uint64_t end_ns, json_t *result);
 /* Worker number i of the crew, which has stopped. */
-json_t *record_worker(const struct crew *c, unsigned i, const struct spec *spec);
+json_t *record_worker(const struct engine *e, unsigned i);
 json_t *record_end(enum outcome outcome, const char *reason);
 
 #endif

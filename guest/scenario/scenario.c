@@ -1,74 +1,144 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A scenario from its cgroups to its records: see scenario.h. */
+/* A scenario from its backdrop to its records: see scenario.h. */
 #include "scenario.h"
-#include "cgroup.h"
-#include "crew.h"
+#include "engine.h"
 #include "hw.h"
 #include "record.h"
-#include <sched.h>
+#include "work/work.h"
 
-struct scenario {
-	const struct spec *spec;
-	const struct scenario_opts *opts;
-	struct cgroups cgroups;
-	struct crew crew;
-};
-
-/* Without cgroups: the same CPUs, by affinity. */
-static int set_affinity(const struct cgroup_def *def, struct kt_err *err)
+static int write_record(FILE *out, json_t *record, struct kt_err *err)
 {
-	enum { MAX_CPUS = 4096 };
-	char list[CPULIST_LEN];
-	cpu_set_t *set = CPU_ALLOC(MAX_CPUS);
-	size_t size = CPU_ALLOC_SIZE(MAX_CPUS);
+	_cleanup_json_ json_t *j = record;
 
-	if (!set)
-		return kt_fail(err, "out of memory");
-	CPU_ZERO_S(size, set);
-	for (unsigned cpu = cpumask_next(&def->cpus, 0); cpu < CPUMASK_MAX; cpu = cpumask_next(&def->cpus, cpu + 1))
-		CPU_SET_S(cpu, size, set);
-	int ret = sched_setaffinity(0, size, set);
-	CPU_FREE(set);
-	if (ret)
-		return kt_fail(err, "cannot run on CPUs %s: %s", cpulist_format(&def->cpus, list), strerror(errno));
-	return 0;
+	return kt_json_line(out, j, err);
 }
 
-static pid_t fork_worker(const struct worker *w, void *ctx, struct kt_err *err)
-{
-	const struct scenario *s = ctx;
+/* Arm the watchdog anew, for this process got to run. */
+enum { WATCHDOG_S = 30, KICK_S = 10 };
 
-	if (s->opts->cgroup_root)
-		return cgroups_fork(&s->cgroups, w->cgroup, err);
-	pid_t pid = fork();
-	if (pid < 0)
-		kt_fail(err, "%s", strerror(errno));
-	return pid;
+static void kick(const struct engine *e)
+{
+	if (e->opts->watchdog)
+		hw_watchdog(WATCHDOG_S);
 }
 
-static int prepare(const struct worker *w, void *ctx, struct kt_err *err)
+/*
+ * In parts: as long as this process gets to run, the watchdog is armed anew. A scheduler under which it does not, for
+ * WATCHDOG_S of guest time, has hung the machine; a slow host has not.
+ */
+static int wait_for(struct engine *e, uint64_t until_ns, struct kt_err *err)
 {
-	const struct scenario *s = ctx;
-	const struct cgroup_def *def = &s->spec->cgroups[w->cgroup];
+	const uint64_t part = (uint64_t)KICK_S * NSEC_PER_SEC;
 
-	if (s->opts->cgroup_root || def->cpuset_kind == CPUSET_NONE || !set_affinity(def, err))
-		return 0;
-	return kt_context(err, "cgroup '%s' worker %u", def->name, w->index);
-}
+	for (;;) {
+		uint64_t now = now_ns();
 
-static void say_who(const struct scenario *s)
-{
-	for (unsigned i = 0; i < s->crew.n; i++) {
-		const struct worker *w = &s->crew.workers[i];
-
-		kt_warn("worker %s %u is pid %d", s->spec->cgroups[w->cgroup].name, w->index, (int)s->crew.members[i].pid);
+		kick(e);
+		if (crew_wait(&e->crew, e->opts->watchdog && until_ns > now + part ? now + part : until_ns, err))
+			return -1;
+		if (now_ns() >= until_ns)
+			return 0;
 	}
-	kt_warn("go");
 }
 
-static int verify(const struct scenario *s, struct kt_err *err)
+static enum outcome do_ops(struct engine *e, const struct step *step, struct kt_err *err)
 {
-	const struct crew *c = &s->crew;
+	enum outcome o = OUTCOME_DONE;
+
+	for (size_t i = 0; o == OUTCOME_DONE && i < step->nr_ops; i++) {
+		kick(e);
+		o = engine_op(e, &step->ops[i], err);
+	}
+	return o;
+}
+
+static enum outcome set_up(struct engine *e, const struct step *step, struct kt_err *err)
+{
+	size_t first = e->scene.nr_batches;
+	enum outcome o = OUTCOME_DONE;
+
+	for (size_t i = 0; o == OUTCOME_DONE && i < step->nr_setup; i++) {
+		const struct cgroup_def *def = &step->setup[i];
+
+		kick(e);
+		if (!scene_add_def(&e->scene, def))
+			BUG("%s cannot be made, and could when it was rehearsed: %s", def->path, e->errs.msgs[0]);
+		o = engine_make_def(e, def, err);
+	}
+	return o == OUTCOME_DONE && e->scene.nr_batches > first ? engine_start(e, first, err) : o;
+}
+
+/* The other repetitions of the ops; the first is done. */
+static enum outcome loop(struct engine *e, const struct step *step, uint64_t start_ns, struct kt_err *err)
+{
+	const struct hold *h = &step->hold;
+
+	for (unsigned r = 1; r < h->repeats; r++) {
+		if (wait_for(e, start_ns + r * (uint64_t)h->interval_ns, err))
+			return OUTCOME_ERROR;
+		if (now_ns() >= start_ns + (uint64_t)h->ns) {
+			kt_fail(err, "%s.hold: the time is over, and the ops were done %u times of %u: the interval is too short "
+				"for them", step->path, r, h->repeats);
+			return OUTCOME_ERROR;
+		}
+		enum outcome o = do_ops(e, step, err);
+		if (o != OUTCOME_DONE)
+			return o;
+	}
+	return OUTCOME_DONE;
+}
+
+/* Stop and remove what belongs to the step, or the backdrop, that the scene is in. */
+static enum outcome end_step(struct engine *e, struct kt_err *err)
+{
+	_cleanup_free_ char **names = xcalloc(e->scene.nr_cgroups, sizeof(*names));
+	size_t n = 0;
+
+	for (size_t i = e->scene.nr_cgroups; i--;)
+		if (e->scene.cgroups[i]->owner == e->scene.step)
+			names[n++] = xstrdup(e->scene.cgroups[i]->name);
+	if (!scene_end_step(&e->scene))
+		BUG("a step cannot end, and could when it was rehearsed: %s", e->errs.msgs[0]);
+	int ret = engine_stop(e, (const char *const *)names, n, err);
+	for (size_t i = 0; i < n; i++) {
+		if (!ret && engine_remove(e, names[i], err))
+			ret = -1;
+		free(names[i]);
+	}
+	return ret ? OUTCOME_ERROR : OUTCOME_DONE;
+}
+
+static enum outcome run_step(struct engine *e, unsigned k, struct kt_err *err)
+{
+	const struct step *step = &e->spec->steps[k];
+	size_t started = e->scene.nr_batches;
+	enum outcome o;
+
+	e->scene.step = k;
+	e->phase = k + 1;
+	o = set_up(e, step, err);
+	if (o != OUTCOME_DONE)
+		return o;
+	if (!e->zero_ns)
+		o = engine_start(e, e->scene.nr_batches, err); /* nobody: time begins all the same */
+	/* The hold counts from the go of the workers that start with it. */
+	uint64_t start_ns = e->scene.nr_batches > started ? e->crew.batches[started].go->start_ns : now_ns();
+	if (o == OUTCOME_DONE)
+		o = do_ops(e, step, err);
+	if (step->nr_ops && !step->hold.loop)
+		start_ns = now_ns();
+	if (o == OUTCOME_DONE)
+		o = loop(e, step, start_ns, err);
+	if (o == OUTCOME_DONE && wait_for(e, start_ns + (uint64_t)step->hold.ns, err))
+		o = OUTCOME_ERROR;
+	e->phases[k].start_ns = k ? e->phases[k - 1].end_ns : 0;
+	e->phases[k].end_ns = engine_time(e, now_ns());
+	return o;
+}
+
+static int verify(const struct engine *e, struct kt_err *err)
+{
+	const struct crew *c = &e->crew;
 
 	for (unsigned i = 0, n; i < c->n; i += n) {
 		const struct worker *group = &c->workers[i];
@@ -79,115 +149,67 @@ static int verify(const struct scenario *s, struct kt_err *err)
 			completed &= crew_completed(c, i + k);
 		if (completed && group->type->verify && group->type->verify(group, n, group->args, err))
 			return kt_context(err, "%s, cgroup '%s', worker %u", group->type->name,
-					  s->spec->cgroups[group->cgroup].name, group->index);
+					  batch_cgroup(&e->spec->batches[group->cgroup]), group->index);
 	}
 	return 0;
 }
 
-static int write_record(FILE *out, json_t *record, struct kt_err *err)
+static enum outcome run(struct engine *e, struct kt_err *err)
 {
-	_cleanup_json_ json_t *j = record;
+	enum outcome o;
 
-	return kt_json_line(out, j, err);
-}
-
-/* The set-up is over: said at once, so that whoever reads along knows when the first worker ran. */
-static int write_baseline(uint64_t start_ns, FILE *out, struct kt_err *err)
-{
-	if (write_record(out, record_phase(0, "BASELINE", -(int64_t)(now_ns() - start_ns), 0), err))
-		return -1;
-	return fflush(out) ? kt_fail(err, "cannot write a record: %s", strerror(errno)) : 0;
-}
-
-/*
- * The hold, in parts: as long as this process gets to run, the watchdog is armed anew. A scheduler under which it does
- * not, for WATCHDOG_S of guest time, has hung the machine; a slow host has not.
- */
-static int hold(struct scenario *s, struct kt_err *err)
-{
-	enum { WATCHDOG_S = 30, KICK_S = 10 };
-	int64_t part = s->opts->watchdog ? (int64_t)KICK_S * NSEC_PER_SEC : INT64_MAX, held = 0;
-
-	while (held < s->spec->duration_ns) {
-		if (s->opts->watchdog)
-			hw_watchdog(WATCHDOG_S);
-		held = MIN(part > INT64_MAX - held ? INT64_MAX : held + part, s->spec->duration_ns);
-		if (crew_hold(&s->crew, held, err))
-			return -1;
-	}
-	if (s->opts->watchdog)
-		hw_watchdog(WATCHDOG_S);
-	return 0;
-}
-
-static int run_crew(struct scenario *s, uint64_t start_ns, FILE *out, struct kt_err *err)
-{
-	static const struct crew_ops ops = { .fork = fork_worker, .prepare = prepare };
-	struct crew *c = &s->crew;
-
-	for (unsigned i = 0; s->opts->cgroup_root && i < c->n; i++)
-		c->workers[i].cgroup_dir = xasprintf("%s/%s", s->opts->cgroup_root,
-						     s->spec->cgroups[c->workers[i].cgroup].name);
-	if (crew_fork(c, &ops, s, err))
-		return -1;
-	if (s->opts->verbose)
-		say_who(s);
-	if (write_baseline(start_ns, out, err))
-		return -1;
-	if (s->opts->metronome) {
-		c->go->turn_ns = (uint64_t)(HW_METRONOME_SHORTEST_NS << (s->opts->metronome - 3)) * 5 / 2;
-		hw_metronome((int)s->opts->metronome);
-	}
-	crew_go(c);
-	int ret = hold(s, err) || crew_stop(c, err);
-	if (s->opts->metronome)
-		hw_metronome(0);
-	return ret ? -1 : verify(s, err);
-}
-
-static int write_records(const struct scenario *s, FILE *out, struct kt_err *err)
-{
-	const struct crew *c = &s->crew;
-
-	if (write_record(out, record_phase(1, "Step[0]", 0, c->stopped_ns - c->go->start_ns), err))
-		return -1;
-	for (unsigned i = 0; i < c->n; i++)
-		if (write_record(out, record_worker(c, i, s->spec), err))
-			return -1;
-	return write_record(out, record_end(OUTCOME_DONE, "the scenario ran"), err);
-}
-
-static enum outcome run(struct scenario *s, FILE *out, struct kt_err *err)
-{
-	uint64_t start_ns = now_ns();
-	enum outcome o = OUTCOME_DONE;
-	struct kt_err left;
-
-	if ((s->opts->metronome || s->opts->watchdog) && hw_init(err))
+	if ((e->opts->metronome || e->opts->watchdog) && hw_init(err))
 		return OUTCOME_ERROR;
-	if (s->opts->cgroup_root)
-		o = cgroups_create(&s->cgroups, s->opts->cgroup_root, s->spec, err);
-	if (o == OUTCOME_DONE && (crew_create(s->spec, s->opts->seed, &s->crew, err) || run_crew(s, start_ns, out, err)))
-		o = OUTCOME_ERROR;
+	o = set_up(e, &e->spec->backdrop, err);
+	if (o == OUTCOME_DONE)
+		o = do_ops(e, &e->spec->backdrop, err);
+	for (unsigned k = 0; o == OUTCOME_DONE && k < e->spec->nr_steps; k++) {
+		o = run_step(e, k, err);
+		if (o == OUTCOME_DONE)
+			o = end_step(e, err);
+	}
 	if (o != OUTCOME_DONE)
-		crew_destroy(&s->crew); /* or the cgroups are busy */
-	if (cgroups_destroy(&s->cgroups, &left) && o == OUTCOME_DONE) {
+		return o;
+	e->scene.step = SPEC_BACKDROP;
+	kick(e);
+	o = end_step(e, err);
+	return o == OUTCOME_DONE && verify(e, err) ? OUTCOME_ERROR : o;
+}
+
+static int write_records(const struct engine *e, FILE *out, struct kt_err *err)
+{
+	size_t i;
+	json_t *op;
+
+	for (unsigned k = 0; k < e->spec->nr_steps; k++)
+		if (write_record(out, record_phase(k + 1, e->spec->steps[k].name, e->phases[k].start_ns, e->phases[k].end_ns),
+				 err))
+			return -1;
+	json_array_foreach(e->ops, i, op)
+		if (write_record(out, json_incref(op), err))
+			return -1;
+	for (unsigned w = 0; w < e->crew.n; w++)
+		if (write_record(out, record_worker(e, w), err))
+			return -1;
+	return 0;
+}
+
+enum outcome scenario_run(const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts, FILE *out,
+			  struct kt_err *err)
+{
+	struct engine e;
+	struct kt_err left, ignored;
+
+	enum outcome o = engine_init(&e, spec, plan, opts, out, err) ? OUTCOME_ERROR : run(&e, err);
+	if (o == OUTCOME_DONE && write_records(&e, out, err))
+		o = OUTCOME_ERROR;
+	if (engine_destroy(&e, &left) && o == OUTCOME_DONE) {
 		*err = left;
 		o = OUTCOME_ERROR;
 	}
-	return o;
-}
-
-enum outcome scenario_run(const struct spec *spec, const struct scenario_opts *opts, FILE *out, struct kt_err *err)
-{
-	struct scenario s = { .spec = spec, .opts = opts };
-	enum outcome o = run(&s, out, err);
-	struct kt_err ignored;
-
 	if (o != OUTCOME_DONE)
 		write_record(out, record_end(o, err->msg), &ignored);
-	else if (write_records(&s, out, err))
+	else if (write_record(out, record_end(o, "the scenario ran"), err))
 		o = OUTCOME_ERROR;
-	crew_destroy(&s.crew);
 	return o;
 }

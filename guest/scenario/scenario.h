@@ -11,14 +11,17 @@ struct scenario_opts {
 	int64_t seed;
 	int64_t metronome;       /* rate of hw_metronome() while workers run; 0: none */
 	bool watchdog;           /* arm hw_watchdog() anew as long as this program gets to run */
-	bool verbose;            /* who is who, on stderr, before the run */
+	bool verbose;            /* who is who, on stderr, before they are let go */
 };
 
 /*
- * Run the scenario. Write to out the phase that is over when the workers are released, BASELINE; and when all is over
- * the other phase, one record per worker by cgroup and index, and the end. When it could not run, the end comes at
- * once. Nothing is written while it runs. Afterwards no worker and no cgroup is left.
+ * Run the scenario: the backdrop, the steps one after the other, each with its setup, its ops and its hold. Write to out
+ * the phase that is over when the first workers are released, BASELINE; and when all is over the other phases, one
+ * record per op that was done and per worker by batch and index, and the end. When it could not run, the end comes at
+ * once. Nothing is written while it runs. Afterwards no worker and no cgroup is left, and CPUs and sysctls are what they
+ * were.
  */
-enum outcome scenario_run(const struct spec *spec, const struct scenario_opts *opts, FILE *out, struct kt_err *err);
+enum outcome scenario_run(const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts, FILE *out,
+			  struct kt_err *err);
 
 #endif

@@ -2,6 +2,7 @@
 /* What a worker does besides its work: see worker.h. */
 #include "worker.h"
 #include "affinity.h"
+#include "random.h"
 #include <sched.h>
 #include <sys/mman.h>
 
@@ -124,14 +125,9 @@ void worker_rest(struct worker *w)
 	w->last_ns = now_ns();
 }
 
-/* splitmix64. */
 uint64_t worker_random(struct worker *w)
 {
-	uint64_t x = w->random += 0x9e3779b97f4a7c15;
-
-	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
-	x = (x ^ x >> 27) * 0x94d049bb133111eb;
-	return x ^ x >> 31;
+	return random_next(&w->random);
 }
 
 static void await_start(const struct worker *w)

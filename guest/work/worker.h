@@ -16,12 +16,12 @@
 
 enum { WORKER_FDS = 4, WORKER_DETAIL = 96 };
 
-/* Shared by all workers that start and stop together. */
+/* Shared by the workers of a batch, which start and stop together. */
 struct go {
-	_Atomic uint32_t word;    /* a futex: 0 until go */
+	_Atomic uint32_t word;    /* a futex: 0 until go; that of the first batch is for all that start together */
 	_Atomic uint32_t ready;   /* workers that wait for go */
 	_Atomic bool stop;
-	struct worker *workers;   /* all of them, by cgroup and index */
+	struct worker *workers;   /* all that there ever are, by batch and index */
 	unsigned n;
 	uint64_t start_ns;        /* written before word */
 	uint64_t turn_ns;         /* on the virtual clock: a vCPU's turn that lasts so long is out of step; else 0 */
@@ -33,10 +33,10 @@ struct worker {
 	struct go *go;
 	const struct work_type *type;
 	const void *args;
-	unsigned cgroup, index; /* which cgroup of the spec, which worker of it */
+	unsigned cgroup, index; /* which batch of the spec (libexec/lib/spec.h), which worker of it */
 	unsigned member;        /* which worker of its group */
 	struct worker *group;   /* the first worker of its group: the others follow */
-	const char *cgroup_dir; /* of its cgroup; NULL without cgroups */
+	const char *cgroup_dir; /* of the cgroup it is born in; NULL without cgroups, or beside them */
 	_Atomic pid_t tid;      /* while it is a worker's: 0 before it is forked and before it may be another's */
 	void *shared;           /* setup()'s: work_share() */
 	int fds[WORKER_FDS];    /* setup()'s: this worker's own ends, -1 when unused */

@@ -98,7 +98,7 @@ void boot_load(struct boot *b)
 	boot_choose_accel(b);
 	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */
 	if (!b->timeout_ns)
-		b->timeout_ns = (300 + 20 * (int64_t)b->plan.nr_cpus) * NSEC_PER_SEC + 60 * b->spec.duration_ns;
+		b->timeout_ns = (300 + 20 * (int64_t)b->plan.nr_cpus) * NSEC_PER_SEC + 60 * b->spec.total_ns;
 }
 
 static int add_json(FILE *f, const char *name, const json_t *j, struct kt_err *err)

@@ -14,10 +14,10 @@ enum { MAX_PARTITIONS = CPUMASK_MAX };
 static bool parse_llc(const struct jcur *c, void *out, void *ctx)
 {
 	const struct topo *plan = ctx;
-	struct cgroup_def *def = out;
+	struct cpuset *set = out;
 	int64_t llc;
 
-	def->cpuset_kind = CPUSET_LLC;
+	set->kind = CPUSET_LLC;
 	if (!jcur_int(c, 0, CPUMASK_MAX - 1, &llc))
 		return false;
 	if (!plan)
@@ -25,17 +25,17 @@ static bool parse_llc(const struct jcur *c, void *out, void *ctx)
 	if (llc >= plan->nr_llcs)
 		return jcur_error(c, "there is no LLC %d: plan %s has %u, counted from 0", (int)llc, plan->name,
 				  plan->nr_llcs);
-	def->cpus = topo_llc_cpus(plan, llc);
+	set->cpus = topo_llc_cpus(plan, llc);
 	return true;
 }
 
 static bool parse_numa(const struct jcur *c, void *out, void *ctx)
 {
 	const struct topo *plan = ctx;
-	struct cgroup_def *def = out;
+	struct cpuset *set = out;
 	int64_t node;
 
-	def->cpuset_kind = CPUSET_NUMA;
+	set->kind = CPUSET_NUMA;
 	if (!jcur_int(c, 0, TOPO_MAX_NODES - 1, &node))
 		return false;
 	if (!plan)
@@ -43,8 +43,8 @@ static bool parse_numa(const struct jcur *c, void *out, void *ctx)
 	if (node >= plan->nr_nodes)
 		return jcur_error(c, "there is no node %d: plan %s has %u, counted from 0", (int)node, plan->name,
 				  plan->nr_nodes);
-	def->cpus = topo_node_cpus(plan, node);
-	if (!cpumask_count(&def->cpus))
+	set->cpus = topo_node_cpus(plan, node);
+	if (!cpumask_count(&set->cpus))
 		return jcur_error(c, "node %d of plan %s has memory and no CPUs", (int)node, plan->name);
 	return true;
 }
@@ -80,10 +80,10 @@ static const struct row range_rows[] = {
 static bool parse_range(const struct jcur *c, void *out, void *ctx)
 {
 	const struct topo *plan = ctx;
-	struct cgroup_def *def = out;
+	struct cpuset *set = out;
 	struct range r;
 
-	def->cpuset_kind = CPUSET_RANGE;
+	set->kind = CPUSET_RANGE;
 	if (!rows_parse(c, range_rows, &r, NULL))
 		return false;
 	if (r.start >= r.end)
@@ -92,8 +92,8 @@ static bool parse_range(const struct jcur *c, void *out, void *ctx)
 		return true;
 	struct cpumask usable = topo_usable_cpus(plan);
 	unsigned n = cpumask_count(&usable);
-	def->cpus = usable_part(&usable, whole(n * r.start), whole(n * r.end));
-	if (!cpumask_count(&def->cpus))
+	set->cpus = usable_part(&usable, whole(n * r.start), whole(n * r.end));
+	if (!cpumask_count(&set->cpus))
 		return jcur_error(c, "%.15g to %.15g of %u usable CPUs is no CPU at all", r.start, r.end, n);
 	return true;
 }
@@ -114,7 +114,7 @@ static const struct row overlap_rows[] = {
 	{ 0 }
 };
 
-static bool parse_partition(const struct jcur *c, const struct row *rows, struct cgroup_def *def,
+static bool parse_partition(const struct jcur *c, const struct row *rows, struct cpuset *set,
 			    const struct topo *plan)
 {
 	struct partition p = { 0 };
@@ -131,19 +131,19 @@ static bool parse_partition(const struct jcur *c, const struct row *rows, struct
 		return jcur_error(c, "CpusetSpec validation failed: not enough usable CPUs (%u) for %u partitions", n,
 				  p.of);
 	unsigned first = p.index * chunk, end = p.index + 1 == p.of ? n : first + chunk;
-	def->cpus = usable_part(&usable, first > widen ? first - widen : 0, MIN(end + widen, n));
+	set->cpus = usable_part(&usable, first > widen ? first - widen : 0, MIN(end + widen, n));
 	return true;
 }
 
 static bool parse_disjoint(const struct jcur *c, void *out, void *ctx)
 {
-	((struct cgroup_def *)out)->cpuset_kind = CPUSET_DISJOINT;
+	((struct cpuset *)out)->kind = CPUSET_DISJOINT;
 	return parse_partition(c, disjoint_rows, out, ctx);
 }
 
 static bool parse_overlap(const struct jcur *c, void *out, void *ctx)
 {
-	((struct cgroup_def *)out)->cpuset_kind = CPUSET_OVERLAP;
+	((struct cpuset *)out)->kind = CPUSET_OVERLAP;
 	return parse_partition(c, overlap_rows, out, ctx);
 }
 
@@ -193,13 +193,10 @@ static bool parse_cpu_array(const struct jcur *c, const struct topo *plan, struc
 	return ok;
 }
 
-static bool parse_exact(const struct jcur *c, void *out, void *ctx)
+bool cpus_parse(const struct jcur *c, const struct topo *plan, struct cpumask *ret)
 {
-	const struct topo *plan = ctx;
-	struct cgroup_def *def = out;
 	struct cpumask cpus = { 0 };
 
-	def->cpuset_kind = CPUSET_EXACT;
 	if (!json_is_string(c->j)) {
 		if (!parse_cpu_array(c, plan, &cpus))
 			return false;
@@ -210,8 +207,21 @@ static bool parse_exact(const struct jcur *c, void *out, void *ctx)
 			if (!in_plan(c, plan, cpu))
 				return false;
 	}
+	*ret = cpus;
+	return true;
+}
+
+static bool parse_exact(const struct jcur *c, void *out, void *ctx)
+{
+	const struct topo *plan = ctx;
+	struct cpuset *set = out;
+	struct cpumask cpus;
+
+	set->kind = CPUSET_EXACT;
+	if (!cpus_parse(c, plan, &cpus))
+		return false;
 	if (plan)
-		def->cpus = cpus;
+		set->cpus = cpus;
 	return true;
 }
 
@@ -229,9 +239,9 @@ const struct row cpuset_rows[] = {
 	{ 0 }
 };
 
-bool cpuset_parse(const struct jcur *c, const struct topo *plan, struct cgroup_def *def)
+bool cpuset_parse(const struct jcur *c, const struct topo *plan, struct cpuset *ret)
 {
 	const struct row *which;
 
-	return rows_parse_one(c, cpuset_rows, def, (void *)plan, &which);
+	return rows_parse_one(c, cpuset_rows, ret, (void *)plan, &which);
 }

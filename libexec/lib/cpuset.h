@@ -9,9 +9,10 @@
 extern const struct row cpuset_rows[];
 
 /*
- * Read c into def->cpuset_kind and def->cpus. Without a plan (NULL) only what needs no CPUs is checked, and cpus is
- * left empty. Errors go through c.
+ * Read c. Without a plan (NULL) only what needs no CPUs is checked, and the CPUs are left alone. Errors go through c.
  */
-bool cpuset_parse(const struct jcur *c, const struct topo *plan, struct cgroup_def *def);
+bool cpuset_parse(const struct jcur *c, const struct topo *plan, struct cpuset *ret);
+/* A set of CPUs of the plan, as an array or a cpulist; not empty. */
+bool cpus_parse(const struct jcur *c, const struct topo *plan, struct cpumask *ret);
 
 #endif

@@ -75,23 +75,49 @@ static void path_of(const struct jcur *c, FILE *f)
 		fprintf(f, "[%zu]", c->index);
 }
 
-bool jcur_error(const struct jcur *c, const char *fmt, ...)
+char *jcur_path(const struct jcur *c)
 {
-	_cleanup_free_ char *path = NULL, *msg = NULL;
+	char *path = NULL;
 	size_t n;
-	va_list ap;
 	FILE *f = open_memstream(&path, &n);
 
 	if (!f)
 		die(KT_TROUBLE, "out of memory");
 	path_of(c, f);
 	fclose(f);
-	va_start(ap, fmt);
+	return path;
+}
+
+static char *vformat(const char *fmt, va_list ap)
+{
+	char *msg;
+
 	if (vasprintf(&msg, fmt, ap) < 0)
 		die(KT_TROUBLE, "out of memory");
+	return msg;
+}
+
+bool jcur_error(const struct jcur *c, const char *fmt, ...)
+{
+	_cleanup_free_ char *path = jcur_path(c);
+	va_list ap;
+
+	va_start(ap, fmt);
+	_cleanup_free_ char *msg = vformat(fmt, ap);
 	va_end(ap);
 	kt_errs_add(c->doc->errs, "%s: %s: %s", c->doc->file, path, msg);
 	return false;
+}
+
+void jcur_note(const struct jcur *c, const char *fmt, ...)
+{
+	_cleanup_free_ char *path = jcur_path(c);
+	va_list ap;
+
+	va_start(ap, fmt);
+	_cleanup_free_ char *msg = vformat(fmt, ap);
+	va_end(ap);
+	kt_warn("note: %s: %s: %s", c->doc->file, path, msg);
 }
 
 static const char *type_name(const json_t *j)

@@ -48,6 +48,10 @@ bool jcur_need(const struct jcur *obj, const char *key, struct jcur *ret);
 struct jcur jcur_at(const struct jcur *array, size_t i);
 /* Add "file: $.path: message". Always returns false. */
 bool jcur_error(const struct jcur *c, const char *fmt, ...) KT_PRINTF(2, 3);
+/* Say the same on stderr, at once: no error. */
+void jcur_note(const struct jcur *c, const char *fmt, ...) KT_PRINTF(2, 3);
+/* "$.path"; free() it. */
+char *jcur_path(const struct jcur *c);
 
 /* Typed values with their range; the error names the rule. */
 bool jcur_is_object(const struct jcur *c);

@@ -71,38 +71,70 @@ static bool need_cpus(const struct jcur *obj, const char *key, struct cpumask *r
 	return !cpulist_parse(json_string_value(c.j), ret, &err) || jcur_error(&c, "%s", err.msg);
 }
 
-/*
- * The cgroups and the number of workers in each that the spec asked for: what the worker records
- * are held against.
- */
-static bool cgroups_from_spec(const struct jcur *spec, struct report *r)
+static bool add_cgroup(const struct jcur *c, struct report *r, const char *name, int64_t workers)
 {
-	struct jcur list, c;
+	struct report_cgroup *cg = &r->cgroups[r->nr_cgroups];
+
+	cg->name = name;
+	cg->index = r->nr_cgroups++;
+	cg->nr_workers = workers;
+	r->nr_workers += workers;
+	return r->nr_workers <= SPEC_MAX_WORKERS || jcur_error(c, "asks for more than %d workers", SPEC_MAX_WORKERS);
+}
+
+/* What ktstr-boot made of the spec: a cgroup of it may have several groups of workers, or be made more than once. */
+static bool cgroups_from_batches(const struct jcur *list, struct report *r)
+{
+	for (size_t i = 0; i < json_array_size(list->j); i++) {
+		struct jcur e = jcur_at(list, i);
+		const char *name;
+		int64_t workers;
+
+		if (!jcur_is_object(&e) || !need_str(&e, "cgroup", &name) ||
+		    !need_int(&e, "workers", 1, SPEC_MAX_WORKERS, &workers) || !add_cgroup(list, r, name, workers))
+			return false;
+	}
+	return true;
+}
+
+/* The short form says it by itself. */
+static bool cgroups_from_spec(const struct jcur *spec, const struct jcur *list, struct report *r)
+{
 	int64_t workers, each = 2;
+	struct jcur c;
 
 	if (jcur_get(spec, "workers_per_cgroup", &c) && !jcur_int(&c, 1, SPEC_MAX_WORKERS, &each))
 		return false;
-	if (!jcur_need(spec, "cgroups", &list) || !jcur_is_array(&list, 0))
+	for (size_t i = 0; i < json_array_size(list->j); i++) {
+		struct jcur def = jcur_at(list, i);
+		const char *name;
+
+		workers = each;
+		if (!jcur_is_object(&def) || !need_str(&def, "name", &name) ||
+		    (jcur_get(&def, "workers", &c) && !jcur_int(&c, 1, SPEC_MAX_WORKERS, &workers)) ||
+		    !add_cgroup(list, r, name, workers))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The groups of workers that the spec asked for, and the number of workers in each: what the worker records are held
+ * against.
+ */
+static bool read_cgroups(const struct jcur *run, const struct jcur *spec, struct report *r)
+{
+	struct jcur list;
+	bool batches = jcur_get(run, "batches", &list);
+
+	if ((!batches && !jcur_need(spec, "cgroups", &list)) || !jcur_is_array(&list, 0))
 		return false;
 	size_t n = json_array_size(list.j);
 	if (n > SPEC_MAX_WORKERS)
 		return jcur_error(&list, "has more than %d cgroups", SPEC_MAX_WORKERS);
 	r->cgroups = xcalloc(n, sizeof(*r->cgroups));
-	for (size_t i = 0; i < n; i++) {
-		struct report_cgroup *cg = &r->cgroups[i];
-		struct jcur def = jcur_at(&list, i);
-
-		workers = each;
-		if (!jcur_is_object(&def) || !need_str(&def, "name", &cg->name) ||
-		    (jcur_get(&def, "workers", &c) && !jcur_int(&c, 1, SPEC_MAX_WORKERS, &workers)))
-			return false;
-		cg->index = i;
-		cg->nr_workers = workers;
-		r->nr_workers += workers;
-		r->nr_cgroups++;
-		if (r->nr_workers > SPEC_MAX_WORKERS)
-			return jcur_error(&list, "asks for more than %d workers", SPEC_MAX_WORKERS);
-	}
+	if (!(batches ? cgroups_from_batches(&list, r) : cgroups_from_spec(spec, &list, r)))
+		return false;
 	r->workers = xcalloc(r->nr_workers, sizeof(*r->workers));
 	struct report_worker *w = r->workers;
 	for (size_t i = 0; i < n; w += r->cgroups[i++].nr_workers)
@@ -124,7 +156,7 @@ static bool read_run(const struct jcur *c, struct report *r)
 	    !jcur_need(c, "plan", &plan) || !jcur_is_object(&plan) || !need_str(&plan, "name", &r->topology) ||
 	    !jcur_need(c, "kernel", &kernel) || !jcur_is_object(&kernel) ||
 	    !need_str(&kernel, "release", &r->kernel) || !need_str(c, "clock", &clock) ||
-	    !need_int(c, "seed", 0, JSON_MAX, &r->seed) || !cgroups_from_spec(&spec, r))
+	    !need_int(c, "seed", 0, JSON_MAX, &r->seed) || !read_cgroups(c, &spec, r))
 		return false;
 	r->virtual_clock = streq(clock, "virtual");
 	if (!r->virtual_clock && !streq(clock, "real"))

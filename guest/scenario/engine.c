@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Make what the scene says, and take it back: see engine.h. */
+#include "engine.h"
+#include "cgroup.h"
+#include "files.h"
+#include "hw.h"
+#include "record.h"
+
+static bool needs_cpuset(const struct spec *spec)
+{
+	for (size_t s = 0; s < spec->nr_steps; s++)
+		for (size_t i = 0; i < spec->steps[s].nr_setup; i++)
+			if (spec->steps[s].setup[i].cpuset.kind != CPUSET_NONE || spec->steps[s].setup[i].has_mems)
+				return true;
+	for (size_t i = 0; i < spec->backdrop.nr_setup; i++)
+		if (spec->backdrop.setup[i].cpuset.kind != CPUSET_NONE || spec->backdrop.setup[i].has_mems)
+			return true;
+	return false;
+}
+
+int engine_init(struct engine *e, const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts,
+		FILE *out, struct kt_err *err)
+{
+	int64_t beat = opts->metronome;
+	uint64_t turn_ns = beat ? (uint64_t)(HW_METRONOME_SHORTEST_NS << (beat - 3)) * 5 / 2 : 0;
+
+	*e = (struct engine){ .spec = spec, .plan = plan, .opts = opts, .out = out, .start_ns = now_ns(),
+			      .phase = 1, .ops = json_array() };
+	scene_init(&e->scene, spec, plan, "scene", &e->errs);
+	e->dirs = xcalloc(spec->nr_batches, sizeof(*e->dirs));
+	e->last_phase = xcalloc(spec->nr_batches, sizeof(*e->last_phase));
+	e->phases = xcalloc(spec->nr_steps, sizeof(*e->phases));
+	return crew_create(spec, opts->seed, turn_ns, &e->crew, err);
+}
+
+int64_t engine_time(const struct engine *e, uint64_t ns)
+{
+	return (int64_t)(ns - (e->zero_ns ? e->zero_ns : e->start_ns));
+}
+
+enum outcome engine_no_cgroups(const char *what, struct kt_err *err)
+{
+	kt_fail(err, "%s needs cgroups, and there are none", what);
+	return OUTCOME_UNSUPPORTED;
+}
+
+static bool is_made(const struct engine *e, const char *name)
+{
+	for (size_t i = 0; i < e->nr_made; i++)
+		if (streq(e->made[i], name))
+			return true;
+	return false;
+}
+
+static enum outcome make_one(struct engine *e, const char *name, const char *parent, struct kt_err *err)
+{
+	if (is_made(e, name))
+		return OUTCOME_DONE;
+	if (!e->nr_made) {
+		enum outcome o = cgroup_open_root(engine_root(e), needs_cpuset(e->spec), err);
+		if (o != OUTCOME_DONE)
+			return o;
+	}
+	if ((*parent && cgroup_delegate(engine_root(e), parent, err)) || cgroup_make(engine_root(e), name, err))
+		return OUTCOME_ERROR;
+	e->made = xrealloc(e->made, e->nr_made + 1, sizeof(*e->made));
+	e->made[e->nr_made++] = xstrdup(name);
+	return OUTCOME_DONE;
+}
+
+enum outcome engine_make(struct engine *e, const char *name, struct kt_err *err)
+{
+	_cleanup_free_ char *parent = xstrdup("");
+	enum outcome o = OUTCOME_DONE;
+
+	if (!engine_root(e))
+		return OUTCOME_DONE;
+	for (const char *slash = name; o == OUTCOME_DONE && (slash = strchr(slash, '/')); slash++) {
+		_cleanup_free_ char *outer = xasprintf("%.*s", (int)(slash - name), name);
+
+		o = make_one(e, outer, parent, err);
+		free(parent);
+		parent = take(outer);
+	}
+	return o == OUTCOME_DONE ? make_one(e, name, parent, err) : o;
+}
+
+int engine_remove(struct engine *e, const char *name, struct kt_err *err)
+{
+	for (size_t i = 0; i < e->nr_made; i++) {
+		if (!streq(e->made[i], name))
+			continue;
+		if (cgroup_remove(engine_root(e), name, err))
+			return -1;
+		free(e->made[i]);
+		memmove(&e->made[i], &e->made[i + 1], (--e->nr_made - i) * sizeof(*e->made));
+		return 0;
+	}
+	return 0;
+}
+
+static bool within(const struct scene_cgroup *cg, const struct scene_cgroup *outer)
+{
+	for (; cg; cg = cg->parent)
+		if (cg == outer)
+			return true;
+	return false;
+}
+
+/* Without cgroups: the same CPUs, by affinity. */
+static enum outcome confine_workers(struct engine *e, const struct scene_cgroup *cg, struct kt_err *err)
+{
+	for (size_t i = 0; i < e->scene.nr_batches; i++) {
+		const struct scene_batch *b = &e->scene.batches[i];
+
+		if (!b->running || !within(b->cgroup, cg))
+			continue;
+		for (unsigned k = b->b.first; k < b->b.first + b->b.n; k++)
+			if (e->crew.members[k].pid > 0 && place_apply(e, k, e->crew.members[k].pid, err))
+				return OUTCOME_ERROR;
+	}
+	return OUTCOME_DONE;
+}
+
+enum outcome engine_confine(struct engine *e, const struct scene_cgroup *cg, struct kt_err *err)
+{
+	struct cpumask effective = scene_cpus(&e->scene, cg);
+
+	if (!engine_root(e))
+		return confine_workers(e, cg, err);
+	return cgroup_set_cpus(engine_root(e), cg->name, cg->has_cpus ? &cg->cpus : NULL, &effective, err);
+}
+
+static bool has_limits(const struct limits *l)
+{
+	struct limits none;
+
+	limits_none(&none);
+	return memcmp(l, &none, sizeof(none));
+}
+
+enum outcome engine_make_def(struct engine *e, const struct cgroup_def *def, struct kt_err *err)
+{
+	const struct scene_cgroup *cg = scene_find(&e->scene, def->name);
+	enum outcome o;
+
+	if (!engine_root(e))
+		return def->has_mems ? engine_no_cgroups("cpuset_mems", err) :
+			has_limits(&def->limits) ? engine_no_cgroups("limits", err) : OUTCOME_DONE;
+	o = engine_make(e, def->name, err);
+	if (o == OUTCOME_DONE && cg->has_cpus)
+		o = engine_confine(e, cg, err);
+	if (o == OUTCOME_DONE && cg->has_mems) {
+		struct cpumask effective = scene_nodes(&e->scene, cg);
+		o = cgroup_set_mems(engine_root(e), def->name, &cg->mems, &effective, err);
+	}
+	return o == OUTCOME_DONE ? cgroup_set_limits(engine_root(e), def->name, &def->limits, err) : o;
+}
+
+static pid_t fork_worker(const struct worker *w, void *ctx, struct kt_err *err)
+{
+	const struct engine *e = ctx;
+	const char *cgroup = e->spec->batches[w->cgroup].cgroup;
+
+	if (engine_root(e) && cgroup)
+		return cgroup_fork(engine_root(e), cgroup, err);
+	pid_t pid = fork();
+	if (pid < 0)
+		kt_fail(err, "%s", strerror(errno));
+	return pid;
+}
+
+static int prepare(const struct worker *w, void *ctx, struct kt_err *err)
+{
+	struct engine *e = ctx;
+	const char *cgroup = e->spec->batches[w->cgroup].cgroup;
+
+	if (!place_worker(e, w, err))
+		return 0;
+	return kt_context(err, "%s%s%s worker %u", cgroup ? "cgroup '" : "the runner's", cgroup ? cgroup : "",
+			  cgroup ? "'" : "", w->index);
+}
+
+static void say_who(const struct engine *e, size_t first)
+{
+	for (size_t i = first; i < e->scene.nr_batches; i++) {
+		const struct batch *b = &e->spec->batches[i];
+
+		for (unsigned k = 0; k < b->n; k++)
+			kt_warn("worker %s %u is pid %d", batch_cgroup(b), k, (int)e->crew.members[b->first + k].pid);
+	}
+	kt_warn("go");
+}
+
+static void beat(struct engine *e, bool on)
+{
+	if (!e->opts->metronome || on == e->beating)
+		return;
+	hw_metronome(on ? (int)e->opts->metronome : 0);
+	e->beating = on;
+}
+
+/* The set-up is over: said at once, so that whoever reads along knows when the first worker ran. */
+static int write_baseline(const struct engine *e, struct kt_err *err)
+{
+	_cleanup_json_ json_t *j = record_phase(0, NULL, -(int64_t)(now_ns() - e->start_ns), 0);
+
+	if (kt_json_line(e->out, j, err))
+		return -1;
+	return fflush(e->out) ? kt_fail(err, "cannot write a record: %s", strerror(errno)) : 0;
+}
+
+enum outcome engine_start(struct engine *e, size_t first, struct kt_err *err)
+{
+	static const struct crew_ops ops = { .fork = fork_worker, .prepare = prepare };
+	size_t n = e->scene.nr_batches - first;
+
+	for (size_t i = first; i < first + n; i++) {
+		const struct batch *b = &e->spec->batches[i];
+
+		if (engine_root(e) && b->cgroup)
+			e->dirs[i] = xasprintf("%s/%s", engine_root(e), b->cgroup);
+		for (unsigned k = b->first; k < b->first + b->n; k++) {
+			e->crew.workers[k].cgroup_dir = e->dirs[i];
+			place_resolve(e, k, &b->work->affinity, 0);
+		}
+	}
+	if (crew_fork(&e->crew, first, n, &ops, e, err))
+		return OUTCOME_ERROR;
+	if (e->opts->verbose)
+		say_who(e, first);
+	if (!e->zero_ns && write_baseline(e, err))
+		return OUTCOME_ERROR;
+	beat(e, e->crew.alive);
+	uint64_t go_ns = crew_go(&e->crew, first, n);
+	if (!e->zero_ns)
+		e->zero_ns = go_ns;
+	return OUTCOME_DONE;
+}
+
+int engine_stop(struct engine *e, const char *const *thaw, size_t n, struct kt_err *err)
+{
+	for (size_t i = 0; i < e->scene.nr_batches; i++) {
+		struct crew_batch *b = &e->crew.batches[i];
+
+		if (e->scene.batches[i].running || !b->forked || b->stopping)
+			continue;
+		crew_stop_soon(&e->crew, i);
+		e->last_phase[i] = e->phase;
+	}
+	for (size_t i = 0; e->froze && i < n; i++)
+		if (is_made(e, thaw[i]) && cgroup_thaw(engine_root(e), thaw[i], err) != OUTCOME_DONE)
+			return -1;
+	int ret = crew_stop(&e->crew, err);
+	beat(e, e->crew.alive);
+	return ret;
+}
+
+static op_run_fn *const runs[] = {
+#define RUN(op) op_run_##op,
+	OPS(RUN)
+#undef RUN
+};
+
+enum outcome engine_op(struct engine *e, const struct op *op, struct kt_err *err)
+{
+	uint64_t start_ns = now_ns();
+	json_t *result = NULL;
+	size_t i = 0;
+
+	while (op_kinds[i] != op->kind)
+		i++;
+	if (!op->kind->check(&e->scene, op))
+		BUG("%s cannot be, and could when it was rehearsed: %s", op->path, e->errs.msgs[0]);
+	scene_note_cpus(&e->scene);
+	enum outcome o = runs[i](e, op, &result, err);
+	if (o != OUTCOME_DONE)
+		kt_context(err, "%s: %s", op->path, op->kind->name);
+	json_array_append_new(e->ops, record_op(e, op, start_ns, now_ns(), result));
+	return o;
+}
+
+static void keep(int ret, struct kt_err *now, int *worst, struct kt_err *err)
+{
+	if (ret && !*worst) {
+		*worst = -1;
+		if (err)
+			*err = *now;
+	}
+}
+
+static int restore_sysctls(struct engine *e, struct kt_err *err)
+{
+	struct kt_err now;
+	int ret = 0;
+
+	while (e->nr_sysctls) {
+		struct saved *s = &e->sysctls[--e->nr_sysctls];
+
+		keep(write_text(s->path, s->value, &now), &now, &ret, err);
+		free(s->path);
+		free(s->value);
+	}
+	free(e->sysctls);
+	return ret;
+}
+
+static int restore_cpus(struct engine *e, struct kt_err *err)
+{
+	struct kt_err now;
+	int ret = 0;
+
+	for (unsigned cpu = cpumask_next(&e->offline, 0); cpu < CPUMASK_MAX; cpu = cpumask_next(&e->offline, cpu + 1)) {
+		_cleanup_free_ char *path = xasprintf("/sys/devices/system/cpu/cpu%u/online", cpu);
+
+		keep(write_text(path, "1", &now), &now, &ret, err);
+	}
+	return ret;
+}
+
+int engine_destroy(struct engine *e, struct kt_err *err)
+{
+	struct kt_err now;
+	int ret = 0;
+
+	if (e->froze) /* or its workers would die frozen, and stay */
+		for (size_t i = 0; i < e->nr_made; i++)
+			keep(cgroup_thaw(engine_root(e), e->made[i], &now) != OUTCOME_DONE, &now, &ret, err);
+	crew_destroy(&e->crew); /* or the cgroups are busy */
+	beat(e, false);
+	while (e->nr_made) {
+		keep(cgroup_remove(engine_root(e), e->made[--e->nr_made], &now), &now, &ret, err);
+		free(e->made[e->nr_made]);
+	}
+	keep(restore_cpus(e, &now), &now, &ret, err);
+	keep(restore_sysctls(e, &now), &now, &ret, err);
+	for (size_t i = 0; i < e->spec->nr_batches; i++)
+		free(e->dirs[i]);
+	free(e->dirs);
+	free(e->last_phase);
+	free(e->made);
+	free(e->phases);
+	json_decref(e->ops);
+	scene_deinit(&e->scene);
+	kt_errs_deinit(&e->errs);
+	return ret;
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* files.h - the kernel's small files: a value in, a value out. 0, or -1 and err. */
+#ifndef KT_FILES_H
+#define KT_FILES_H
+
+#include "kt.h"
+
+int write_text(const char *path, const char *text, struct kt_err *err);
+/* The first line. */
+int read_text(const char *path, char *buf, size_t size, struct kt_err *err);
+
+#endif

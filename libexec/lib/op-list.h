@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Every op: add a line here, its struct op_kind to one of the libexec/lib/ops-*.c (or one of your own), and its
+ * op_run_NAME() to one of the guest/scenario/ops-*.c.
+ */
+#define OPS(X) \
+	X(add_cgroup) \
+	X(add_cgroup_def) \
+	X(remove_cgroup) \
+	X(stop_cgroup) \
+	X(set_cpuset) \
+	X(clear_cpuset) \
+	X(swap_cpusets) \
+	X(set_cpuset_mems) \
+	X(set_limits) \
+	X(spawn) \
+	X(set_affinity) \
+	X(move_all_tasks) \
+	X(freeze_cgroup) \
+	X(unfreeze_cgroup) \
+	X(capture_cgroup_procs) \
+	X(write_sysctl) \
+	X(cpu_offline) \
+	X(cpu_online)

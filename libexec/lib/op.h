@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * op.h - ops: what a step does to a scenario that is running. An op is one struct op_kind, and one function that does it
+ * (guest/scenario/engine.h); op-list.h is the one list of them. In a spec an op is a variant: "Name" or {"Name": ...}.
+ */
+#ifndef KT_OP_H
+#define KT_OP_H
+
+#include "spec.h"
+
+struct scene;
+
+struct op_kind {
+	const char *name;
+	const char *old_name;    /* taken too, with a note; or NULL */
+	const char *type;        /* of its parameter, for people; NULL: it has none */
+	const char *help;
+	const struct row *rows;  /* the keys of its parameter when that is an object; the defaults of args */
+	size_t args_size;
+	/* Read the parameter into args. NULL: by the rows alone. */
+	bool (*parse)(const struct jcur *c, void *args, struct spec_reader *rd);
+	void (*deinit)(void *args); /* what args own; may be NULL */
+	/*
+	 * Go through it in the scene: change there what it will change. What cannot be goes to scene_error(), and false. Done
+	 * once before anything runs, and again when it does.
+	 */
+	bool (*check)(struct scene *sc, const struct op *op);
+};
+
+extern const struct op_kind *const op_kinds[]; /* NULL-terminated, in the order of op-list.h */
+/* Read one op; ret->path is filled in any case. */
+bool op_parse(const struct jcur *c, struct op *ret, struct spec_reader *rd);
+void op_deinit(struct op *op);
+/* For programs: every op and its keys, as rows_print() prints them. */
+void op_kinds_print_keys(FILE *f, const char *prefix);
+
+/* The args of the ops of this tree. */
+struct cgroup_args { const char *cgroup; };                       /* AddCgroup, RemoveCgroup, StopCgroup, ... */
+struct cpuset_args { const char *cgroup; struct cpuset cpuset; }; /* SetCpuset */
+struct swap_args { const char *cgroups[2]; };
+struct mems_args { const char *cgroup; struct cpumask mems; };
+struct limits_args { struct limits limits; const char *cgroup; };
+struct spawn_args { struct work_spec work; const char *cgroup; }; /* cgroup NULL: beside the cgroups */
+struct affinity_args { const char *cgroup; struct affinity affinity; };
+struct move_args { const char *from, *to; };                      /* from "": those beside the cgroups */
+struct capture_args { const char *cgroup, *tag; };
+struct sysctl_args { const char *name, *value; char *text; };
+struct cpu_args { unsigned cpu; };
+
+#endif
