@@ -28,7 +28,7 @@ endif
 NO_GUEST_TESTS = eval kernel spec topo work
 
 LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report
-LIB += spec spec-work spec-cgroup spec-step scene op ops-cgroup ops-task ops-machine
+LIB += spec spec-work spec-cgroup spec-step scene resolve op ops-cgroup ops-task ops-machine
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += closure closure-libs dynamic
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
@@ -52,7 +52,7 @@ PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel lib
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
 TEST_HELPERS += tests/helper/work-cost
 STATIC = bin/ktstr-work guest/init
-STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle
+STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img
 VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-scenarios ktstr-sweep
 
@@ -70,7 +70,7 @@ tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until
 tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o
-tests/helper/meddle: tests/helper/meddle.o
+tests/helper/meddle tests/helper/witness: %: %.o
 
 $(PROGRAMS) $(TEST_HELPERS): libexec/libktstr.a
 	$(call msg,LD,$@)

@@ -23,6 +23,7 @@ static const char usage[] =
 	"      --accel ACCEL      auto (default), kvm or tcg\n"
 	"      --ns-per-insn N    virtual clock: guest nanoseconds per instruction, a power of two (default 1)\n"
 	"  -s, --seed N           another, equally valid schedule; overrides the spec's seed\n"
+	"      --work-type NAME   what the workers of swappable cgroups do instead of what the spec says\n"
 	"  -t, --timeout SECONDS  wall-clock limit of the whole run\n"
 	"      --cold             boot, do not use or make a checkpoint\n"
 	"      --console          show the kernel's console on stderr\n"
@@ -31,7 +32,7 @@ static const char usage[] =
 	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
 	"  -h, --help             this text\n";
 
-enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE };
+enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_WORK_TYPE };
 
 static const struct option longopts[] = {
 	{ "plan", required_argument, NULL, 'p' },
@@ -40,6 +41,7 @@ static const struct option longopts[] = {
 	{ "accel", required_argument, NULL, OPT_ACCEL },
 	{ "ns-per-insn", required_argument, NULL, OPT_NS_PER_INSN },
 	{ "seed", required_argument, NULL, 's' },
+	{ "work-type", required_argument, NULL, OPT_WORK_TYPE },
 	{ "timeout", required_argument, NULL, 't' },
 	{ "cold", no_argument, NULL, OPT_COLD },
 	{ "console", no_argument, NULL, OPT_CONSOLE },
@@ -86,6 +88,7 @@ static void parse_options(int argc, char **argv, struct boot *b)
 			b->vm_config.icount_shift = (unsigned)__builtin_ctzll((unsigned long long)v);
 			break;
 		case 's': b->seed = number("--seed", optarg, 0, 9007199254740991); break;
+		case OPT_WORK_TYPE: b->work_type = optarg; break;
 		case 't': b->timeout_ns = number("--timeout", optarg, 1, 7 * 24 * 3600) * NSEC_PER_SEC; break;
 		case OPT_COLD: b->cold = true; break;
 		case OPT_CONSOLE: b->console_live = true; break;

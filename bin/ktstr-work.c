@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * usage: ktstr-work [--plan PLAN] [--seed N] [--cgroup-root DIR | --no-cgroups] [--verbose] SPEC
- *        ktstr-work --check | --resolve [--plan PLAN] SPEC
+ *        ktstr-work --check | --resolve [--plan PLAN] [--seed N] SPEC
  *        ktstr-work --list | --list-keys
  *
  * Reads a plan (stdin, unless --plan) and a spec, runs the spec's workers on this machine, and writes what
@@ -10,6 +10,7 @@
  */
 #include "kt.h"
 #include "op.h"
+#include "resolve.h"
 #include "scenario/scenario.h"
 #include "work/work.h"
 #include <getopt.h>
@@ -18,14 +19,14 @@ enum mode { RUN, CHECK, RESOLVE };
 
 struct options {
 	enum mode mode;
-	const char *plan, *spec;
+	const char *plan, *spec, *work_type;
 	bool has_seed;
 	struct scenario_opts scenario;
 };
 
 static const char help[] =
 	"usage: ktstr-work [--plan PLAN] [--seed N] [--cgroup-root DIR | --no-cgroups] [--verbose] SPEC\n"
-	"       ktstr-work --check | --resolve [--plan PLAN] SPEC\n"
+	"       ktstr-work --check | --resolve [--plan PLAN] [--seed N] SPEC\n"
 	"       ktstr-work --list | --list-keys\n"
 	"\n"
 	"Run the workers of a spec on this machine and write what they did as JSON Lines.\n"
@@ -34,11 +35,12 @@ static const char help[] =
 	"  --seed N           another, equally valid schedule; overrides the spec's seed\n"
 	"  --cgroup-root DIR  make the cgroups here (default: /sys/fs/cgroup)\n"
 	"  --no-cgroups       make none; a cpuset becomes a CPU affinity\n"
+	"  --work-type NAME   what the workers of swappable cgroups do instead of what the spec says\n"
 	"  --metronome RATE   in ktstr-boot's guest: beat while workers run (guest/hw.h)\n"
 	"  --watchdog         in ktstr-boot's guest: keep its watchdog quiet (guest/hw.h)\n"
 	"  --args-from-stdin  alone: read the arguments, one a line, from stdin\n"
 	"  --check            check the spec against the plan, and run nothing\n"
-	"  --resolve          print the CPUs of every cgroup, and run nothing\n"
+	"  --resolve          print every set of CPUs that the spec comes to, and run nothing\n"
 	"  --list             print every work type with its parameters\n"
 	"  --list-keys        print every key of a spec, with tabs between the columns\n"
 	"  -v, --verbose      say on stderr which worker is which process\n"
@@ -74,10 +76,11 @@ static void more_args(int *argc, char ***argv)
 
 static void parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, METRONOME, WATCHDOG, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
+	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, WORK_TYPE, METRONOME, WATCHDOG, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
 	static const struct option longopts[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "seed", required_argument, NULL, SEED },
 		{ "cgroup-root", required_argument, NULL, CGROUP_ROOT }, { "no-cgroups", no_argument, NULL, NO_CGROUPS },
+		{ "work-type", required_argument, NULL, WORK_TYPE },
 		{ "metronome", required_argument, NULL, METRONOME },
 		{ "watchdog", no_argument, NULL, WATCHDOG },
 		{ "args-from-stdin", no_argument, NULL, ARGS },
@@ -99,6 +102,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case CGROUP_ROOT: o->scenario.cgroup_root = optarg; break;
 		case NO_CGROUPS: o->scenario.cgroup_root = NULL; break;
+		case WORK_TYPE: o->work_type = optarg; break;
 		case METRONOME:
 			if (kt_parse_i64(optarg, "--metronome", 3, 15, &o->scenario.metronome, &err))
 				die_usage("%s", err.msg);
@@ -146,22 +150,6 @@ static void load_both(const struct options *o, struct topo *plan, struct spec *s
 	}
 }
 
-static int resolve(const struct spec *spec)
-{
-	struct kt_err err;
-	char list[CPULIST_LEN];
-
-	for (size_t i = 0; i < spec->steps[0].nr_setup; i++) {
-		const struct cgroup_def *def = &spec->steps[0].setup[i];
-		_cleanup_json_ json_t *j = KT_PACK("{ss ss si ss}", "cgroup", def->name, "cpuset",
-			cpulist_format(&def->cpuset.cpus, list), "workers", (int)def->work.workers, "work", def->work.type->name);
-
-		if (kt_json_line(stdout, j, &err))
-			die(KT_TROUBLE, "%s", err.msg);
-	}
-	return KT_OK;
-}
-
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -175,12 +163,16 @@ int main(int argc, char **argv)
 		more_args(&argc, &argv);
 	parse_options(argc, argv, &o);
 	load_both(&o, &plan, &spec);
+	if (o.work_type && spec_override_work(&spec, o.work_type, &err))
+		die(KT_USAGE, "--work-type: %s", err.msg);
 	if (o.mode == CHECK)
 		return KT_OK;
-	if (o.mode == RESOLVE)
-		return resolve(&spec);
 	if (!o.has_seed)
 		o.scenario.seed = spec.seed;
+	if (o.mode == RESOLVE && spec_resolve(&spec, &plan, o.scenario.seed, stdout, &err))
+		die(KT_TROUBLE, "%s", err.msg);
+	if (o.mode == RESOLVE)
+		return KT_OK;
 	enum outcome outcome = scenario_run(&spec, &plan, &o.scenario, stdout, &err);
 	if (outcome != OUTCOME_DONE)
 		kt_warn("%s", err.msg);

@@ -26,7 +26,7 @@ resolve() {
 		diff -u "$want" - <<<"$stderr"
 		n=$((n + 1))
 	done
-	[ "$n" -ge 14 ]
+	[ "$n" -ge 25 ]
 }
 
 @test "the errors of a bad plan and of a bad spec come together" {
@@ -63,7 +63,7 @@ resolve() {
 	[ "$(resolve '{"exact": "0-2,7"}')" = 0-2,7 ]
 	printf '{"name": "x", "cgroups": [{"name": "a"}]}' >spec.json
 	run -0 --separate-stderr ktstr-work --resolve spec.json <plan
-	[ "$output" = '{"cgroup":"a","cpuset":"0-7","workers":2,"work":"SpinWait"}' ]
+	[ "$output" = '{"cgroup":"a","cpuset":"0-7","workers":2,"work":"SpinWait","path":"$.cgroups[0]"}' ]
 }
 
 @test "fractions divide the usable CPUs, which leave the last one alone" {
@@ -94,6 +94,86 @@ resolve() {
 	printf '{"name": "x", "workers_per_cgroup": 4, "cgroups": [{"name": "a"}, {"name": "b", "workers": 6}]}' >spec.json
 	run -0 --separate-stderr ktstr-work --resolve spec.json <plan
 	[ "$(jq -c .workers <<<"$output" | paste -sd' ')" = "4 6" ]
+}
+
+@test "workers_pct: of the CPUs of the cpuset, rounded up" {
+	printf '{"name": "x", "cgroups": [{"name": "a", "workers_pct": 50}, {"name": "b", "workers_pct": 12.6},
+		{"name": "c", "workers_pct": 200, "cpuset": {"llc": 1}}, {"name": "d", "workers_pct": 0.01}]}' >spec.json
+	run -0 --separate-stderr ktstr-work --resolve spec.json <plan
+	[ "$(jq -c .workers <<<"$output" | paste -sd' ')" = "4 2 4 1" ]
+}
+
+@test "--resolve goes through steps, ops and loops" {
+	cat >spec.json <<-'END'
+		{"name": "x", "backdrop": {"cgroups": [{"name": "bg", "workers": 2, "affinity": "LlcAligned", "cpuset": {"exact": "1-4"}}],
+			"ops": [{"AddCgroup": "o"}, {"Spawn": {"workers": 1}}]},
+		 "steps": [
+			{"setup": [{"name": "o/i", "workers": 1, "groups": [{"workers": 1, "affinity": {"Exact": [6, 7]}}]}],
+			 "ops": [{"CpuOffline": 1}, {"SetCpuset": {"cgroup": "o", "cpuset": {"numa": 1}}},
+				{"SetAffinity": {"cgroup": "o/i", "affinity": "SingleCpu"}}, {"MoveAllTasks": {"from": "o/i", "to": "bg"}}]},
+			{"ops": [{"ClearCpuset": "bg"}, {"SetCpuset": {"cgroup": "bg", "cpuset": {"llc": 3}}}],
+			 "hold": {"loop": {"interval_ms": 1000}}}]}
+	END
+	run -0 --separate-stderr ktstr-work --resolve --plan plan spec.json
+	diff - <(printf '%s\n' "$output") <<-'END'
+		{"cgroup":"bg","cpuset":"1-4","workers":2,"work":"SpinWait","affinity":["2-3","2-3"],"path":"$.backdrop.cgroups[0]"}
+		{"cgroup":"o","cpuset":"0-7","workers":0,"path":"$.backdrop.ops[0]"}
+		{"cgroup":"(runner)","cpuset":"0-7","workers":1,"work":"SpinWait","path":"$.backdrop.ops[1]"}
+		{"cgroup":"o/i","cpuset":"0-7","workers":1,"work":"SpinWait","path":"$.steps[0].setup[0]"}
+		{"cgroup":"o/i","cpuset":"0-7","workers":1,"work":"SpinWait","affinity":["6-7"],"path":"$.steps[0].setup[0]"}
+		{"cgroup":"bg","cpuset":"2-4","path":"$.steps[0].ops[0]"}
+		{"cgroup":"o","cpuset":"0,2-7","path":"$.steps[0].ops[0]"}
+		{"cgroup":"o/i","cpuset":"0,2-7","path":"$.steps[0].ops[0]"}
+		{"cgroup":"(runner)","cpuset":"0,2-7","path":"$.steps[0].ops[0]"}
+		{"cgroup":"o","cpuset":"4-7","path":"$.steps[0].ops[1]"}
+		{"cgroup":"o/i","cpuset":"4-7","path":"$.steps[0].ops[1]"}
+		{"cgroup":"o/i","affinity":["4"],"path":"$.steps[0].ops[2]"}
+		{"cgroup":"o/i","affinity":["4"],"path":"$.steps[0].ops[2]"}
+		{"cgroup":"bg","cpuset":"0,2-7","path":"$.steps[1].ops[0]"}
+		{"cgroup":"bg","cpuset":"6-7","path":"$.steps[1].ops[1]"}
+		{"cgroup":"bg","cpuset":"0,2-7","path":"$.steps[1].ops[0]","repeat":1}
+		{"cgroup":"bg","cpuset":"6-7","path":"$.steps[1].ops[1]","repeat":1}
+	END
+}
+
+@test "affinities draw by seed and worker; pairs of threads go round the cores" {
+	printf '{"name": "x", "cgroups": [{"name": "a", "workers": 6, "affinity": "SmtSiblingPair", "cpuset": {"exact": "1-7"}},
+		{"name": "b", "workers": 8, "affinity": {"RandomSubset": {"from": "0-5", "count": 3}}, "cpuset": {"exact": "3-7"}},
+		{"name": "c", "workers": 1, "affinity": {"RandomSubset": {"from": "0-3", "count": 9}}}]}' >spec.json
+	ktstr-topo --no-qemu 1n2l2c2t >smt
+	run -0 --separate-stderr ktstr-work --resolve --plan smt spec.json
+	jq -es '.[0].affinity == ["2-3", "2-3", "4-5", "4-5", "6-7", "6-7"] and .[2].affinity == ["0-3"] and
+		(.[1].affinity | length == 8 and (unique == ["3-5"]))' <<<"$output"
+	sed -i 's/"3-7"/"0-7"/' spec.json
+	ktstr-work --resolve --plan smt spec.json >a
+	ktstr-work --resolve --plan smt --seed 0 spec.json >b
+	ktstr-work --resolve --plan smt --seed 1 spec.json >c
+	cmp a b
+	run -1 cmp -s a c
+	jq -es '.[1].affinity | unique | length > 3' a
+}
+
+@test "--work-type: swappable cgroups whose workers are whole groups" {
+	printf '{"name": "x", "backdrop": {"cgroups": [{"name": "a", "swappable": true, "groups": [{"workers": 1}]}, {"name": "b"}]},
+		"steps": [{"setup": [{"name": "c", "workers": 3, "swappable": true}], "ops": [{"Spawn": {"workers": 2}},
+			{"AddCgroupDef": {"name": "d", "workers": 4, "swappable": true, "work": {"Bursty": {"burst_ms": 1}}}}]}]}' >spec.json
+	run -0 --separate-stderr ktstr-work --resolve --plan plan --work-type PipeIo spec.json
+	[ "$(jq -r .work <<<"$output" | paste -sd' ')" = "PipeIo SpinWait SpinWait SpinWait SpinWait PipeIo" ]
+	[ "$stderr" = 'ktstr-work: note: $.steps[0].setup[0]: 3 workers are not a multiple of 2: it stays SpinWait' ]
+	run -129 --separate-stderr ktstr-work --resolve --plan plan --work-type Sequence spec.json
+	[ "$stderr" = "ktstr-work: --work-type: Sequence cannot do without 'first'" ]
+	run -129 --separate-stderr ktstr-work --resolve --plan plan --work-type Nothing spec.json
+	[ "$stderr" = "ktstr-work: --work-type: there is no work type 'Nothing'" ]
+}
+
+@test "old names are taken, with a note" {
+	printf '{"name": "x", "steps": [{"setup": [{"name": "a", "work": "CpuSpin"}], "ops": [{"SpawnHost": {"work": {"CpuSpin": {}}}}]}]}' >spec.json
+	run -0 --separate-stderr ktstr-work --check --plan plan spec.json
+	diff - <(printf '%s\n' "$stderr") <<-'END'
+		ktstr-work: note: spec.json: $.steps[0].setup[0].work: CpuSpin is called SpinWait now
+		ktstr-work: note: spec.json: $.steps[0].ops[0]: SpawnHost is called Spawn now
+		ktstr-work: note: spec.json: $.steps[0].ops[0].SpawnHost.work: CpuSpin is called SpinWait now
+	END
 }
 
 @test "names at the edge of what is allowed" {

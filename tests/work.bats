@@ -123,9 +123,10 @@ load workers
 
 @test "kill -9 of the parent takes every worker with it" {
 	spec 60 '{"name": "a", "workers": 3}' '{"name": "b", "workers": 2, "work": "PipeIo"}' \
-		'{"name": "c", "workers": 1, "work": {"Bursty": {"sleep_ms": 60000}}}'
+		'{"name": "c", "workers": 1, "work": {"Bursty": {"sleep_ms": 60000}}}' \
+		"{\"name\": \"d\", \"workers\": 1 $([ "$(id -u)" != 0 ] || echo ', "uid": 65534')}"
 	start --no-cgroups
-	[ "${#pids[@]}" -eq 6 ]
+	[ "${#pids[@]}" -eq 7 ]
 	kill -KILL "$work"
 	wait_done
 	run -137 wait "$work"
@@ -142,13 +143,67 @@ load workers
 	[ "$(cat rest)" = "ktstr-work: interrupted by SIGTERM" ]
 }
 
+@test "steps: the backdrop's workers stay, a step's go with it" {
+	cat >spec.json <<-'END'
+		{"name": "x", "duration_s": 0.4, "backdrop": {"cgroups": [{"name": "bg", "workers": 1}]}, "steps": [
+			{"setup": [{"name": "a", "workers": 2, "work": "PipeIo"}, {"name": "b", "workers": 1}],
+			 "ops": [{"Spawn": {"workers": 1}}, {"StopCgroup": "b"}], "hold": 0.5},
+			{"name": "two", "setup": [{"name": "a", "workers": 1}], "ops": [{"MoveAllTasks": {"from": "a", "to": "bg"}}],
+			 "hold": {"fixed_s": 0.1}},
+			{"ops": [{"StopCgroup": "bg"}], "hold": {"frac": 0.25}}]}
+	END
+	work >out
+	[ "$(jq -r .kind out | uniq -c | awk '{print $2 $1}' | paste -sd' ')" = "phase4 op4 worker6 end1" ]
+	jq -es 'map(select(.kind == "phase")) | map([.name, .step]) == [["BASELINE", null], ["Step[0]", null],
+			["Step[1]", "two"], ["Step[2]", null]] and
+		(map(.end_ns - .start_ns)[1:] | .[0] >= 200e6 and .[1] >= 100e6 and .[2] >= 100e6)' out
+	jq -es 'map(select(.kind == "op") | [.path, .op, .phase]) == [["$.steps[0].ops[0]", "Spawn", 1],
+		["$.steps[0].ops[1]", "StopCgroup", 1], ["$.steps[1].ops[0]", "MoveAllTasks", 2], ["$.steps[2].ops[0]", "StopCgroup", 3]]' out
+	jq -es 'map(select(.kind == "worker")) | all(.completed) and map([.cgroup_index, .cgroup, .index, .phases]) == [
+		[0, "bg", 0, [1, 3]], [1, "a", 0, [1, 1]], [1, "a", 1, [1, 1]], [2, "b", 0, [1, 1]], [3, "(runner)", 0, [1, 1]],
+		[4, "a", 0, [2, 3]]] and
+		(map(.wall_time_ns / 1e6) | .[0] >= 300 and .[1] >= 200 and .[3] < .[1] and .[4] >= 200 and .[5] >= 100)' out
+}
+
+@test "a step without workers, and a step after it" {
+	printf '{"name": "x", "duration_s": 0.05, "steps": [{}, {"setup": [{"name": "a", "workers": 0}], "ops": [{"AddCgroup": "b"}]},
+		{"setup": [{"name": "a", "workers": 1}]}]}' >spec.json
+	work >out
+	jq -es 'map(select(.kind == "phase")) | length == 4 and .[0].end_ns == 0 and (.[1:] | all(.end_ns - .start_ns >= 50e6))' out
+	jq -es 'map(select(.kind == "worker")) | length == 1 and .[0].phases == [3, 3] and .[0].completed' out
+}
+
+@test "a loop that cannot keep up fails the run" {
+	printf '{"name": "x", "steps": [{"ops": [{"Spawn": {"workers": 500}}],
+		"hold": {"loop": {"interval_ms": 5, "fixed_s": 0.01}}}]}' >spec.json
+	run -128 --separate-stderr work
+	[ "$stderr" = 'ktstr-work: $.steps[0].hold: the time is over, and the ops were done 1 times of 2: the interval is too short for them' ]
+	[ "$(tail -n 1 <<<"$output" | jq -r .outcome)" = error ]
+}
+
+@test "what needs cgroups cannot be done without" {
+	local op
+	for op in '{"FreezeCgroup": "a"}' '{"UnfreezeCgroup": "a"}' '{"SetLimits": {"cgroup": "a", "cpu_weight": 1}}' \
+		'{"SetCpusetMems": {"cgroup": "a", "mems": [0]}}' '{"CaptureCgroupProcs": {"cgroup": "a", "tag": "t"}}'; do
+		printf '{"name": "x", "steps": [{"setup": [{"name": "a"}], "ops": [%s]}]}' "$op" >spec.json
+		run -125 --separate-stderr work
+		[ "$stderr" = "ktstr-work: \$.steps[0].ops[0]: $(jq -r 'keys[0]' <<<"$op"): it needs cgroups, and there are none" ]
+	done
+	spec 1 '{"name": "a", "limits": {"pids_max": 5}}'
+	run -125 --separate-stderr work
+	[ "$stderr" = "ktstr-work: limits needs cgroups, and there are none" ]
+	spec 1 '{"name": "a", "cpuset_mems": [0]}'
+	run -125 --separate-stderr work
+	[ "$stderr" = "ktstr-work: cpuset_mems needs cgroups, and there are none" ]
+}
+
 @test "CPUs that this machine does not have" {
 	ktstr-topo --no-qemu 1n1l1000c1t >plan
 	spec 1 '{"name": "a", "workers": 1, "cpuset": {"exact": [999]}}'
 	[ ! -e /sys/devices/system/cpu/cpu999 ] || skip "this machine has a CPU 999"
 	run -128 --separate-stderr work
-	[ "$output" = '{"kind":"end","outcome":"error","reason":"cgroup '"'a'"' worker 0: cannot run on CPUs 999: Invalid argument"}' ]
-	[ "$stderr" = "ktstr-work: cgroup 'a' worker 0: cannot run on CPUs 999: Invalid argument" ]
+	[ "$output" = '{"kind":"end","outcome":"error","reason":"$.cgroups: cgroup '"'a'"' worker 0: cannot run on CPUs 999: Invalid argument"}' ]
+	[ "$stderr" = "ktstr-work: \$.cgroups: cgroup 'a' worker 0: cannot run on CPUs 999: Invalid argument" ]
 }
 
 @test "a full disk is no success" {

@@ -47,20 +47,12 @@ int cgroup_delegate(const char *root, const char *name, struct kt_err *err)
 	return 0;
 }
 
-enum outcome cgroup_open_root(const char *root, bool needs_cpuset, struct kt_err *err)
+enum outcome cgroup_open_root(const char *root, struct kt_err *err)
 {
-	_cleanup_free_ char *available = file_of(root, "", "cgroup.controllers");
 	struct statfs fs;
-	char have[256];
 
 	if (statfs(root, &fs) || fs.f_type != CGROUP2_SUPER_MAGIC) {
 		kt_fail(err, "no cgroup2 file system is mounted at '%s'", root);
-		return OUTCOME_UNSUPPORTED;
-	}
-	if (read_text(available, have, sizeof(have), err))
-		return OUTCOME_ERROR;
-	if (needs_cpuset && !has_word(have, "cpuset")) {
-		kt_fail(err, "the cpuset controller is not available in '%s' (it has: %s)", root, *have ? have : "none");
 		return OUTCOME_UNSUPPORTED;
 	}
 	return cgroup_delegate(root, "", err) ? OUTCOME_ERROR : OUTCOME_DONE;
@@ -117,13 +109,20 @@ pid_t cgroup_fork(const char *root, const char *name, struct kt_err *err)
 /* Write a file of a controller; that there is none is the kernel's lack. */
 static enum outcome set(const char *root, const char *name, const char *file, const char *value, struct kt_err *err)
 {
-	_cleanup_free_ char *path = file_of(root, name, file);
+	_cleanup_free_ char *path = file_of(root, name, file), *controllers = file_of(root, name, "cgroup.controllers");
+	_cleanup_free_ char *controller = xasprintf("%.*s", (int)strcspn(file, "."), file);
+	char have[256];
 
-	if (access(path, F_OK)) {
-		kt_fail(err, "this kernel has no %s: there is no '%s'", file, path);
-		return OUTCOME_UNSUPPORTED;
-	}
-	return write_text(path, value, err) ? OUTCOME_ERROR : OUTCOME_DONE;
+	if (!access(path, F_OK))
+		return write_text(path, value, err) ? OUTCOME_ERROR : OUTCOME_DONE;
+	if (read_text(controllers, have, sizeof(have), err))
+		return OUTCOME_ERROR;
+	if (has_word(have, controller))
+		kt_fail(err, "this kernel has no %s", file);
+	else
+		kt_fail(err, "the %s controller is not available in '%s' (it has: %s)", controller, root,
+			*have ? have : "none");
+	return OUTCOME_UNSUPPORTED;
 }
 
 static enum outcome expect(const char *root, const char *name, const char *file, const char *asked, const char *want,

@@ -12,7 +12,7 @@
 #include "spec.h"
 
 /* root must be a cgroup2 directory. Let what is made in it have the controllers that are there. */
-enum outcome cgroup_open_root(const char *root, bool needs_cpuset, struct kt_err *err);
+enum outcome cgroup_open_root(const char *root, struct kt_err *err);
 /* Let what is made in a cgroup have the controllers that the cgroup has. name "" is the root. */
 int cgroup_delegate(const char *root, const char *name, struct kt_err *err);
 int cgroup_make(const char *root, const char *name, struct kt_err *err);

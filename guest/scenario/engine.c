@@ -6,18 +6,6 @@
 #include "hw.h"
 #include "record.h"
 
-static bool needs_cpuset(const struct spec *spec)
-{
-	for (size_t s = 0; s < spec->nr_steps; s++)
-		for (size_t i = 0; i < spec->steps[s].nr_setup; i++)
-			if (spec->steps[s].setup[i].cpuset.kind != CPUSET_NONE || spec->steps[s].setup[i].has_mems)
-				return true;
-	for (size_t i = 0; i < spec->backdrop.nr_setup; i++)
-		if (spec->backdrop.setup[i].cpuset.kind != CPUSET_NONE || spec->backdrop.setup[i].has_mems)
-			return true;
-	return false;
-}
-
 int engine_init(struct engine *e, const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts,
 		FILE *out, struct kt_err *err)
 {
@@ -56,10 +44,11 @@ static enum outcome make_one(struct engine *e, const char *name, const char *par
 {
 	if (is_made(e, name))
 		return OUTCOME_DONE;
-	if (!e->nr_made) {
-		enum outcome o = cgroup_open_root(engine_root(e), needs_cpuset(e->spec), err);
+	if (!e->root_open) {
+		enum outcome o = cgroup_open_root(engine_root(e), err);
 		if (o != OUTCOME_DONE)
 			return o;
+		e->root_open = true;
 	}
 	if ((*parent && cgroup_delegate(engine_root(e), parent, err)) || cgroup_make(engine_root(e), name, err))
 		return OUTCOME_ERROR;

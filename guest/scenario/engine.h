@@ -25,6 +25,7 @@ struct engine {
 	uint64_t zero_ns;           /* when the first worker was let go: what times in records count from; 0 before */
 	unsigned phase;             /* that it is in, by its record */
 	bool beating;               /* the metronome is on */
+	bool root_open;             /* what is made in the root has its controllers */
 	bool froze;                 /* a cgroup was frozen, ever */
 	struct scene scene;
 	struct kt_errs errs;        /* of the scene; stays empty */

@@ -64,8 +64,15 @@ static enum outcome set_up(struct engine *e, const struct step *step, struct kt_
 		if (!scene_add_def(&e->scene, def))
 			BUG("%s cannot be made, and could when it was rehearsed: %s", def->path, e->errs.msgs[0]);
 		o = engine_make_def(e, def, err);
+		if (o == OUTCOME_ERROR)
+			kt_context(err, "%s", def->path);
 	}
-	return o == OUTCOME_DONE && e->scene.nr_batches > first ? engine_start(e, first, err) : o;
+	if (o != OUTCOME_DONE || e->scene.nr_batches == first)
+		return o;
+	o = engine_start(e, first, err);
+	if (o == OUTCOME_ERROR && !e->crew.interrupted)
+		kt_context(err, "%s", step->path);
+	return o;
 }
 
 /* The other repetitions of the ops; the first is done. */

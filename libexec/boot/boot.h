@@ -17,6 +17,7 @@ struct boot {
 	enum boot_clock clock;
 	enum boot_accel accel;
 	int64_t seed;            /* -1: the spec's */
+	const char *work_type;   /* of swappable cgroups; NULL: the spec's */
 	int64_t timeout_ns;      /* 0: boot_load() sets it */
 	bool cold, console_live, dry_run;
 	bool prepare;            /* make the checkpoint and stop there */

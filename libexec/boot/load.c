@@ -81,6 +81,8 @@ void boot_load(struct boot *b)
 		kt_errs_print(&errs);
 		exit(KT_USAGE);
 	}
+	if (b->work_type && spec_override_work(&b->spec, b->work_type, &err))
+		die(KT_USAGE, "--work-type: %s", err.msg);
 	if (b->seed < 0)
 		b->seed = b->spec.seed;
 	scale_memory(b);

@@ -28,6 +28,7 @@ struct op_kind {
 };
 
 extern const struct op_kind *const op_kinds[]; /* NULL-terminated, in the order of op-list.h */
+extern const struct op_kind op_add_cgroup_def; /* its args are a struct cgroup_def */
 /* Read one op; ret->path is filled in any case. */
 bool op_parse(const struct jcur *c, struct op *ret, struct spec_reader *rd);
 void op_deinit(struct op *op);

@@ -34,7 +34,7 @@ static bool verror(const struct scene *sc, const char *path, const char *fmt, va
 
 	if (vasprintf(&msg, fmt, ap) < 0)
 		die(KT_TROUBLE, "out of memory");
-	kt_errs_add(sc->errs, "%s: %s: %s", sc->file, path, msg);
+	kt_errs_add(sc->errs, "%s: %s: %s%s", sc->file, path, msg, sc->repeat ? ", when the loop does it again" : "");
 	free(msg);
 	return false;
 }
@@ -164,6 +164,7 @@ struct scene_cgroup *scene_add(struct scene *sc, const char *name, const char *p
 			there->implicit = true;
 		} else if (scene_has_workers(sc, there)) {
 			scene_error_at(sc, path, "cgroup '%s' has workers, and such a one can have no other in it", there->name);
+			sc->guess = true; /* what it should have been is not said again */
 			return NULL;
 		}
 		parent = there;
@@ -203,8 +204,9 @@ bool scene_check_affinity(const struct scene *sc, const char *path, const struct
 	char x[CPULIST_LEN], y[CPULIST_LEN];
 
 	if ((a->kind == AFFINITY_EXACT || a->kind == AFFINITY_RANDOM_SUBSET) && !cpumask_count(&in))
-		return scene_error_at(sc, path, "affinity %s has no CPU of those that %s may use, which are %s",
-				      cpulist_format(&a->cpus, x), cg ? cg->name : "the runner", cpulist_format(&pool, y));
+		return scene_error_at(sc, path, "affinity %s has no CPU of those that %s%s%s may use, which are %s",
+				      cpulist_format(&a->cpus, x), cg ? "cgroup '" : "the runner", cg ? cg->name : "", cg ? "'" : "",
+				      cpulist_format(&pool, y));
 	if (a->kind == AFFINITY_SMT_SIBLING_PAIR && !affinity_smt_cores(sc->plan, &pool))
 		return scene_error_at(sc, path, "SmtSiblingPair needs a core with two threads: plan %s has none in CPUs %s",
 				      sc->plan->name, cpulist_format(&pool, y));
@@ -395,9 +397,11 @@ static bool rehearse_step(struct scene *sc, const struct step *step)
 
 	for (size_t i = 0; i < step->nr_setup; i++)
 		ok &= scene_add_def(sc, &step->setup[i]);
+	ok &= rehearse_ops(sc, step);
 	/* One repetition with errors is enough of them. */
-	for (unsigned r = 0; ok && r < MAX(1u, step->hold.repeats); r++)
+	for (sc->repeat = 1; ok && sc->repeat < step->hold.repeats; sc->repeat++)
 		ok &= rehearse_ops(sc, step);
+	sc->repeat = 0;
 	return ok;
 }
 

@@ -40,6 +40,7 @@ struct scene {
 	struct kt_errs *errs;
 	bool guess;                   /* something could not be read: do not complain about what is not there */
 	int step;                     /* where it is: SPEC_BACKDROP, then the steps */
+	unsigned repeat;              /* which repetition of the step's ops, from 0 */
 	struct cpumask online;
 	struct scene_cgroup **cgroups; /* in the order in which they were made */
 	size_t nr_cgroups;

@@ -125,3 +125,48 @@ void spec_deinit(struct spec *s)
 	json_decref(s->json);
 	*s = (struct spec){ 0 };
 }
+
+static void override_def(struct cgroup_def *def, const struct work_type *type)
+{
+	struct work_spec *work = &def->work;
+
+	if (!def->swappable)
+		return;
+	_cleanup_free_ void *args = xcalloc(1, type->args_size);
+	if (type->args)
+		rows_default(type->args, args);
+	unsigned size = work_group_size(type, args);
+	if (work->workers % size) {
+		kt_warn("note: %s: %lld workers are not a multiple of %u: it stays %s", def->path, (long long)work->workers, size,
+			work->type->name);
+		return;
+	}
+	free(work->args);
+	work->type = type;
+	work->args = take(args);
+	json_object_set_new(def->json, "work", json_string(type->name));
+}
+
+static void override_step(struct step *step, const struct work_type *type)
+{
+	for (size_t i = 0; i < step->nr_setup; i++)
+		override_def(&step->setup[i], type);
+	for (size_t i = 0; i < step->nr_ops; i++)
+		if (step->ops[i].kind == &op_add_cgroup_def)
+			override_def(step->ops[i].args, type);
+}
+
+int spec_override_work(struct spec *s, const char *name, struct kt_err *err)
+{
+	const struct work_type *type = work_type_find(name);
+
+	if (!type)
+		return kt_fail(err, "there is no work type '%s'", name);
+	for (const struct row *r = type->args; r && r->name; r++)
+		if (r->required)
+			return kt_fail(err, "%s cannot do without '%s'", name, r->name);
+	override_step(&s->backdrop, type);
+	for (size_t i = 0; i < s->nr_steps; i++)
+		override_step(&s->steps[i], type);
+	return 0;
+}
