@@ -54,9 +54,10 @@ TEST_HELPERS += tests/helper/work-cost
 STATIC = bin/ktstr-work guest/init
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img
+TURNS = libexec/ktstr-turns.so
 VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-scenarios ktstr-sweep
 
-all: $(PROGRAMS) $(STATIC) $(IMAGE)
+all: $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS)
 
 bin/ktstr-topo: bin/ktstr-topo.o
 bin/ktstr-boot: bin/ktstr-boot.o $(BOOT:%=libexec/boot/%.o)
@@ -87,6 +88,10 @@ libexec/libktstr.a: $(LIB_OBJS)
 $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work
+
+$(TURNS): libexec/turns.c Makefile
+	$(call msg,LD,$@)
+	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -shared -fPIC -o $@ $<
 
 %.o: %.c Makefile .flags | packages
 	$(call msg,CC,$@)
@@ -142,7 +147,7 @@ install: all
 	install -d $(D)/bin $(D)/libexec/ktstr $(addprefix $(D)/share/ktstr/,specs scenarios schema)
 	install bin/ktstr $(filter bin/%,$(PROGRAMS) $(STATIC)) $(D)/bin
 	install $(VERBS:%=libexec/%) $(D)/libexec/ktstr
-	install -m 644 $(IMAGE) $(D)/libexec/ktstr
+	install -m 644 $(IMAGE) $(TURNS) $(D)/libexec/ktstr
 	for dir in specs scenarios schema; do install -m 644 share/$$dir/*.json $(D)/share/ktstr/$$dir || exit; done
 	for page in man/*.[157]; do install -D -m 644 -t $(D)/share/man/man$${page##*.} $$page || exit; done
 uninstall:
@@ -151,7 +156,7 @@ uninstall:
 	for page in man/*.[157]; do rm -f $(D)/share/man/man$${page##*.}/$${page##*/}; done
 
 clean:
-	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
+	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS) $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
 	find bin libexec guest tests -name '*.[oda]' -delete
 	rm -f .flags
 

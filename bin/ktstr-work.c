@@ -36,7 +36,7 @@ static const char help[] =
 	"  --cgroup-root DIR  make the cgroups here (default: /sys/fs/cgroup)\n"
 	"  --no-cgroups       make none; a cpuset becomes a CPU affinity\n"
 	"  --work-type NAME   what the workers of swappable cgroups do instead of what the spec says\n"
-	"  --metronome RATE   in ktstr-boot's guest: beat while workers run (guest/hw.h)\n"
+	"  --virtual-clock    in ktstr-boot's guest: time is counted in instructions\n"
 	"  --watchdog         in ktstr-boot's guest: keep its watchdog quiet (guest/hw.h)\n"
 	"  --args-from-stdin  alone: read the arguments, one a line, from stdin\n"
 	"  --check            check the spec against the plan, and run nothing\n"
@@ -76,12 +76,12 @@ static void more_args(int *argc, char ***argv)
 
 static void parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, WORK_TYPE, METRONOME, WATCHDOG, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
+	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, WORK_TYPE, VIRTUAL_CLOCK, WATCHDOG, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
 	static const struct option longopts[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "seed", required_argument, NULL, SEED },
 		{ "cgroup-root", required_argument, NULL, CGROUP_ROOT }, { "no-cgroups", no_argument, NULL, NO_CGROUPS },
 		{ "work-type", required_argument, NULL, WORK_TYPE },
-		{ "metronome", required_argument, NULL, METRONOME },
+		{ "virtual-clock", no_argument, NULL, VIRTUAL_CLOCK },
 		{ "watchdog", no_argument, NULL, WATCHDOG },
 		{ "args-from-stdin", no_argument, NULL, ARGS },
 		{ "check", no_argument, NULL, CHECK_OPT }, { "resolve", no_argument, NULL, RESOLVE_OPT },
@@ -103,10 +103,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case CGROUP_ROOT: o->scenario.cgroup_root = optarg; break;
 		case NO_CGROUPS: o->scenario.cgroup_root = NULL; break;
 		case WORK_TYPE: o->work_type = optarg; break;
-		case METRONOME:
-			if (kt_parse_i64(optarg, "--metronome", 3, 15, &o->scenario.metronome, &err))
-				die_usage("%s", err.msg);
-			break;
+		case VIRTUAL_CLOCK: o->scenario.virtual_clock = true; break;
 		case WATCHDOG: o->scenario.watchdog = true; break;
 		case ARGS: break; /* main() */
 		case CHECK_OPT: o->mode = CHECK; break;

@@ -4,7 +4,6 @@
 #include <sys/io.h>
 
 enum {
-	PORT_RTC_INDEX = 0x70, PORT_RTC_DATA = 0x71, RTC_REG_A = 10, RTC_REG_B = 11, RTC_B_PIE = 0x40,
 	PORT_DEBUGCON = 0xe9,
 	PORT_WATCHDOG_OFF = 0x441, PORT_WATCHDOG_ON = 0x443, WATCHDOG_MAX_S = 30, WATCHDOG_STEP_S = 2,
 	PORT_PVPANIC = 0x505, PVPANIC_PANICKED = 1,
@@ -48,27 +47,6 @@ char *hw_fw_cfg(const char *name, size_t *size)
 	return NULL;
 }
 
-static unsigned char rtc_read(unsigned char reg)
-{
-	outb(reg, PORT_RTC_INDEX);
-	return inb(PORT_RTC_DATA);
-}
-
-static void rtc_write(unsigned char reg, unsigned char value)
-{
-	outb(reg, PORT_RTC_INDEX);
-	outb(value, PORT_RTC_DATA);
-}
-
-void hw_metronome(int rate)
-{
-	unsigned char b = rtc_read(RTC_REG_B);
-
-	if (rate)
-		rtc_write(RTC_REG_A, (unsigned char)((rtc_read(RTC_REG_A) & 0xf0) | rate));
-	rtc_write(RTC_REG_B, rate ? b | RTC_B_PIE : b & ~RTC_B_PIE);
-}
-
 void hw_watchdog(int seconds)
 {
 	/* The device takes the number of steps below its maximum. */
@@ -80,10 +58,5 @@ void hw_watchdog(int seconds)
 
 void hw_ready(void)
 {
-	if (!getenv("ktstr_save_idle")) {
-		outb(PVPANIC_PANICKED, PORT_PVPANIC);
-		return;
-	}
-	hw_watchdog(2);
-	nanosleep(&(struct timespec){ 2, NSEC_PER_MSEC }, NULL);
+	outb(PVPANIC_PANICKED, PORT_PVPANIC);
 }

@@ -68,6 +68,47 @@ have_kernel() {
 	done
 }
 
+# Twice the same, from nothing: what is saved depends on the inputs alone, however busy the host is meanwhile.
+@test "a checkpoint built again beside four busy loops gives the same reports" {
+	KTSTR_KERNEL=$(ktstr-kernel path)
+	export KTSTR_KERNEL KTSTR_CACHE_DIR=$PWD/cache
+	for _ in 1 2 3 4; do
+		while :; do :; done 3>&- &
+		busy+=($!)
+	done
+	for name in mixed futex; do
+		as_wanted $name
+	done
+	[ "$(jq -r 'select(.kind == "host").checkpoint' whole)" = found ]
+	for ((i = 3; i < runs; i++)); do
+		rm -r cache/checkpoints
+		as_wanted mixed
+	done
+}
+
+# libexec/turns.c
+@test "busy vCPUs get equal turns, and short ones" {
+	spec pinned '[{"name":"p0","workers":1,"cpuset":{"exact":[0]}},{"name":"p1","workers":1,"cpuset":{"exact":[1]}}]'
+	mv pinned.json "$BATS_FILE_TMPDIR"
+	boot pinned >report
+	jq -es 'map(select(.kind == "worker").work_units) | length == 2 and max - min < max / 100' report
+	jq -es 'map(select(.kind == "worker").max_gap_ns) | max < 500000' report
+}
+
+@test "a QEMU without ktstr-turns.so has no virtual clock: 125, and why" {
+	printf '#!/bin/sh\nunset LD_PRELOAD\nexec qemu-system-x86_64 "$@"\n' >other-qemu
+	chmod +x other-qemu
+	KTSTR_QEMU=$PWD/other-qemu run -125 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" \
+		"$BATS_FILE_TMPDIR/futex.json"
+	[[ $stderr == *"no virtual clock with this QEMU: "*"use --clock real"* ]]
+	[[ ${lines[-1]} == *'"outcome":"unsupported"'* ]]
+	# It says so itself when it is loaded and does not find what it needs.
+	printf '#!/bin/sh\nunset KTSTR_TURN_NS\nexec qemu-system-x86_64 "$@"\n' >other-qemu
+	KTSTR_QEMU=$PWD/other-qemu run -125 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" \
+		"$BATS_FILE_TMPDIR/futex.json"
+	[[ $stderr == *"no virtual clock with this QEMU: KTSTR_TURN_NS is not set"* ]]
+}
+
 @test "another seed is another schedule, and repeats" {
 	boot mixed --seed 1 >one
 	boot mixed --seed 1 >again

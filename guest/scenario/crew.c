@@ -90,7 +90,7 @@ static int open_fds(struct crew *c, struct kt_err *err)
 	return 0;
 }
 
-int crew_create(const struct spec *spec, int64_t seed, uint64_t turn_ns, struct crew *ret, struct kt_err *err)
+int crew_create(const struct spec *spec, int64_t seed, bool virtual_clock, struct crew *ret, struct kt_err *err)
 {
 	struct crew c = { .spec = spec, .n = spec->nr_workers, .signal_fd = -1, .ready_fd = -1, .timer_fd = -1 };
 	size_t go_at = c.n * sizeof(struct worker), n = spec->nr_batches;
@@ -107,7 +107,7 @@ int crew_create(const struct spec *spec, int64_t seed, uint64_t turn_ns, struct 
 		c.batches[i].go = (struct go *)((char *)c.map + go_at) + i;
 		c.batches[i].go->workers = c.workers;
 		c.batches[i].go->n = c.n;
-		c.batches[i].go->turn_ns = turn_ns;
+		c.batches[i].go->virtual_clock = virtual_clock;
 		lay_out_batch(&c, i, seed);
 	}
 	if (open_fds(&c, err)) {

@@ -66,8 +66,8 @@ struct crew_ops {
 	int (*prepare)(const struct worker *w, void *ctx, struct kt_err *err);
 };
 
-/* Lay out the workers of a spec. The spec must stay. turn_ns: see struct go. */
-int crew_create(const struct spec *spec, int64_t seed, uint64_t turn_ns, struct crew *ret, struct kt_err *err);
+/* Lay out the workers of a spec. The spec must stay. virtual_clock: see struct go. */
+int crew_create(const struct spec *spec, int64_t seed, bool virtual_clock, struct crew *ret, struct kt_err *err);
 /* Kills what is left of it. */
 void crew_destroy(struct crew *c);
 /* A wave: fork the workers of n batches from the first on, and wait until each has prepared itself and sleeps. */

@@ -9,16 +9,13 @@
 int engine_init(struct engine *e, const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts,
 		FILE *out, struct kt_err *err)
 {
-	int64_t beat = opts->metronome;
-	uint64_t turn_ns = beat ? (uint64_t)(HW_METRONOME_SHORTEST_NS << (beat - 3)) * 5 / 2 : 0;
-
 	*e = (struct engine){ .spec = spec, .plan = plan, .opts = opts, .out = out, .start_ns = now_ns(),
 			      .phase = 1, .ops = json_array() };
 	scene_init(&e->scene, spec, plan, "scene", &e->errs);
 	e->dirs = xcalloc(spec->nr_batches, sizeof(*e->dirs));
 	e->last_phase = xcalloc(spec->nr_batches, sizeof(*e->last_phase));
 	e->phases = xcalloc(spec->nr_steps, sizeof(*e->phases));
-	return crew_create(spec, opts->seed, turn_ns, &e->crew, err);
+	return crew_create(spec, opts->seed, opts->virtual_clock, &e->crew, err);
 }
 
 int64_t engine_time(const struct engine *e, uint64_t ns)
@@ -181,14 +178,6 @@ static void say_who(const struct engine *e, size_t first)
 	kt_warn("go");
 }
 
-static void beat(struct engine *e, bool on)
-{
-	if (!e->opts->metronome || on == e->beating)
-		return;
-	hw_metronome(on ? (int)e->opts->metronome : 0);
-	e->beating = on;
-}
-
 /* The set-up is over: said at once, so that whoever reads along knows when the first worker ran. */
 static int write_baseline(const struct engine *e, struct kt_err *err)
 {
@@ -220,7 +209,6 @@ enum outcome engine_start(struct engine *e, size_t first, struct kt_err *err)
 		say_who(e, first);
 	if (!e->zero_ns && write_baseline(e, err))
 		return OUTCOME_ERROR;
-	beat(e, e->crew.alive);
 	uint64_t go_ns = crew_go(&e->crew, first, n);
 	if (!e->zero_ns)
 		e->zero_ns = go_ns;
@@ -240,9 +228,7 @@ int engine_stop(struct engine *e, const char *const *thaw, size_t n, struct kt_e
 	for (size_t i = 0; e->froze && i < n; i++)
 		if (is_made(e, thaw[i]) && cgroup_thaw(engine_root(e), thaw[i], err) != OUTCOME_DONE)
 			return -1;
-	int ret = crew_stop(&e->crew, err);
-	beat(e, e->crew.alive);
-	return ret;
+	return crew_stop(&e->crew, err);
 }
 
 static op_run_fn *const runs[] = {
@@ -316,7 +302,6 @@ int engine_destroy(struct engine *e, struct kt_err *err)
 		for (size_t i = 0; i < e->nr_made; i++)
 			keep(cgroup_thaw(engine_root(e), e->made[i], &now) != OUTCOME_DONE, &now, &ret, err);
 	crew_destroy(&e->crew); /* or the cgroups are busy */
-	beat(e, false);
 	while (e->nr_made) {
 		keep(cgroup_remove(engine_root(e), e->made[--e->nr_made], &now), &now, &ret, err);
 		free(e->made[e->nr_made]);

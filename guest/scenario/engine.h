@@ -24,7 +24,6 @@ struct engine {
 	uint64_t start_ns;          /* when the run began */
 	uint64_t zero_ns;           /* when the first worker was let go: what times in records count from; 0 before */
 	unsigned phase;             /* that it is in, by its record */
-	bool beating;               /* the metronome is on */
 	bool root_open;             /* what is made in the root has its controllers */
 	bool froze;                 /* a cgroup was frozen, ever */
 	struct scene scene;

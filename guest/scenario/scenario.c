@@ -165,7 +165,7 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 {
 	enum outcome o;
 
-	if ((e->opts->metronome || e->opts->watchdog) && hw_init(err))
+	if (e->opts->watchdog && hw_init(err))
 		return OUTCOME_ERROR;
 	o = set_up(e, &e->spec->backdrop, err);
 	if (o == OUTCOME_DONE)

@@ -9,7 +9,7 @@
 struct scenario_opts {
 	const char *cgroup_root; /* NULL: no cgroups; workers stay where they are, cpusets become CPU affinities */
 	int64_t seed;
-	int64_t metronome;       /* rate of hw_metronome() while workers run; 0: none */
+	bool virtual_clock;      /* the machine counts instructions for its time */
 	bool watchdog;           /* arm hw_watchdog() anew as long as this program gets to run */
 	bool verbose;            /* who is who, on stderr, before they are let go */
 };

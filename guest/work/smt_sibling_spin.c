@@ -19,7 +19,7 @@ static void relax(void)
 
 static void run(struct worker *w, const void *args)
 {
-	bool emulated = w->go->turn_ns;
+	bool emulated = w->go->virtual_clock;
 
 	(void)args;
 	if (emulated)

@@ -51,21 +51,6 @@ static inline void see_cpu(struct worker *w)
 	cpumask_set(&w->cpus_used, cpu);
 }
 
-/*
- * On the virtual clock one vCPU runs at a time, until a timer is due, and two busy vCPUs can fall into a step in which one of
- * them always comes when the turn is used up (guest/hw.h). PAUSE ends a turn in the middle (QEMU's TCG lets another vCPU
- * run) and breaks the step. Guest time that went by without this worker was somebody else's turn.
- */
-static void share_turn(struct worker *w, uint64_t now)
-{
-	if (now - w->last_ns > w->go->turn_ns / 5) {
-		w->turn_start_ns = now;
-	} else if (now - w->turn_start_ns >= w->go->turn_ns) {
-		w->turn_start_ns = now;
-		__builtin_ia32_pause();
-	}
-}
-
 __attribute__((noinline)) void worker_tick(struct worker *w, uint64_t units)
 {
 	uint64_t now = now_ns();
@@ -73,8 +58,6 @@ __attribute__((noinline)) void worker_tick(struct worker *w, uint64_t units)
 	gap_until(w, now);
 	see_cpu(w);
 	w->work_units += units;
-	if (w->go->turn_ns)
-		share_turn(w, now);
 	w->last_ns = now;
 }
 

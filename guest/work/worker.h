@@ -24,7 +24,7 @@ struct go {
 	struct worker *workers;   /* all that there ever are, by batch and index */
 	unsigned n;
 	uint64_t start_ns;        /* written before word */
-	uint64_t turn_ns;         /* on the virtual clock: a vCPU's turn that lasts so long is out of step; else 0 */
+	bool virtual_clock;       /* the machine counts instructions: PAUSE lets every other vCPU have a turn first */
 	_Atomic uint64_t stop_ns; /* written before stop */
 };
 
@@ -48,7 +48,6 @@ struct worker {
 	bool started, finished;
 	unsigned last_cpu, max_gap_cpu;
 	uint64_t last_ns;       /* the last tick; from here on a gap grows */
-	uint64_t turn_start_ns; /* of its vCPU's turn, as far as it can tell */
 	uint64_t work_units, iterations, migrations;
 	uint64_t max_gap_ns, max_gap_start_ns; /* the start on the clock, not from go */
 	uint64_t cpu_start_ns, cpu_end_ns, end_ns;

@@ -47,7 +47,7 @@ static int canary(const struct boot *b, struct kt_err *err)
 	if (!r)
 		r = vm_qmp_hello(&vm, "", deadline, err);
 	if (!r)
-		r = vm_qmp(&vm, "cont", NULL, deadline, err);
+		r = vm_qmp_cont(&vm, deadline, err);
 	if (!r)
 		r = vm_qmp_event(&vm, "GUEST_PANICKED", deadline, err);
 	vm_deinit(&vm);

@@ -2,6 +2,7 @@
 /* The inputs of a run: spec, plan, kernel, guest image; and the payload made of them. See boot.h. */
 #include "boot/boot.h"
 #include "cpio.h"
+#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <sys/mman.h>
@@ -46,10 +47,10 @@ static void scale_memory(struct boot *b)
 	b->plan_json = topo_to_json(&b->plan);
 }
 
-/* The guest image lies beside the program: in the tree, or where make install put it. */
-static char *find_image(void)
+/* A file that lies beside the program: in the tree, or where make install put it. */
+static char *find_file(const char *what, const char *in_tree, const char *installed)
 {
-	static const char *const places[] = { "../guest/ktstr.img", "../libexec/ktstr/ktstr.img" };
+	const char *const places[] = { in_tree, installed };
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -63,7 +64,7 @@ static char *find_image(void)
 			return path;
 		free(path);
 	}
-	die(KT_TROUBLE, "cannot find the guest image %s/%s: run make", dir, places[0]);
+	die(KT_TROUBLE, "cannot find the %s %s/%s: run make", what, dir, in_tree);
 }
 
 void boot_load(struct boot *b)
@@ -91,7 +92,11 @@ void boot_load(struct boot *b)
 	if (code != KT_OK)
 		die(code, "%s", err.msg);
 	kt_warn("kernel %s", b->kernel.why);
-	b->image = find_image();
+	b->image = find_file("guest image", "../guest/ktstr.img", "../libexec/ktstr/ktstr.img");
+	_cleanup_free_ char *turns = find_file("library", "../libexec/ktstr-turns.so", "../libexec/ktstr/ktstr-turns.so");
+	b->vm_config.turns = open(turns, O_RDONLY | O_CLOEXEC);
+	if (b->vm_config.turns < 0)
+		die(KT_TROUBLE, "cannot open '%s': %s", turns, strerror(errno));
 	const char *qemu = getenv("KTSTR_QEMU");
 	b->vm_config.qemu = qemu && *qemu ? qemu : "qemu-system-x86_64";
 	b->vm_config.plan = &b->plan;
@@ -112,20 +117,11 @@ static int add_json(FILE *f, const char *name, const json_t *j, struct kt_err *e
 	return cpio_add(f, name, 0100644, text, strlen(text), err);
 }
 
-/* The metronome's rate (guest/hw.h): turns of 122 us. One vCPU waits for nobody. */
-static int metronome_rate(const struct boot *b)
-{
-	if (!b->vm_config.virtual_clock || b->plan.nr_cpus < 2)
-		return 0;
-	return 3;
-}
-
 int boot_payload(const struct boot *b, struct kt_err *err)
 {
 	_cleanup_close_ int fd = memfd_create("payload", MFD_CLOEXEC);
-	int rate = metronome_rate(b);
-	_cleanup_free_ char *beat = rate ? xasprintf("--metronome\n%d\n", rate) : xstrdup("");
-	_cleanup_free_ char *args = xasprintf("--watchdog\n--plan\nplan.json\n--seed\n%lld\n%sspec.json\n", (long long)b->seed, beat);
+	_cleanup_free_ char *args = xasprintf("--watchdog\n%s--plan\nplan.json\n--seed\n%lld\nspec.json\n",
+					      b->vm_config.virtual_clock ? "--virtual-clock\n" : "", (long long)b->seed);
 	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
 	json_auto_t *spec = json_copy(b->spec.json);
 

@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 enum { BOOT_LIMIT_S = 180, BOOT_LIMIT_PER_CPU_S = 18, CONSOLE_TAIL_LINES = 40, CONSOLE_LINE_MAX = 500 };
 
@@ -261,7 +262,7 @@ static int load_state(struct vm *vm, const char *qemu_version, int64_t deadline,
 		return -1;
 	if (vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("fd:%d", VM_FD_STATE)), deadline, err) < 0 ||
 	    vm_qmp_event(vm, "MIGRATION:completed", deadline, err) < 0 ||
-	    vm_qmp(vm, "cont", NULL, deadline, err) < 0)
+	    vm_qmp_cont(vm, deadline, err) < 0)
 		return kt_context(err, "cannot start from the checkpoint");
 	return 0;
 }
@@ -304,6 +305,7 @@ static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
 		r->outcome = DONE;
 	} else if (ready) {
 		vm_init(&b->vm);
+		b->vm.turns = b->vm_config.virtual_clock ? b->vm_config.turns : -1;
 		b->vm.signals = b->signals;
 		b->vm.console_to[0] = b->console_live ? stderr : NULL;
 		b->vm.console_to[1] = b->console_kept;
@@ -327,6 +329,18 @@ const char *boot_interrupted(const struct boot *b)
 	return read(b->signals, &info, sizeof(info)) == sizeof(info) ? sigabbrev_np((int)info.ssi_signo) : NULL;
 }
 
+/* vm_qmp_greeting() or ktstr-turns.so said how. */
+static bool unsuitable_qemu(const struct boot *b)
+{
+	const struct vm *vm = &b->vm;
+
+	if (!vm->pid && WIFEXITED(vm->status) && WEXITSTATUS(vm->status) == KT_CANNOT_TELL)
+		return true;
+	if (!*vm->qemu_version)
+		return false;
+	return (*b->plan.qemu_version && !streq(vm->qemu_version, b->plan.qemu_version)) || (vm->turns >= 0 && !vm->turns_loaded);
+}
+
 int boot_run(struct boot *b)
 {
 	struct result r = { .outcome = LOST };
@@ -344,8 +358,8 @@ int boot_run(struct boot *b)
 	const char *sig = boot_interrupted(b);
 	if (sig && r.outcome == LOST)
 		kt_fail(&r.why, "interrupted by SIG%s", sig);
-	if (*b->vm.qemu_version && *b->plan.qemu_version && !streq(b->vm.qemu_version, b->plan.qemu_version))
-		r.outcome = UNSUPPORTED; /* vm_qmp_greeting() said it */
+	if (unsuitable_qemu(b))
+		r.outcome = UNSUPPORTED;
 	if (r.outcome != DONE && !reader_gone)
 		emit_console_tail(&b->vm);
 	emit_host(b);
@@ -367,8 +381,8 @@ int boot_dry_run(struct boot *b)
 	vm_args(&b->vm_config, b->cold ? VM_COLD : VM_WARM, &args);
 	_cleanup_free_ char *line = strv_shell(&args);
 	printf("%s\n", line);
-	printf("# descriptors: %d QMP, %d records, %d console, %d payload, %d saved state, %d.. memory\n", VM_FD_QMP, VM_FD_OUT,
-	       VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_RAM0);
+	printf("# descriptors: %d QMP, %d records, %d console, %d payload, %d saved state, %d ktstr-turns.so, "
+	       "%d.. memory\n", VM_FD_QMP, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0);
 	printf("# payload: plan.json spec.json args\n");
 	strv_deinit(&args);
 	return KT_OK;

@@ -73,7 +73,7 @@ static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, ch
 	_cleanup_free_ char *qemu = qemu_identity(c);
 	struct vm_config named = *c;
 	struct strv args = { 0 };
-	char image_hash[HASH_HEX_SIZE];
+	char image_hash[HASH_HEX_SIZE], turns_hash[HASH_HEX_SIZE];
 
 	if (image < 0)
 		return kt_fail(err, "cannot open the guest image '%s': %s", c->initrd, strerror(errno));
@@ -83,6 +83,11 @@ static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, ch
 	named.vmlinux = o->kernel_sha256;
 	named.initrd = image_hash;
 	strv_add(&args, "%s", FORMAT);
+	if (c->virtual_clock) {
+		if (hash_file(c->turns, -1, turns_hash, err) < 0)
+			return kt_context(err, "cannot read ktstr-turns.so");
+		strv_add(&args, "%s", turns_hash);
+	}
 	vm_args(&named, VM_SAVE, &args);
 	_cleanup_free_ char *text = strv_shell(&args);
 	strv_deinit(&args);
@@ -154,11 +159,9 @@ static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struc
 {
 	int64_t soon = now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
 
-	if (vm_qmp_hello(vm, cfg->plan->qemu_version, soon, err) < 0 ||
-	    vm_qmp(vm, "cont", NULL, soon, err) < 0)
+	if (vm_qmp_hello(vm, cfg->plan->qemu_version, soon, err) < 0 || vm_qmp_cont(vm, soon, err) < 0)
 		return -1;
-	const char *ring = cfg->virtual_clock ? "WATCHDOG" : "GUEST_PANICKED"; /* see hw_ready() */
-	if (vm_qmp_event(vm, ring, now_ns() + boot_limit_ns, err) < 0)
+	if (vm_qmp_event(vm, "GUEST_PANICKED", now_ns() + boot_limit_ns, err) < 0)
 		return kt_context(err, "the guest did not come up");
 	soon = now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
 	if (vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), c->state, soon, err) < 0 ||
@@ -191,6 +194,7 @@ static int run_to_checkpoint(const struct vm_config *cfg, const struct checkpoin
 	struct strv args = { 0 };
 
 	vm_init(vm);
+	vm->turns = cfg->virtual_clock ? cfg->turns : -1;
 	vm->signals = o->signals;
 	memcpy(vm->console_to, o->console_to, sizeof(vm->console_to));
 	if (payload < 0)

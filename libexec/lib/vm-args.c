@@ -6,17 +6,18 @@
  * Everything here is part of the checkpoint's key. What each piece is for:
  *   nokaslr norandmaps               the same addresses in every run
  *   panic=-1 and -no-reboot          a panic ends QEMU at once
- *   initcall_blacklist=cmos_init     nobody in the guest owns the RTC: the metronome's line stays masked
+ *   initcall_blacklist=cmos_init     no driver for the RTC, which nobody asks for the time
  *   cryptomgr.notests                a quarter off the boot
  *   mitigations=off                  page table isolation flushes the TLB at every system call: dear when emulated
  *   tsc=reliable                     no clocksource watchdog, which would wake every CPU in turn
  *   -rdrand -rdseed in the CPU model (from the plan) and -seed: no host entropy
+ *   LD_PRELOAD, KTSTR_TURN_NS        how the vCPUs take turns: libexec/turns.c
  *   sleep=off, clock=vm, fixed base  guest time depends on instructions alone
  *   thread=single                    one vCPU at a time, in turn; and MTTCG of QEMU 7.2 oopses now and then
  *   announce-rounds=0                no self-announce timers waking the main loop in the first second after a load
  *   store-global-state=off           else the run state at the save ("guest-panicked") is refused at the load
  */
-static void kernel_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
+static void kernel_args(const struct vm_config *c, struct strv *ret)
 {
 	strv_add(ret, "-kernel");
 	strv_add(ret, "%s", c->vmlinux);
@@ -24,8 +25,8 @@ static void kernel_args(const struct vm_config *c, enum vm_start start, struct s
 	strv_add(ret, "%s", c->initrd);
 	strv_add(ret, "-append");
 	strv_add(ret, "console=ttyS0 loglevel=6 panic=-1 nokaslr norandmaps cryptomgr.notests "
-		      "initcall_blacklist=cmos_init mitigations=off tsc=reliable ktstr_settle_ms=%d%s",
-		 c->virtual_clock ? 3000 : 200, c->virtual_clock && start != VM_COLD ? " ktstr_save_idle=1" : "");
+		      "initcall_blacklist=cmos_init mitigations=off tsc=reliable ktstr_settle_ms=%d",
+		 c->virtual_clock ? 3000 : 200);
 }
 
 void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
@@ -33,6 +34,10 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 	const struct topo *plan = c->plan;
 	uint64_t total = 0;
 
+	if (c->virtual_clock) {
+		strv_add(ret, "LD_PRELOAD=/proc/self/fd/%d", VM_FD_TURNS);
+		strv_add(ret, "KTSTR_TURN_NS=%d", VM_TURN_NS);
+	}
 	strv_add(ret, "%s", c->qemu);
 	for (const char *const *flag = (const char *const[]){ "-nodefaults", "-no-user-config", "-no-reboot", NULL }; *flag;
 	     flag++)
@@ -60,7 +65,7 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 		strv_add(ret, "-rtc");
 		strv_add(ret, "base=2026-01-01,clock=vm");
 	}
-	kernel_args(c, start, ret);
+	kernel_args(c, ret);
 	strv_add(ret, "-chardev");
 	strv_add(ret, "file,id=out,path=/proc/self/fd/%d", VM_FD_OUT);
 	strv_add(ret, "-device");

@@ -147,6 +147,13 @@ int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t 
 	return answer(vm, command, deadline_ns, err);
 }
 
+int vm_qmp_cont(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
+{
+	if (send_text(vm, "cont", (char []){ "{\"execute\":\"cont\"}" }, -1, err) < 0)
+		return errno == EPIPE ? why_gone(vm, "cont", deadline_ns, err) : -1;
+	return vm_qmp_event(vm, "RESUME", deadline_ns, err);
+}
+
 int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err)
 {
 	while (!*vm->qemu_version) {
@@ -155,6 +162,8 @@ int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct
 			return -1;
 		keep_event(vm, msg);
 	}
+	if (vm->turns >= 0 && !vm->turns_loaded)
+		return kt_fail(err, "no virtual clock with this QEMU: it has not loaded ktstr-turns.so, or exports nothing: use --clock real");
 	if (*want && !streq(vm->qemu_version, want))
 		return kt_fail(err, "the plan was made for QEMU %s, but this is QEMU %s: make it again with ktstr-topo", want,
 			       vm->qemu_version);
@@ -182,8 +191,9 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 				return kt_fail(err, "the migration failed");
 		}
 		json_auto_t *msg = receive(vm, deadline_ns, err);
-		if (!msg)
-			return kt_context(err, "waiting for %s", event);
+		const char *desc = json_string_value(json_object_get(json_object_get(msg, "error"), "desc"));
+		if (!msg || desc)
+			return msg ? kt_fail(err, "QMP: %s", desc) : kt_context(err, "waiting for %s", event);
 		keep_event(vm, msg);
 	}
 }

@@ -10,7 +10,10 @@
 #include <sys/wait.h>
 
 /* A guest that floods its out pipe blocks there, in its own time, until the host reads. */
-enum { OUT_PIPE_SIZE = 1 << 20, MAX_FDS = 8 + TOPO_MAX_NODES };
+enum { OUT_PIPE_SIZE = 1 << 20, MAX_FDS = 9 + TOPO_MAX_NODES };
+
+/* What ktstr-turns.so says first of all on stderr: ld.so goes on without a library that it cannot load. */
+#define TURNS_LOADED "ktstr-turns.so loaded\n"
 
 int64_t now_ns(void)
 {
@@ -22,7 +25,7 @@ int64_t now_ns(void)
 
 void vm_init(struct vm *vm)
 {
-	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .signals = -1 };
+	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .turns = -1, .signals = -1 };
 }
 
 /*
@@ -46,9 +49,12 @@ static _Noreturn void exec_qemu(const struct strv *args, pid_t parent, const int
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_DFL);
-	execvp(args->v[0], args->v);
+	char **program = args->v;
+	while ((*program)[strcspn(*program, "=/")] == '=')
+		putenv(*program++);
+	execvp(*program, program);
 	/* stderr is the caller's error pipe by now. */
-	fprintf(stderr, "cannot run '%s': %s\n", args->v[0], strerror(errno));
+	fprintf(stderr, "cannot run '%s': %s\n", *program, strerror(errno));
 	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
 }
 
@@ -76,6 +82,7 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	vm->err = errs[0];
 	_cleanup_close_ int errs_end = errs[1];
 	fcntl(out_end, F_SETPIPE_SZ, OUT_PIPE_SIZE); /* smaller is slower, not wrong */
+	fcntl(console_end, F_SETPIPE_SZ, OUT_PIPE_SIZE); /* when it is full QEMU has its main loop wait: THE RULE */
 
 #define MAP(fd, target) (fds[n] = (fd), targets[n++] = (target))
 	MAP(qmp_end, VM_FD_QMP);
@@ -85,6 +92,8 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 		MAP(payload, VM_FD_PAYLOAD);
 	if (state >= 0)
 		MAP(state, VM_FD_STATE);
+	if (vm->turns >= 0)
+		MAP(vm->turns, VM_FD_TURNS);
 	for (unsigned i = 0; i < nr_ram; i++)
 		MAP(ram[i], VM_FD_RAM0 + (int)i);
 	MAP(null, STDIN_FILENO);
@@ -164,6 +173,7 @@ static bool drain(struct vm *vm, int *fd, struct vm_tail *tail)
 
 	while ((n = read(*fd, buf, sizeof(buf))) > 0) {
 		tail_add(tail, buf, (size_t)n);
+		vm->turns_loaded |= fd == &vm->err && memmem(buf, (size_t)n, TURNS_LOADED, strlen(TURNS_LOADED));
 		for (size_t i = 0; fd == &vm->console && i < ARRAY_SIZE(vm->console_to); i++)
 			if (vm->console_to[i]) {
 				fwrite(buf, 1, (size_t)n, vm->console_to[i]);
@@ -223,7 +233,13 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns)
 	}
 }
 
-/* QEMU's own words: the last line of its stderr that is not the chatter of TCG about CPU features it lacks. */
+static bool is_chatter(const char *line, size_t n)
+{
+	return memmem(line, n, "TCG doesn't support requested feature", 37) ||
+	       memmem(line, n, TURNS_LOADED, strlen(TURNS_LOADED) - 1);
+}
+
+/* QEMU's own words: the last line of its stderr that is not the chatter of TCG about CPU features it lacks, or our own. */
 static void last_error(const struct vm *vm, char *buf, size_t size)
 {
 	const char *start = vm->err_tail.buf, *end = start + vm->err_tail.n;
@@ -233,7 +249,7 @@ static void last_error(const struct vm *vm, char *buf, size_t size)
 		const char *nl = memchr(start, '\n', (size_t)(end - start));
 		size_t n = (size_t)((nl ? nl : end) - start);
 
-		if (n && !memmem(start, n, "TCG doesn't support requested feature", 37))
+		if (n && !is_chatter(start, n))
 			snprintf(buf, size, "%.*s", (int)n, start);
 		start += n + 1;
 	}

@@ -7,7 +7,8 @@
  *
  * THE RULE: on the virtual clock nothing may wake QEMU's main loop while the guest runs (a QMP command, input on a
  * chardev, a host timer), because a wake-up changes how the vCPUs take turns, and the run no longer repeats. So between
- * the start and the end of the guest's run nothing is sent to it, and nothing in vm_args() may arm a host timer.
+ * the start and the end of the guest's run nothing is sent to it, and nothing in vm_args() may arm a host timer. What wakes
+ * it of QEMU's own accord is kept waiting until all vCPUs are idle: libexec/turns.c.
  */
 #ifndef KT_VM_H
 #define KT_VM_H
@@ -16,7 +17,13 @@
 #include "topology.h"
 
 /* Descriptors in the QEMU process. */
-enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_RAM0 };
+enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0 };
+
+/*
+ * The longest turn of a vCPU on the virtual clock. Four busy ones: each runs again after 150 us, or 350 when a turn of its own
+ * was cut short. Half of it costs the host a tenth more.
+ */
+enum { VM_TURN_NS = 50000 };
 
 enum vm_accel { VM_TCG, VM_KVM };
 
@@ -26,12 +33,13 @@ struct vm_config {
 	const char *vmlinux, *initrd;
 	enum vm_accel accel;
 	bool virtual_clock;    /* TCG only */
+	int turns;             /* ktstr-turns.so, open, for the virtual clock; -1: not there */
 	unsigned icount_shift; /* 1 instruction is 2^shift ns of guest time */
 };
 
 enum vm_start { VM_COLD, VM_SAVE, VM_WARM }; /* boot; boot with RAM shared, to be saved; from the saved state, copy-on-write */
 
-/* The QEMU command line. The same for every start but for RAM sharing and -incoming. */
+/* The QEMU command line, variables first as a shell has it. The same for every start but for RAM sharing and -incoming. */
 void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret);
 
 /* The last bytes of a stream, for error messages. */
@@ -43,6 +51,8 @@ struct vm_tail {
 struct vm {
 	pid_t pid;             /* 0 when there is none */
 	int pidfd, qmp, out, console, err;
+	int turns;             /* ktstr-turns.so, open: QEMU gets it and must have loaded it; -1: without. The caller's */
+	bool turns_loaded;
 	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
 	struct vm_tail console_tail, err_tail;
 	FILE *console_to[2];   /* copies of the console: live, kept; NULL: none */
@@ -72,8 +82,8 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns);
 const char *vm_exit_reason(const struct vm *vm, char *buf, size_t size);
 
 /*
- * QMP: wait for the greeting, and fail unless the version in it is want ("": any), which a plan was made for. Sends
- * nothing.
+ * QMP: wait for the greeting, and fail unless the version in it is want ("": any), which a plan was made for, and
+ * ktstr-turns.so has been loaded if it had to be. Sends nothing.
  */
 int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err);
 /*
@@ -84,6 +94,8 @@ int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct
 int vm_qmp_hello(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err);
 /* Send a command and wait for its answer; out-of-order events are kept. args may be NULL; its reference is taken. */
 int vm_qmp(struct vm *vm, const char *command, json_t *args, int64_t deadline_ns, struct kt_err *err);
+/* `cont`, until the guest runs. The answer as such comes when QEMU's main loop runs next, which may take long (libexec/turns.c). */
+int vm_qmp_cont(struct vm *vm, int64_t deadline_ns, struct kt_err *err);
 /* The same, with a descriptor for QEMU to keep (getfd). */
 int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t deadline_ns, struct kt_err *err);
 /* Wait for an event (one that came earlier counts) until the deadline; -1 and err when it does not come, or a migration fails. */

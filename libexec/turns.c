@@ -1,0 +1,294 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ktstr-turns.so - preloaded into QEMU on the virtual clock: who runs when is decided here, by the guest's own clock alone.
+ *
+ * Under -icount with thread=single one thread runs the vCPUs in turn, and QEMU's main thread moves the clock on when all of
+ * them are idle. Left alone that has three faults, all of them measured on QEMU 7.2:
+ *
+ *  - Each timer of the machine wakes the main thread, some hundred times a second. It then looks whether all vCPUs are idle,
+ *    at a moment that the host's scheduler picked: if it comes just as the last one halts, the clock jumps while that turn is
+ *    not over, or has not been counted yet, and no two runs agree. Here ppoll() keeps the main thread until the vCPU
+ *    thread waits for it: the two alternate.
+ *  - A turn lasts until the next timer, up to 100 ms. Here a timer that never fires, on a clock that stands still, is always
+ *    turn_ns away, and QEMU ends the turn for it. It costs no wake-up and no interrupt, and nothing when the guest is idle.
+ *  - A timer that is due runs on the way into a turn, which is then empty, and the order of the vCPUs slips: two of them can
+ *    keep a step in which one never runs. And arming a timer ends the turn, so whoever gets interrupts gets less. Here timers
+ *    run between two turns, and arming one ends the turn only if it is due before the turn is over.
+ *
+ * This leans on functions that QEMU exports for its modules and does not promise to keep (7.2 and 10.0 have them). Where one
+ * is missing QEMU ends with status 125 and the reason on stderr: there is no virtual clock without them.
+ *
+ * environment: KTSTR_TURN_NS, the longest turn.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { EXIT_CANNOT_TELL = 125 };
+enum { CLOCK_OF_HOST, CLOCK_OF_GUEST }; /* QEMU_CLOCK_REALTIME, QEMU_CLOCK_VIRTUAL */
+enum { ALL_TIMERS = -1, SCALE_NS = 1 };
+/* What CLOCK_MONOTONIC says in the vCPU thread. The timers of the main thread are due at some real time far beyond it. */
+enum { FROZEN_S = 1, NSEC_PER_SEC = 1000000000 };
+/* A guest that never idles must still hear of its own end, or of a stop; that the clock jumps just then is out of the question. */
+enum { HOLD_LIMIT_S = 1 };
+enum { MAX_MUTEXES = 16, TIMER_SIZE = 256, LIST_WORDS = 32, GROUP_SIZE = 8 };
+
+static struct {
+	int (*ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+	int (*cond_wait)(pthread_cond_t *, pthread_mutex_t *);
+	int (*cond_broadcast)(pthread_cond_t *);
+	int (*mutex_unlock)(pthread_mutex_t *);
+	int (*clock_gettime)(clockid_t, struct timespec *);
+} libc;
+
+static struct {
+	void *(*timerlist_new)(int clock, void (*notify)(void *, int), void *opaque);
+	void (*timer_init)(void *timer, void *group, int clock, int scale, int attributes, void (*fire)(void *), void *opaque);
+	void (*timer_mod)(void *timer, int64_t ns);
+	int64_t (*deadline)(int clock, int attributes);
+	int64_t (*now)(int clock);
+	bool (*run_timers)(int clock);
+	bool (*vm_runs)(void);
+	void (*lock)(const char *file, int line);
+	void (*unlock)(void);
+	void (*notify)(void *, int clock);
+	void ***timers; /* of the main loop: a list for each clock */
+} qemu;
+
+static pid_t main_thread;
+static __thread pid_t this_thread;
+static __thread bool vcpu_thread;
+static pthread_mutex_t *main_waited_with[MAX_MUTEXES];
+static pthread_mutex_t *big_lock;     /* QEMU's; NULL until a vCPU thread waits with it */
+static pthread_cond_t *halted;        /* where that waits */
+static _Atomic uint32_t waits = true; /* a futex: the vCPU thread has nothing to do */
+static int64_t turn_ns, turn_start_ns;
+static _Atomic int64_t quiet_until_ns; /* no timer is due before; 0: not known. Asking QEMU is dear, and a boot has 10 million turns */
+static bool between_turns;
+static const char *missing;
+static bool found;
+
+static void *next(const char *name)
+{
+	return dlsym(RTLD_NEXT, name);
+}
+
+/* A function of QEMU's, by its name before 9.0 if that is another. Or none: a script that starts QEMU comes by here, too. */
+static void *find(const char *name, const char *old_name)
+{
+	void *p = dlsym(RTLD_DEFAULT, name);
+
+	if (!p && old_name)
+		p = dlsym(RTLD_DEFAULT, old_name);
+	if (!p)
+		missing = name;
+	found |= p != NULL;
+	return p;
+}
+
+static _Noreturn void cannot(const char *what, const char *name)
+{
+	fprintf(stderr, "no virtual clock with this QEMU: %s%s\n", what, name);
+	_exit(EXIT_CANNOT_TELL);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	const char *turn = getenv("KTSTR_TURN_NS");
+
+	main_thread = getpid();
+	turn_ns = turn ? atoll(turn) : 0;
+	libc.ppoll = next("ppoll");
+	libc.cond_wait = next("pthread_cond_wait");
+	qemu.timerlist_new = find("timerlist_new", NULL);
+	qemu.timer_init = find("timer_init_full", NULL);
+	qemu.timer_mod = find("timer_mod_ns", NULL);
+	qemu.deadline = find("qemu_clock_deadline_ns_all", NULL);
+	qemu.now = find("qemu_clock_get_ns", NULL);
+	qemu.run_timers = find("qemu_clock_run_timers", NULL);
+	qemu.vm_runs = find("runstate_is_running", NULL);
+	qemu.lock = find("bql_lock_impl", "qemu_mutex_lock_iothread_impl");
+	qemu.unlock = find("bql_unlock", "qemu_mutex_unlock_iothread");
+	qemu.notify = find("qemu_timer_notify_cb", NULL);
+	qemu.timers = find("main_loop_tlg", NULL);
+	if (missing && found)
+		cannot("it does not export ", missing);
+	if (!missing)
+		fputs("ktstr-turns.so loaded\n", stderr); /* libexec/lib/vm.c waits for it */
+}
+
+static bool in_main_thread(void)
+{
+	if (!this_thread)
+		this_thread = (pid_t)syscall(SYS_gettid);
+	return this_thread == main_thread;
+}
+
+static long futex(int op, uint32_t value, const struct timespec *limit)
+{
+	return syscall(SYS_futex, &waits, op, value, limit, NULL, 0);
+}
+
+/* Turns that end by themselves. */
+
+static void nobody(void *opaque, int clock)
+{
+	(void)opaque, (void)clock;
+}
+
+static void never(void *opaque)
+{
+	(void)opaque;
+}
+
+/* A timer was armed that is the next of its list. QEMU would end the turn. */
+static void armed(void *opaque, int clock)
+{
+	quiet_until_ns = 0;
+	if (vcpu_thread && clock == CLOCK_OF_GUEST &&
+	    (between_turns || qemu.now(clock) + qemu.deadline(clock, ALL_TIMERS) >= turn_start_ns + turn_ns))
+		return;
+	qemu.notify(opaque, clock);
+}
+
+/* Where the list holds the function that is called when its first timer changes, it shall hold ours. */
+static void hook_list(void **list)
+{
+	for (int i = 0; i < LIST_WORDS; i++)
+		if (list[i] == (void *)qemu.notify) {
+			list[i] = (void *)armed;
+			return;
+		}
+	cannot("its timers are not where they should be", "");
+}
+
+static void become_vcpu_thread(void)
+{
+	static _Alignas(64) char timer[TIMER_SIZE];
+	static void *group[GROUP_SIZE]; /* a list for each clock, too: of our own, which nobody runs */
+
+	if (missing || turn_ns <= 0)
+		cannot(missing ? "it exports nothing" : "KTSTR_TURN_NS is not set", "");
+	vcpu_thread = true;
+	hook_list(qemu.timers[CLOCK_OF_GUEST]);
+	group[CLOCK_OF_HOST] = qemu.timerlist_new(CLOCK_OF_HOST, nobody, NULL);
+	qemu.timer_init(timer, group, CLOCK_OF_HOST, SCALE_NS, 0, never, NULL);
+	qemu.timer_mod(timer, (int64_t)FROZEN_S * NSEC_PER_SEC + turn_ns);
+}
+
+/* QEMU asks for the time when it works out how long the next turn may be: the deadline of the guest's timers, or ours. */
+int clock_gettime(clockid_t clock, struct timespec *t)
+{
+	if (vcpu_thread && clock == CLOCK_MONOTONIC) {
+		turn_start_ns = qemu.now(CLOCK_OF_GUEST);
+		*t = (struct timespec){ .tv_sec = FROZEN_S };
+		return 0;
+	}
+	if (!libc.clock_gettime)
+		libc.clock_gettime = next("clock_gettime");
+	return libc.clock_gettime(clock, t);
+}
+
+/* The big lock has to be held anew for this: timers look whether it is. */
+static void run_due_timers(void)
+{
+	int64_t now = qemu.now(CLOCK_OF_GUEST), deadline;
+
+	if (now < quiet_until_ns || !qemu.vm_runs())
+		return;
+	deadline = qemu.deadline(CLOCK_OF_GUEST, ALL_TIMERS);
+	if (deadline) {
+		quiet_until_ns = deadline < 0 ? INT64_MAX : now + deadline;
+		return;
+	}
+	qemu.lock(__FILE__, __LINE__);
+	qemu.run_timers(CLOCK_OF_GUEST);
+	qemu.unlock();
+}
+
+/* The vCPU thread lets go of the big lock when a turn begins. */
+int pthread_mutex_unlock(pthread_mutex_t *m)
+{
+	if (!libc.mutex_unlock) /* there are callers before begin() */
+		libc.mutex_unlock = next("pthread_mutex_unlock");
+	int r = libc.mutex_unlock(m);
+	if (!vcpu_thread || m != big_lock || between_turns)
+		return r;
+	between_turns = true;
+	run_due_timers();
+	between_turns = false;
+	return r;
+}
+
+/* The main thread and the vCPU thread, one after the other. */
+
+/* The main thread waits for every thread that it makes; with the big lock for that of the vCPUs alone, which waits with it too. */
+static bool is_big_lock(pthread_mutex_t *m)
+{
+	for (int i = 0; !big_lock && i < MAX_MUTEXES; i++)
+		if (main_waited_with[i] == m)
+			big_lock = m;
+	return m == big_lock;
+}
+
+static void note_mutex(pthread_mutex_t *m)
+{
+	for (int i = 0; i < MAX_MUTEXES; i++) {
+		if (!main_waited_with[i])
+			main_waited_with[i] = m;
+		if (main_waited_with[i] == m)
+			return;
+	}
+}
+
+int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
+{
+	if (in_main_thread()) {
+		note_mutex(m);
+		return libc.cond_wait(c, m);
+	}
+	if (!is_big_lock(m))
+		return libc.cond_wait(c, m);
+	if (!vcpu_thread)
+		become_vcpu_thread();
+	halted = c;
+	atomic_store(&waits, true);
+	futex(FUTEX_WAKE_PRIVATE, 1, NULL);
+	int r = libc.cond_wait(c, m);
+	atomic_store(&waits, false);
+	return r;
+}
+
+int pthread_cond_broadcast(pthread_cond_t *c)
+{
+	if (c == halted)
+		atomic_store(&waits, false);
+	if (!libc.cond_broadcast)
+		libc.cond_broadcast = next("pthread_cond_broadcast");
+	return libc.cond_broadcast(c);
+}
+
+int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+	const struct timespec limit = { .tv_sec = HOLD_LIMIT_S };
+	int r = libc.ppoll(fds, n, timeout, mask), e = errno;
+
+	/* With the lock held, as when devices are drained, the vCPU thread could not come to rest. */
+	if (in_main_thread() && big_lock && big_lock->__data.__owner != main_thread)
+		while (!atomic_load(&waits) && (!futex(FUTEX_WAIT_PRIVATE, false, &limit) || errno != ETIMEDOUT))
+			;
+	errno = e;
+	return r;
+}
