@@ -90,8 +90,8 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 	strv_add(ret, "socket,id=qmp,fd=%d", VM_FD_QMP);
 	strv_add(ret, "-mon");
 	strv_add(ret, "chardev=qmp,mode=control");
-	if (start == VM_SAVE)
-		strv_add(ret, "-S");
+	if (start != VM_COLD)
+		strv_add(ret, "-S"); /* until `cont`; QEMU 10 starts by itself what it has loaded */
 	if (start == VM_WARM) {
 		strv_add(ret, "-incoming");
 		strv_add(ret, "defer");
