@@ -241,6 +241,27 @@ static bool check_mem_policy(const struct scene *sc, const char *path, const str
 			       cpulist_format(&mem->nodes, a), cpulist_format(&nodes, b));
 }
 
+/* What the work type itself asks of the machine, on the CPUs that any of the workers may use. */
+static bool check_work(const struct scene *sc, const char *path, const struct scene_cgroup *cg, const struct work_spec *work)
+{
+	struct cpumask pool = scene_cpus(sc, cg), cpus = { 0 };
+	struct kt_err err;
+
+	if (!work->type->check)
+		return true;
+	for (unsigned i = 0; i < work->workers; i++) {
+		uint64_t random = 0;
+		struct cpumask one = work->affinity.kind == AFFINITY_INHERIT ? pool :
+			affinity_resolve(&work->affinity, sc->plan, &pool, i, &random);
+
+		cpus = cpumask_or(&cpus, &one);
+	}
+	if (work->affinity.kind == AFFINITY_RANDOM_SUBSET)
+		cpus = cpumask_and(&work->affinity.cpus, &pool);
+	return !work->type->check(work->args, &cpus, sc->plan, &err) ||
+		scene_error_at(sc, path, "%s: %s", work->type->name, err.msg);
+}
+
 bool scene_spawn(struct scene *sc, struct scene_cgroup *cg, const char *name, const struct work_spec *work,
 		 unsigned group, const char *path)
 {
@@ -254,7 +275,7 @@ bool scene_spawn(struct scene *sc, struct scene_cgroup *cg, const char *name, co
 	if (scene_frozen(cg))
 		return scene_error_at(sc, path, "cgroup '%s' is frozen: workers would never get ready in it", cg->name);
 	if (!scene_check_affinity(sc, path, cg, &work->affinity, &work->policy) ||
-	    !check_mem_policy(sc, path, cg, &work->mem))
+	    !check_mem_policy(sc, path, cg, &work->mem) || !check_work(sc, path, cg, work))
 		return false;
 	if (sc->nr_workers + work->workers > SPEC_MAX_WORKERS)
 		return scene_error_at(sc, path, "%lld workers in all, more than %d", (long long)(sc->nr_workers + work->workers),
