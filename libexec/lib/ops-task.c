@@ -14,6 +14,8 @@ static const struct row spawn_rows[] = {
 	  .help = "in which cgroup; beside them all, where the runner is, when not given" },
 	{ .name = "workers", .kind = ROW_INT, .offset = offsetof(struct spawn_args, work.workers), .min = 1,
 	  .max = SPEC_MAX_WORKERS, .def = -1, .help = "number of workers; workers_per_cgroup when not given" },
+	{ .name = "workers_pct", .kind = ROW_REAL, .offset = offsetof(struct spawn_args, work.workers_pct), .min = 0.001,
+	  .max = 102400, .def = -1, .help = "the same in % of the plan's CPUs, rounded up" },
 	WORK_ROWS,
 	{ 0 }
 };
@@ -25,9 +27,8 @@ static bool parse_spawn(const struct jcur *c, void *args, struct spec_reader *rd
 	work_spec_init(&a->work);
 	if (!rows_parse(c, spawn_rows, a, rd))
 		return false;
-	if (a->work.workers < 0)
-		a->work.workers = rd->spec->workers_per_cgroup;
-	return work_spec_check(c, &a->work, 0);
+	struct cpumask all = rd->plan ? topo_all_cpus(rd->plan) : (struct cpumask){ 0 };
+	return work_spec_count(c, &a->work, &all, rd) && work_spec_check(c, &a->work, 0);
 }
 
 static void spawn_deinit(void *args)

@@ -234,14 +234,12 @@ const struct row spec_cgroup_rows[] = {
 	{ 0 }
 };
 
-static bool count_workers(const struct jcur *c, struct cgroup_def *def, const struct spec_reader *rd)
+bool work_spec_count(const struct jcur *c, struct work_spec *w, const struct cpumask *cpus, const struct spec_reader *rd)
 {
-	struct work_spec *w = &def->work;
-
 	if (w->workers >= 0 && w->workers_pct >= 0)
 		return jcur_error(c, "workers and workers_pct exclude each other");
 	if (w->workers_pct >= 0) {
-		double exact = cpumask_count(&def->cpuset.cpus) * w->workers_pct / 100 - 1e-9;
+		double exact = cpumask_count(cpus) * w->workers_pct / 100 - 1e-9;
 
 		w->workers = (int64_t)exact;
 		w->workers += exact > w->workers;
@@ -260,7 +258,7 @@ bool spec_parse_cgroup(const struct jcur *c, struct cgroup_def *def, struct spec
 	if (rd->plan)
 		def->cpuset.cpus = topo_all_cpus(rd->plan);
 	bool ok = rows_parse(c, spec_cgroup_rows, def, rd);
-	ok &= count_workers(c, def, rd);
+	ok &= work_spec_count(c, &def->work, &def->cpuset.cpus, rd);
 	/* Not when the work is wrong: a group size would be a guess. */
 	ok = ok && work_spec_check(c, &def->work, 0);
 	def->bad = !ok;

@@ -222,6 +222,8 @@ void step_deinit(struct step *s);
 
 /* A work group before it is read: one of SpinWait. */
 void work_spec_init(struct work_spec *work);
+/* How many there are: workers, workers_pct of the CPUs, or workers_per_cgroup. */
+bool work_spec_count(const struct jcur *c, struct work_spec *w, const struct cpumask *cpus, const struct spec_reader *rd);
 /* Its workers come in whole groups. group is its number in its cgroup, for the message. */
 bool work_spec_check(const struct jcur *c, const struct work_spec *work, size_t group);
 
