@@ -142,7 +142,7 @@ exit_codes() { # PAGE: those that it lists
 	python3 -c 'import jsonschema' || skip "python3-jsonschema is not installed"
 	local topo i=1
 	PATH=$TREE/tests/helper:$PATH
-	validate share/schema/spec.schema.json share/specs/*.json
+	validate share/schema/spec.schema.json share/specs/*.json tests/data/scenario/*.json
 	for topo in 1n1l1c1t 2n4l2c2t '2n4l2c1t --node-llcs 1,3 --distance 0,1=40 --memory-node 512' --host; do
 		# shellcheck disable=SC2086
 		ktstr-topo $topo >plan$i.json
@@ -159,7 +159,7 @@ exit_codes() { # PAGE: those that it lists
 		[[ $stderr == "bad."*"$4"* ]]
 	}
 	refused spec share/specs/first.json '.cgroups[0].wrok = 1' wrok
-	refused spec share/specs/first.json '.cgroups[0].workers = 0' workers
+	refused spec share/specs/first.json '.cgroups[0].workers = -1' workers
 	refused plan plan1.json '.cpus[0].llc = "0"' llc
 	refused report report.jsonl 'del(.kind)' kind
 	refused report report.jsonl 'if .kind == "worker" then .migrations = -1 else . end' migrations

@@ -202,8 +202,16 @@ load workers
 	spec 1 '{"name": "a", "workers": 1, "cpuset": {"exact": [999]}}'
 	[ ! -e /sys/devices/system/cpu/cpu999 ] || skip "this machine has a CPU 999"
 	run -128 --separate-stderr work
-	[ "$output" = '{"kind":"end","outcome":"error","reason":"$.cgroups: cgroup '"'a'"' worker 0: cannot run on CPUs 999: Invalid argument"}' ]
-	[ "$stderr" = "ktstr-work: \$.cgroups: cgroup 'a' worker 0: cannot run on CPUs 999: Invalid argument" ]
+	[ "$output" = '{"kind":"end","outcome":"error","reason":"cgroup '"'a'"' worker 0: cannot run on CPUs 999: Invalid argument"}' ]
+	[ "$stderr" = "ktstr-work: cgroup 'a' worker 0: cannot run on CPUs 999: Invalid argument" ]
+}
+
+@test "in a step, the error says which" {
+	ktstr-topo --no-qemu 1n1l1000c1t >plan
+	[ ! -e /sys/devices/system/cpu/cpu999 ] || skip "this machine has a CPU 999"
+	printf '{"name": "x", "duration_s": 0.01, "steps": [{}, {"setup": [{"name": "a", "workers": 1, "cpuset": {"exact": [999]}}]}]}' >spec.json
+	run -128 --separate-stderr work
+	[ "$stderr" = "ktstr-work: \$.steps[1]: cgroup 'a' worker 0: cannot run on CPUs 999: Invalid argument" ]
 }
 
 @test "a full disk is no success" {

@@ -64,13 +64,13 @@ static enum outcome set_up(struct engine *e, const struct step *step, struct kt_
 		if (!scene_add_def(&e->scene, def))
 			BUG("%s cannot be made, and could when it was rehearsed: %s", def->path, e->errs.msgs[0]);
 		o = engine_make_def(e, def, err);
-		if (o == OUTCOME_ERROR)
+		if (o == OUTCOME_ERROR && !e->spec->short_form)
 			kt_context(err, "%s", def->path);
 	}
 	if (o != OUTCOME_DONE || e->scene.nr_batches == first)
 		return o;
 	o = engine_start(e, first, err);
-	if (o == OUTCOME_ERROR && !e->crew.interrupted)
+	if (o == OUTCOME_ERROR && !e->crew.interrupted && !e->spec->short_form)
 		kt_context(err, "%s", step->path);
 	return o;
 }
