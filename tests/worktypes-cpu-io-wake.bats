@@ -188,7 +188,7 @@ counter() {
 	[ ! -e /sys/kernel/sched_ext ] || skip "this kernel has every class: none is refused"
 	spec 0.1 '{"name": "a", "workers": 2, "work": {"AsymmetricWaker": {"wakee_class": "Ext"}}}'
 	run -128 --separate-stderr work
-	[ "$stderr" = "ktstr-work: cannot prepare AsymmetricWaker: cannot enter the class Ext: Invalid argument" ]
+	[[ $stderr == *"cannot prepare AsymmetricWaker: cannot enter the class Ext: Invalid argument" ]]
 }
 
 @test "WakeChain: one of a chain runs at a time, through pipes or futexes" {
