@@ -25,7 +25,7 @@ STATIC_FLAGS =
 TESTS = $(NO_GUEST_TESTS:%=tests/%.bats)
 export ASAN_OPTIONS = detect_leaks=0
 endif
-NO_GUEST_TESTS = eval kernel spec topo work
+NO_GUEST_TESTS = eval kernel spec topo work worktypes-cpu-io-wake
 
 LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report
 LIB += spec spec-work spec-cgroup spec-step scene resolve op ops-cgroup ops-task ops-machine
