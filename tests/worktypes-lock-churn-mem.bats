@@ -54,7 +54,7 @@ refused() {
 }
 
 @test "MutexContention waits for as long as the mutex is held" {
-	spec 0.4 "$(cgroup a 2 '{"MutexContention": {"contenders": 2, "hold": 2000000, "work": 0}}')"
+	spec 0.8 "$(cgroup a 2 '{"MutexContention": {"contenders": 2, "hold": 2000000, "work": 200000}}')"
 	work >out
 	jq -es 'map(select(.kind == "worker")) | ((map(.cpu_time_ns) | add) / (map(.work_units) | add)) as $hold |
 		$hold > 1000000 and any(.wake_latency.count > 0) and
@@ -205,9 +205,13 @@ seen() {
 	[ "$(sort -u seen0 | wc -l)" = 3 ]
 	[ "$(sort -u seen2 | wc -l)" = 1 ]
 	figure a '(.wake_latency.sum | tonumber) > .cpu_time_ns / 10' # it does little else
+	# All work groups of a cgroup are together.
+	spec 0.2 '{"name": "a", "workers": 1, "work": "CrossAffinityChurn", "groups": [{"workers": 1, "work": "SpinWait"}]}'
+	work >out
+	figure a '.completed and .work_units > 10'
 	spec 0.1 "$(cgroup a 1 '"CrossAffinityChurn"')" "$(cgroup b 1 '"SpinWait"')"
 	run --separate-stderr work
-	refused "cannot set up CrossAffinityChurn: it needs another worker in its cgroup, and is alone"
+	refused "cannot prepare CrossAffinityChurn: it needs another worker in its cgroup, and is alone"
 }
 
 @test "PageFaultChurn: every touch is a fault, also in a small region" {
