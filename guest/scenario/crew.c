@@ -53,11 +53,24 @@ static void sow(struct worker *w, int64_t seed, unsigned n, uint64_t delay_limit
 		w->delay_ns = w->member ? w->group->delay_ns : worker_random(w) % delay_limit;
 }
 
+static unsigned home_of(const struct spec *spec, size_t batch)
+{
+	const char *cgroup = spec->batches[batch].cgroup;
+
+	for (size_t i = 0; i < batch; i++) {
+		const char *other = spec->batches[i].cgroup;
+
+		if (cgroup && other ? streq(cgroup, other) : cgroup == other)
+			return i;
+	}
+	return batch;
+}
+
 static void lay_out_batch(struct crew *c, size_t batch, int64_t seed)
 {
 	const struct batch *b = &c->spec->batches[batch];
 	uint64_t delay_limit = MIN(max_delay_ns, (uint64_t)c->spec->duration_ns / DELAY_PART);
-	unsigned size = work_group_size(b->work->type, b->work->args);
+	unsigned size = work_group_size(b->work->type, b->work->args), home = home_of(c->spec, batch);
 
 	for (unsigned i = 0; i < b->n; i++) {
 		struct worker *w = &c->workers[b->first + i];
@@ -66,6 +79,7 @@ static void lay_out_batch(struct crew *c, size_t batch, int64_t seed)
 		w->type = b->work->type;
 		w->args = b->work->args;
 		w->cgroup = batch;
+		w->home = home;
 		w->index = i;
 		w->member = i % size;
 		w->group = w - w->member;

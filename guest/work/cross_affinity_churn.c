@@ -9,25 +9,26 @@
 
 struct churn { int64_t spin; };
 
-/* The workers of its cgroup are neighbours, in the order of their index. */
-static unsigned neighbours(const struct worker *w, struct worker **first)
-{
-	const struct go *go = w->go;
-	unsigned from = w - go->workers, to = from;
+/* Of this worker, from prepare() on: the others of its cgroup, whether they run by then or not. */
+static unsigned *others, nr_others;
 
-	while (from && go->workers[from - 1].cgroup == w->cgroup)
-		from--;
-	while (to < go->n && go->workers[to].cgroup == w->cgroup)
-		to++;
-	*first = &go->workers[from];
-	return to - from;
+static bool is_other(const struct worker *w, const struct worker *x)
+{
+	return x != w && x->home == w->home;
 }
 
-static struct worker *another(struct worker *w, struct worker *first, unsigned n)
+/* One that runs, or NULL. */
+static struct worker *pick(struct worker *w)
 {
-	unsigned i = worker_random(w) % (n - 1);
+	unsigned at = worker_random(w) % nr_others;
 
-	return &first[i + (&first[i] >= w)];
+	for (unsigned i = 0; i < nr_others; i++) {
+		struct worker *x = &w->go->workers[others[(at + i) % nr_others]];
+
+		if (atomic_load(&x->tid))
+			return x;
+	}
+	return NULL;
 }
 
 /* Dead ones are left alone, and so are those whose CPUs were changed from outside. */
@@ -44,14 +45,13 @@ static bool rewrite(struct worker *w, const struct worker *other, const struct c
 static void run(struct worker *w, const void *args)
 {
 	const struct churn *a = args;
-	struct worker *first, *other = NULL;
-	unsigned n = neighbours(w, &first);
+	struct worker *other = NULL;
 
 	while (worker_running(w)) {
 		bool drop = !other;
 
-		if (drop)
-			other = another(w, first, n);
+		if (drop && !(other = pick(w)))
+			return worker_wait_stop(w);
 		struct cpumask cpus = other->cpus_allowed;
 		if (drop && cpumask_count(&cpus) > 1)
 			cpumask_clear(&cpus, cpumask_nth(&cpus, worker_random(w) % cpumask_count(&cpus)));
@@ -69,20 +69,18 @@ static void run(struct worker *w, const void *args)
 		rewrite(w, other, &other->cpus_allowed);
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
-{
-	struct worker *first;
-
-	(void)n, (void)args;
-	if (neighbours(group, &first) < 2)
-		return kt_fail(err, "it needs another worker in its cgroup, and is alone");
-	return 0;
-}
-
 static int prepare(struct worker *w, const void *args, struct kt_err *err)
 {
+	const struct go *go = w->go;
+
 	(void)args;
-	return affinity_need_several(&w->cpus_allowed, err);
+	if (affinity_need_several(&w->cpus_allowed, err) || work_alloc(w, go->n * sizeof(*others), err))
+		return -1;
+	others = w->own;
+	for (unsigned i = 0; i < go->n; i++)
+		if (is_other(w, &go->workers[i]))
+			others[nr_others++] = i;
+	return nr_others ? 0 : kt_fail(err, "it needs another worker in its cgroup, and is alone");
 }
 
 static const struct row rows[] = {
@@ -101,7 +99,6 @@ const struct work_type work_cross_affinity_churn = {
 	.args = rows,
 	.args_size = sizeof(struct churn),
 	.check = affinity_check_several,
-	.setup = setup,
 	.prepare = prepare,
 	.run = run,
 };
