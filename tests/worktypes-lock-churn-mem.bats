@@ -297,6 +297,17 @@ guest() {
 	figure churn '.iterations <= 41'
 }
 
+@test "in a guest: AffinityChurn stays in a cpuset that shrinks, and uses what comes back" {
+	spec 0.3 "$(cgroup a 1 '"AffinityChurn"')" "$(cgroup b 1 '"AffinityChurn"')"
+	jq -c '.memory_mb = 256 | .backdrop.cgroups = .cgroups | del(.cgroups) | .steps = [{"hold": {"fixed_s": 0.01}},
+		{"hold": {"fixed_s": 0.05}, "ops": [{"SetCpuset": {"cgroup": "a", "cpuset": {"exact": [0]}}},
+			{"SetCpuset": {"cgroup": "b", "cpuset": {"exact": [0]}}}]},
+		{"hold": {"fixed_s": 0.2}, "ops": [{"ClearCpuset": "a"}]}]' spec.json >guest.json
+	ktstr-topo 1n1l2c1t | ktstr-boot --clock virtual guest.json >out
+	jq -es 'map(select(.kind == "worker")) | length == 2 and all(.completed and .migrations > 10 and .migrations < .work_units / 2) and
+		.[0].migrations > 2 * .[1].migrations' out
+}
+
 @test "in a guest with two nodes: moves between them, and their latencies" {
 	spec 1 "$(cgroup numa 1 '{"NumaMigrationChurn": {"period_ms": 10}}')" \
 		"$(cgroup sweep 1 '{"NumaWorkingSetSweep": {"period_ms": 10, "region_kib": 256}}')"

@@ -5,6 +5,8 @@
 
 struct churn { int64_t spin; };
 
+enum { LOOK_AGAIN = 256 };
+
 /* What was allowed is not any more (a cpuset changed, a CPU went): take what there is of it, or else what there is. */
 static bool look_again(struct worker *w, struct cpumask *cpus)
 {
@@ -37,6 +39,9 @@ static void run(struct worker *w, const void *args)
 	struct cpumask cpus = w->cpus_allowed;
 
 	while (worker_running(w)) {
+		/* What was taken may be back. */
+		if (w->iterations % LOOK_AGAIN == 0 && !cpumask_equal(&cpus, &w->cpus_allowed) && !look_again(w, &cpus))
+			return;
 		unsigned cpu = another(w, cpus);
 
 		if (!affinity_set_cpu(0, cpu)) {
