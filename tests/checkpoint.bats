@@ -1,51 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# Checkpoints: what a state depends on, what becomes of a damaged one, of a build that is killed or has no room, and of two
-# at once; ktstr cache. Most of it with a QEMU that boots nothing (tests/helper/fake-qemu), which refuses a state that is
-# not its own.
+# Checkpoints: what a state depends on, what becomes of a damaged one, of a build that is killed, and of several at once.
+# Most of it with a QEMU that boots nothing (tests/helper/fake-qemu) and refuses a state that is not its own.
 # KTSTR_FULL=N kills N builds of the real one where there are 2 else.
 # shellcheck disable=SC2154,SC2030,SC2031 # run sets stderr; an environment is one test's own
 
 load helper
-
-setup() {
-	pids=()
-	fake_qemu
-	export FAKE_SAYS=$PWD/says
-	spec any
-	ktstr-topo 1n1l1c1t >plan.json
-	jq -c '{kind: "guest", cpus: (.cpus | map(del(.apic_id))), nodes}, {kind: "end", outcome: "done", reason: ""}' plan.json >says
-}
-
-teardown() {
-	local pid
-	for pid in "${pids[@]}"; do
-		! kill -TERM "$pid" 2>/dev/null || wait "$pid" || true
-	done
-}
-
-# boot STATE [OPTION...]: a whole run, whose state was "built" or "found"; its key is in $key
-boot() {
-	local want=$1
-	shift
-	run -0 --separate-stderr "${boot:-ktstr-boot}" --accel tcg --plan plan.json "$@" any.json
-	jq -se 'last | .kind == "end" and .outcome == "done"' <<<"$output"
-	[ "$(jq -r 'select(.kind == "host").checkpoint' <<<"$output")" = "$want" ]
-	key=$(jq -r 'select(.kind == "host").checkpoint_key' <<<"$output")
-	saved=$KTSTR_CACHE_DIR/checkpoints/$key/saved
-}
-
-# Nothing is there but what is whole: no process, no stage.
-nothing_left() {
-	[ "$(qemus)" = 0 ]
-	[ ! -e "$KTSTR_CACHE_DIR/checkpoints" ] || [ -z "$(find "$KTSTR_CACHE_DIR/checkpoints" -name '.tmp*')" ]
-	run -0 --separate-stderr ktstr cache verify
-	[ -z "$stderr" ]
-}
-
-keys() {
-	ktstr-cache list --json | jq -r .key | paste -sd' '
-}
+load checkpoint
 
 @test "built once for every spec of a topology" {
 	boot built
@@ -135,11 +96,6 @@ keys() {
 	nothing_left
 }
 
-# harm COMMAND: done in the directory of the state
-harm() {
-	(cd "$saved" && eval "$1")
-}
-
 ways_to_harm=(
 	'truncate -s -1 state' # a byte short
 	': >state'
@@ -183,21 +139,6 @@ ways_to_harm=(
 	nothing_left
 }
 
-@test "ktstr cache verify: reads all, and removes what is damaged" {
-	"$TREE/tests/helper/mkkernel" --salt 1 7.3.0 other
-	boot built --kernel ./other
-	local other=$key
-	boot built
-	run -0 --separate-stderr ktstr cache verify
-	[ "$output" = "$key ok"$'\n'"$other ok" ]
-	harm 'printf x | dd of=ram0 bs=1 seek=200M conv=notrunc status=none'
-	run -1 --separate-stderr ktstr cache verify --json
-	jq -se --arg key "$key" 'map(.state) == ["damaged", "ok"] and .[0].key == $key and .[0].error == "ram0: not what was saved"' <<<"$output"
-	run -1 --separate-stderr ktstr cache verify --remove
-	[ "$output" = "$key removed"$'\n'"$other ok" ]
-	[ "$(keys)" = "$other" ]
-}
-
 @test "a state that was copied or touched is compared, and taken" {
 	boot built
 	cp -r cache copy
@@ -207,33 +148,6 @@ ways_to_harm=(
 	KTSTR_CACHE_DIR=$PWD/copy boot found
 	[[ $stderr != *checkpoint* ]]
 	[ "$(grep -c save starts)" = 1 ]
-}
-
-# start NAME COMMAND...: in the background, its output in NAME.out, NAME.err; pid in $pid
-start() {
-	local name=$1
-	shift
-	"$@" >"$name.out" 2>"$name.err" 3>&- &
-	pid=$!
-	pids+=("$pid")
-}
-
-# ends PID STATUS: a child of ours
-ends() {
-	local code=0
-	wait "$1" || code=$?
-	[ $code = "$2" ]
-}
-
-# Until a line of the file matches, while a process lives.
-until_said() { # FILE PATTERN PID
-	until grep -q -- "$2" "$1"; do
-		kill -0 "$3"
-	done
-}
-
-state_in() {
-	jq -r 'select(.kind == "host").checkpoint' "$1.out"
 }
 
 # Start a build that stands still in the guest's boot until the gate is opened.
@@ -354,123 +268,6 @@ kill_builds() {
 	boot built
 	[[ $stderr != *checkpoint* ]]
 	nothing_left
-}
-
-# in_small_cache SCRIPT: with a file system of 8 MiB as its cache, which nobody else sees
-in_small_cache() {
-	unshare -rm true || skip "no user namespaces for a file system of our own"
-	mkdir cache
-	unshare -rm bash -euc "mount -t tmpfs -o size=8M,mode=700 none cache; $1"
-}
-
-@test "no room for the state: 128, saying so, nothing left; with room it works" {
-	export FAKE_MIB=20
-	# shellcheck disable=SC2016
-	in_small_cache '
-		boot() { ktstr-boot --accel tcg --plan plan.json any.json >"$1.out" 2>"$1.err"; }
-		code=0; boot full || code=$?
-		[ $code = 128 ]
-		find cache/checkpoints >left
-		mount -o remount,size=64M cache
-		boot room
-		boot again'
-	[[ $(<full.err) == *"ktstr-boot: lost: cannot write '$PWD/cache/checkpoints/"*"/ram0': No space left on device" ]]
-	jq -se 'last | .kind == "end" and .outcome == "lost" and (.reason | test("No space left on device"))' full.out
-	[ "$(<left)" = cache/checkpoints ]
-	[ "$(state_in room)" = built ]
-	[[ $(<room.err) != *checkpoint* ]]
-	[ "$(state_in again)" = found ]
-	[ "$(qemus)" = 0 ]
-}
-
-@test "no room for anything: 128, before anything boots" {
-	# shellcheck disable=SC2016
-	in_small_cache '
-		mount -o remount,nr_inodes=1 cache
-		code=0; ktstr-boot --accel tcg --plan plan.json any.json >out 2>err || code=$?
-		[ $code = 128 ]'
-	[[ $(<err) == *"cannot make '$PWD/cache/checkpoints': No space left on device"* ]]
-	jq -se 'last.outcome == "lost"' out
-	[ ! -s starts ]
-}
-
-@test "a damaged state in a cache without room: it goes, and is built again" {
-	export FAKE_MIB=5
-	# shellcheck disable=SC2016
-	in_small_cache '
-		boot() { ktstr-boot --accel tcg --plan plan.json any.json >"$1.out" 2>"$1.err"; }
-		boot one
-		printf x | dd of=$(echo cache/checkpoints/*/saved/ram0) bs=1 conv=notrunc status=none
-		boot two'
-	[ "$(state_in two)" = built ]
-	[[ $(<two.err) == *": building it again"* ]]
-}
-
-@test "a cache that is read-only serves what is in it" {
-	boot built
-	unshare -rm true || skip "no user namespaces for a file system of our own"
-	"$TREE/tests/helper/mkkernel" --salt 1 7.3.0 other
-	# shellcheck disable=SC2016
-	unshare -rm bash -euc '
-		mount --bind cache cache
-		mount -o remount,bind,ro cache
-		ktstr-boot --accel tcg --plan plan.json any.json >found.out
-		code=0; ktstr-boot --accel tcg --kernel ./other --plan plan.json any.json >out 2>err || code=$?
-		[ $code = 128 ]'
-	[ "$(state_in found)" = found ]
-	[[ $(<err) == *"ktstr-boot: lost: cannot "*": Read-only file system"* ]]
-}
-
-@test "the size limit: the least recently used go, never the one just made" {
-	export FAKE_MIB=3 KTSTR_CACHE_LIMIT=8
-	"$TREE/tests/helper/mkkernel" --salt 1 7.3.0 b
-	"$TREE/tests/helper/mkkernel" --salt 2 7.3.0 c
-	boot built
-	local a=$key b c
-	boot built --kernel ./b
-	b=$key
-	[ "$(keys)" = "$b $a" ]
-	boot found
-	boot built --kernel ./c
-	c=$key
-	[ "$(keys)" = "$c $a" ]
-	boot built --kernel ./b
-	[ "$(keys)" = "$b $c" ]
-	KTSTR_CACHE_LIMIT=0 boot built
-	[ "$(keys)" = "$a" ]
-	KTSTR_CACHE_LIMIT=1x run -129 --separate-stderr ktstr-boot --accel tcg --plan plan.json any.json
-	[[ $stderr == *KTSTR_CACHE_LIMIT* ]]
-	nothing_left
-}
-
-@test "ktstr cache list and clean" {
-	run -0 --separate-stderr ktstr cache list
-	[ -z "$output$stderr" ]
-	[ ! -e cache ]
-	"$TREE/tests/helper/mkkernel" --salt 1 7.4.0 b
-	boot built
-	local a=$key b
-	boot built --kernel ./b --ns-per-insn 2
-	b=$key
-	run -0 --separate-stderr ktstr cache list --json
-	jq -se --arg a "$a" --arg b "$b" 'map(.key) == [$b, $a] and (.[0] | .kind == "checkpoint" and .topology == "1n1l1c1t" and
-		.cpus == 1 and .memory_mib == 256 and .kernel.release == "7.4.0" and .qemu.version == "7.2.22" and .accel == "tcg" and
-		.clock == "virtual" and .ns_per_insn == 2 and .size_bytes > 1048576 and .size_bytes < 1200000 and
-		(.used | fromdate) >= (.created | fromdate))' <<<"$output"
-	run -0 --separate-stderr ktstr cache list
-	[ "${#lines[@]}" = 3 ]
-	[[ ${lines[1]} == "$b 1n1l1c1t "*" 7.4.0 "*" virtual "* ]]
-	# What is not a key is left alone by all.
-	mkdir cache/checkpoints/mine
-	run -0 --separate-stderr ktstr cache clean --keep 1
-	[ "$(keys)" = "$b" ]
-	run -0 --separate-stderr ktstr cache clean
-	[ -z "$output$stderr" ]
-	[ "$(ls -A cache/checkpoints)" = mine ]
-	boot built
-	run -129 --separate-stderr ktstr cache clean --keep -1
-	run -129 --separate-stderr ktstr cache frob
-	run -129 --separate-stderr ktstr cache
 }
 
 # real: from here on the real QEMU and kernel, and a cache of this file's own
