@@ -38,7 +38,7 @@ ends_with() {
 
 lost_in() { # WAY REASON
 	spec "way_$1"
-	run -128 --separate-stderr boot_with ways "way_$1.json"
+	run -128 --separate-stderr boot_with ways --timeout 150 "way_$1.json"
 	ends_with lost "$2"
 	[[ $stderr == *"ktstr-boot: lost: "* ]]
 }
