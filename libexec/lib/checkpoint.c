@@ -3,6 +3,7 @@
 #include "checkpoint.h"
 #include "cache.h"
 #include "checkpoint-entry.h"
+#include "saved-clock.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -10,7 +11,7 @@
 enum { SAVE_LIMIT_S = 60 };
 
 /* Goes with every key: of another version of what is saved, nothing is found. */
-#define FORMAT "3"
+#define FORMAT "4"
 
 void checkpoint_init(struct checkpoint *c, unsigned nr_ram)
 {
@@ -87,6 +88,7 @@ static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, ch
 		if (hash_file(c->turns, -1, turns_hash, err) < 0)
 			return kt_context(err, "cannot read ktstr-turns.so");
 		strv_add(&args, "%s", turns_hash);
+		strv_add(&args, "shift %u", c->icount_shift);
 	}
 	vm_args(&named, VM_SAVE, &args);
 	_cleanup_free_ char *text = strv_shell(&args);
@@ -205,6 +207,8 @@ static int run_to_checkpoint(const struct vm_config *cfg, const struct checkpoin
 		r = vm_spawn(vm, &args, payload, -1, c->ram, c->nr_ram, err);
 	if (!r)
 		r = boot_and_save(vm, cfg, c, o->boot_limit_ns, err);
+	if (!r && cfg->virtual_clock)
+		r = saved_clock_rescale(c->state, vm_shift(cfg, VM_SAVE), cfg->icount_shift, err);
 	strv_deinit(&args);
 	vm_kill(vm);
 	return r;

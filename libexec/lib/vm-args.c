@@ -29,6 +29,11 @@ static void kernel_args(const struct vm_config *c, struct strv *ret)
 		 c->virtual_clock ? 3000 : 200);
 }
 
+unsigned vm_shift(const struct vm_config *c, enum vm_start start)
+{
+	return start == VM_SAVE ? MAX(c->icount_shift, (unsigned)VM_BOOT_SHIFT) : c->icount_shift;
+}
+
 void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 {
 	const struct topo *plan = c->plan;
@@ -59,7 +64,7 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 	strv_add(ret, "%s", c->accel == VM_KVM ? "kvm" : "tcg,thread=single");
 	if (c->virtual_clock) {
 		strv_add(ret, "-icount");
-		strv_add(ret, "shift=%u,sleep=off", c->icount_shift);
+		strv_add(ret, "shift=%u,sleep=off", vm_shift(c, start));
 		strv_add(ret, "-seed");
 		strv_add(ret, "1");
 		strv_add(ret, "-rtc");

@@ -25,6 +25,12 @@ enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_F
  */
 enum { VM_TURN_NS = 50000 };
 
+/*
+ * A checkpoint's boot counts at least 2^4 ns an instruction, whatever the run does: a third of it waits for time to pass, which
+ * then takes a sixteenth of the instructions.
+ */
+enum { VM_BOOT_SHIFT = 4 };
+
 enum vm_accel { VM_TCG, VM_KVM };
 
 struct vm_config {
@@ -39,6 +45,8 @@ struct vm_config {
 
 enum vm_start { VM_COLD, VM_SAVE, VM_WARM }; /* boot; boot with RAM shared, to be saved; from the saved state, copy-on-write */
 
+/* The shift with which the virtual clock counts. */
+unsigned vm_shift(const struct vm_config *c, enum vm_start start);
 /* The QEMU command line, variables first as a shell has it. The same for every start but for RAM sharing and -incoming. */
 void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret);
 
