@@ -9,8 +9,7 @@ setup_file() {
 	# ktstr-boot takes the guest image that lies beside it: copies of it, with images that misbehave.
 	local way
 	for way in ways no-init; do
-		mkdir -p "$BATS_FILE_TMPDIR/$way/bin" "$BATS_FILE_TMPDIR/$way/guest"
-		cp "$TREE/bin/ktstr-boot" "$BATS_FILE_TMPDIR/$way/bin/"
+		boot_tree "$BATS_FILE_TMPDIR/$way"
 	done
 	local bad=$TREE/tests/helper/bad-init
 	"$TREE/guest/pack" "$BATS_FILE_TMPDIR/ways/guest/ktstr.img" init="$bad"

@@ -42,11 +42,13 @@ load checkpoint
 	"$TREE/tests/helper/mkkernel" --salt 2 7.3.0 other
 	changed --kernel ./other
 	# the guest image, which lies beside the program
-	mkdir -p tree/bin tree/guest
-	cp "$TREE/bin/ktstr-boot" tree/bin/
+	boot_tree tree
 	echo one >tree/guest/ktstr.img
 	boot=tree/bin/ktstr-boot changed
 	echo two >tree/guest/ktstr.img
+	boot=tree/bin/ktstr-boot changed
+	# how vCPUs take turns
+	echo >>tree/libexec/ktstr-turns.so
 	boot=tree/bin/ktstr-boot changed
 	# the clock and what an instruction takes
 	changed --clock real

@@ -42,3 +42,10 @@ qemus() {
 	done < <(grep -lsazxF "BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ)
 	echo $n
 }
+
+# boot_tree DIR: a copy of ktstr-boot and of what it needs beside it, but for the guest image
+boot_tree() {
+	mkdir -p "$1/bin" "$1/guest" "$1/libexec"
+	cp "$TREE/bin/ktstr-boot" "$1/bin/"
+	cp "$TREE/libexec/ktstr-turns.so" "$1/libexec/"
+}

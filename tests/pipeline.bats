@@ -8,8 +8,7 @@ load helper
 setup_file() {
 	cd "$BATS_FILE_TMPDIR" || exit
 	ktstr-topo 1n1l2c1t >plan.json
-	mkdir -p meddle/bin meddle/guest
-	cp "$TREE/bin/ktstr-boot" meddle/bin/
+	boot_tree meddle
 	"$TREE/guest/pack" meddle/guest/ktstr.img init="$TREE/guest/init" bin/real-work="$TREE/bin/ktstr-work" \
 		bin/ktstr-work="$TREE/tests/helper/meddle"
 }

@@ -8,8 +8,7 @@ load helper
 setup_file() {
 	cd "$BATS_FILE_TMPDIR" || return
 	ktstr-topo 2n2l1c2t >plan.json
-	mkdir -p witness/bin witness/guest
-	cp "$TREE/bin/ktstr-boot" witness/bin/
+	boot_tree witness
 	"$TREE/guest/pack" witness/guest/ktstr.img init="$TREE/guest/init" bin/real-work="$TREE/bin/ktstr-work" \
 		bin/ktstr-work="$TREE/tests/helper/witness"
 	boot everything >everything.jsonl
