@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * usage: ktstr-work [--plan PLAN] [--seed N] [--cgroup-root DIR | --no-cgroups] [--verbose] SPEC
+ *        ktstr-work --host [--seed N] [--work-type NAME] [--verbose] SPEC
  *        ktstr-work --check | --resolve [--plan PLAN] [--seed N] SPEC
  *        ktstr-work --list | --list-keys
  *
@@ -11,14 +12,17 @@
 #include "kt.h"
 #include "op.h"
 #include "resolve.h"
+#include "scenario/host.h"
 #include "scenario/scenario.h"
 #include "work/work.h"
 #include <getopt.h>
+#include <sys/utsname.h>
 
 enum mode { RUN, CHECK, RESOLVE };
 
 struct options {
 	enum mode mode;
+	bool host;
 	const char *plan, *spec, *work_type;
 	bool has_seed;
 	struct scenario_opts scenario;
@@ -26,6 +30,7 @@ struct options {
 
 static const char help[] =
 	"usage: ktstr-work [--plan PLAN] [--seed N] [--cgroup-root DIR | --no-cgroups] [--verbose] SPEC\n"
+	"       ktstr-work --host [--seed N] [--work-type NAME] [--verbose] SPEC\n"
 	"       ktstr-work --check | --resolve [--plan PLAN] [--seed N] SPEC\n"
 	"       ktstr-work --list | --list-keys\n"
 	"\n"
@@ -35,6 +40,7 @@ static const char help[] =
 	"  --seed N           another, equally valid schedule; overrides the spec's seed\n"
 	"  --cgroup-root DIR  make the cgroups here (default: /sys/fs/cgroup)\n"
 	"  --no-cgroups       make none; a cpuset becomes a CPU affinity\n"
+	"  --host             run on this machine as it is, as root: plan, cgroups and the report's first record are its own\n"
 	"  --work-type NAME   what the workers of swappable cgroups do instead of what the spec says\n"
 	"  --virtual-clock    in ktstr-boot's guest: time is counted in instructions\n"
 	"  --watchdog         in ktstr-boot's guest: keep its watchdog quiet (guest/hw.h)\n"
@@ -76,11 +82,11 @@ static void more_args(int *argc, char ***argv)
 
 static void parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, WORK_TYPE, VIRTUAL_CLOCK, WATCHDOG, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
+	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, HOST, WORK_TYPE, VIRTUAL_CLOCK, WATCHDOG, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
 	static const struct option longopts[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "seed", required_argument, NULL, SEED },
 		{ "cgroup-root", required_argument, NULL, CGROUP_ROOT }, { "no-cgroups", no_argument, NULL, NO_CGROUPS },
-		{ "work-type", required_argument, NULL, WORK_TYPE },
+		{ "host", no_argument, NULL, HOST }, { "work-type", required_argument, NULL, WORK_TYPE },
 		{ "virtual-clock", no_argument, NULL, VIRTUAL_CLOCK },
 		{ "watchdog", no_argument, NULL, WATCHDOG },
 		{ "args-from-stdin", no_argument, NULL, ARGS },
@@ -102,6 +108,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 			break;
 		case CGROUP_ROOT: o->scenario.cgroup_root = optarg; break;
 		case NO_CGROUPS: o->scenario.cgroup_root = NULL; break;
+		case HOST: o->host = true; break;
 		case WORK_TYPE: o->work_type = optarg; break;
 		case VIRTUAL_CLOCK: o->scenario.virtual_clock = true; break;
 		case WATCHDOG: o->scenario.watchdog = true; break;
@@ -118,6 +125,10 @@ static void parse_options(int argc, char **argv, struct options *o)
 	if (argc - optind != 1)
 		die_usage("one spec is needed, got %d", argc - optind);
 	o->spec = argv[optind];
+	if (o->host && (!streq(o->plan, "-") || !o->scenario.cgroup_root || !streq(o->scenario.cgroup_root, "/sys/fs/cgroup")))
+		die_usage("--host has its plan and its cgroups from this machine");
+	if (o->host)
+		return;
 	if (streq(o->spec, "-") && streq(o->plan, "-"))
 		die_usage("the plan and the spec cannot both come from stdin");
 }
@@ -134,10 +145,14 @@ static json_t *load(const char *path)
 
 static void load_both(const struct options *o, struct topo *plan, struct spec *spec)
 {
-	_cleanup_json_ json_t *plan_json = load(o->plan);
+	_cleanup_json_ json_t *plan_json = o->host ? NULL : load(o->plan);
 	_cleanup_json_ json_t *spec_json = load(o->spec);
 	struct kt_errs errs = { 0 };
-	bool bad_plan = topo_from_json(plan_json, streq(o->plan, "-") ? "<stdin>" : o->plan, plan, &errs);
+	struct kt_err err;
+	bool bad_plan = !o->host && topo_from_json(plan_json, streq(o->plan, "-") ? "<stdin>" : o->plan, plan, &errs);
+
+	if (o->host && topo_from_sysfs("", plan, &err))
+		die(KT_TROUBLE, "%s", err.msg);
 	bool bad_spec = spec_from_json(spec_json, streq(o->spec, "-") ? "<stdin>" : o->spec, bad_plan ? NULL : plan, spec,
 				       &errs);
 
@@ -145,6 +160,21 @@ static void load_both(const struct options *o, struct topo *plan, struct spec *s
 		kt_errs_print(&errs);
 		exit(KT_USAGE);
 	}
+}
+
+/* What ktstr-boot says first, so that ktstr-eval can judge this report too. */
+static void say_run(const struct spec *spec, const struct topo *plan, int64_t seed)
+{
+	struct utsname uts;
+	struct kt_err err;
+
+	uname(&uts);
+	_cleanup_json_ json_t *run = KT_PACK("{ss,si,ss,sO,so,so,s{ss},s{ss},ss,ss,si,sI}", "kind", "run", "ktstr", 1, "name",
+		spec->name, "spec", spec->json, "batches", spec_batches_to_json(spec), "plan", topo_to_json(plan), "kernel",
+		"release", uts.release, "qemu", "version", "", "accel", "none", "clock", "real", "ns_per_insn", 1, "seed",
+		(json_int_t)seed);
+	if (kt_json_line(stdout, run, &err))
+		die(KT_TROUBLE, "%s", err.msg);
 }
 
 int main(int argc, char **argv)
@@ -170,8 +200,10 @@ int main(int argc, char **argv)
 		die(KT_TROUBLE, "%s", err.msg);
 	if (o.mode == RESOLVE)
 		return KT_OK;
-	enum outcome outcome = scenario_run(&spec, &plan, &o.scenario, stdout, &err);
-	if (outcome != OUTCOME_DONE)
+	if (o.host)
+		say_run(&spec, &plan, o.scenario.seed);
+	enum outcome outcome = (o.host ? host_run : scenario_run)(&spec, &plan, &o.scenario, stdout, &err);
+	if (outcome != OUTCOME_DONE && *err.msg)
 		kt_warn("%s", err.msg);
 	return outcome_exit(outcome);
 }

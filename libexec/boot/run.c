@@ -40,23 +40,10 @@ static void emit(json_t *record)
 }
 
 /* The groups of workers that the spec means, as the worker records count them. */
-static json_t *batches(const struct spec *spec)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < spec->nr_batches; i++) {
-		const struct batch *batch = &spec->batches[i];
-
-		json_array_append_new(list, KT_PACK("{ss,si,ss}", "cgroup", batch_cgroup(batch), "workers", (int)batch->n,
-						    "path", batch->path));
-	}
-	return list;
-}
-
 static void emit_run(const struct boot *b)
 {
 	emit(KT_PACK("{ss,si,ss,sO,so,sO,s{ss,ss},s{ss},ss,ss,si,sI}", "kind", "run", "ktstr", 1, "name", b->spec.name,
-		     "spec", b->spec.json, "batches", batches(&b->spec), "plan", b->plan_json, "kernel", "release", b->kernel.release, "sha256",
+		     "spec", b->spec.json, "batches", spec_batches_to_json(&b->spec), "plan", b->plan_json, "kernel", "release", b->kernel.release, "sha256",
 		     b->kernel.sha256, "qemu", "version", b->plan.qemu_version, "accel",
 		     b->vm_config.accel == VM_KVM ? "kvm" : "tcg", "clock", b->vm_config.virtual_clock ? "virtual" : "real",
 		     "ns_per_insn", 1 << b->vm_config.icount_shift, "seed", (json_int_t)b->seed));

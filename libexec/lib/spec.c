@@ -115,6 +115,19 @@ int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struc
 	return 0;
 }
 
+json_t *spec_batches_to_json(const struct spec *s)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < s->nr_batches; i++) {
+		const struct batch *batch = &s->batches[i];
+
+		json_array_append_new(list, KT_PACK("{ss,si,ss}", "cgroup", batch_cgroup(batch), "workers", (int)batch->n,
+						    "path", batch->path));
+	}
+	return list;
+}
+
 void spec_deinit(struct spec *s)
 {
 	step_deinit(&s->backdrop);

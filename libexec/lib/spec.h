@@ -194,6 +194,8 @@ struct spec {
  */
 int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struct spec *ret, struct kt_errs *errs);
 void spec_deinit(struct spec *s);
+/* The batches for the record "run": [{"cgroup": ..., "workers": ..., "path": ...}, ...]. */
+json_t *spec_batches_to_json(const struct spec *s);
 
 /*
  * Have swappable cgroups do another type of work, with its defaults: those whose groups have numbers of workers that
