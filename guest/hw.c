@@ -1,13 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Port I/O to the host: see hw.h. */
 #include "hw.h"
+#include <fcntl.h>
 #include <sys/io.h>
+#include <sys/mman.h>
 
 enum {
 	PORT_DEBUGCON = 0xe9,
 	PORT_WATCHDOG_OFF = 0x441, PORT_WATCHDOG_ON = 0x443, WATCHDOG_MAX_S = 30, WATCHDOG_STEP_S = 2,
 	PORT_PVPANIC = 0x505, PVPANIC_PANICKED = 1,
-	PORT_FW_CFG_SELECT = 0x510, PORT_FW_CFG_DATA = 0x511, FW_CFG_FILE_DIR = 0x19,
+	PORT_FW_CFG_SELECT = 0x510, PORT_FW_CFG_DATA = 0x511, PORT_FW_CFG_DMA_HIGH = 0x514, PORT_FW_CFG_DMA_LOW = 0x518,
+	FW_CFG_ID = 1, FW_CFG_ID_DMA = 2, FW_CFG_FILE_DIR = 0x19, FW_CFG_DMA_ERROR = 1, FW_CFG_DMA_READ = 2,
+	PAGE = 4096,
+};
+
+/* What fw_cfg's DMA is told, all big-endian; control is 0 when it is done. */
+struct fw_cfg_dma {
+	volatile uint32_t control;
+	uint32_t length;
+	uint64_t address;
 };
 
 int hw_init(struct kt_err *err)
@@ -27,24 +38,98 @@ static void fw_cfg_read(void *buf, size_t n)
 	asm volatile("rep insb" : "+D"(buf), "+c"(n) : "d"(PORT_FW_CFG_DATA) : "memory");
 }
 
-char *hw_fw_cfg(const char *name, size_t *size)
-{
-	struct { uint32_t size; uint16_t select, reserved; char name[56]; } file; /* big-endian */
-	uint32_t n;
+/* The file that is open: what is left of it, and one piece of it in locked pages, with one more for the DMA's orders. */
+enum { PIECE_PAGES = 64, PIECE = PIECE_PAGES * PAGE };
+static struct {
+	size_t left;
+	char *piece;
+	bool dma;
+	uint64_t at[PIECE_PAGES + 1]; /* physical addresses of the pages */
+} file;
 
+/* Where the pages are. False: this kernel does not tell. */
+static bool find_pages(void)
+{
+	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	const uint64_t present = UINT64_C(1) << 63, frame = (UINT64_C(1) << 55) - 1;
+
+	if (fd < 0 || pread(fd, file.at, sizeof(file.at), (off_t)((uintptr_t)file.piece / PAGE * sizeof(*file.at))) !=
+	    (ssize_t)sizeof(file.at))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(file.at); i++) {
+		if (!(file.at[i] & present) || !(file.at[i] & frame))
+			return false;
+		file.at[i] = (file.at[i] & frame) * PAGE;
+	}
+	return true;
+}
+
+static bool dma_read(uint64_t to, size_t n)
+{
+	struct fw_cfg_dma *dma = (struct fw_cfg_dma *)(file.piece + PIECE);
+
+	dma->length = __builtin_bswap32((uint32_t)n);
+	dma->address = __builtin_bswap64(to);
+	dma->control = __builtin_bswap32(FW_CFG_DMA_READ);
+	outl(__builtin_bswap32((uint32_t)(file.at[PIECE_PAGES] >> 32)), PORT_FW_CFG_DMA_HIGH);
+	outl(__builtin_bswap32((uint32_t)file.at[PIECE_PAGES]), PORT_FW_CFG_DMA_LOW);
+	while (dma->control & ~__builtin_bswap32(FW_CFG_DMA_ERROR))
+		;
+	return !dma->control;
+}
+
+/* One piece, run by run of neighbouring pages. Locked pages stay where they are as long as nobody compacts memory. */
+static bool dma_piece(size_t size)
+{
+	for (size_t i = 0, n; i * PAGE < size; i += n) {
+		for (n = 1; (i + n) * PAGE < size && file.at[i + n] == file.at[i] + n * PAGE;)
+			n++;
+		if (!dma_read(file.at[i], MIN(n * PAGE, size - i * PAGE)))
+			return false;
+	}
+	return true;
+}
+
+bool hw_fw_cfg_open(const char *name, size_t *size)
+{
+	struct { uint32_t size; uint16_t select, reserved; char name[56]; } entry; /* big-endian */
+	uint32_t n, id;
+
+	outw(FW_CFG_ID, PORT_FW_CFG_SELECT);
+	fw_cfg_read(&id, sizeof(id));
 	outw(FW_CFG_FILE_DIR, PORT_FW_CFG_SELECT);
 	fw_cfg_read(&n, sizeof(n));
 	for (n = __builtin_bswap32(n); n; n--) {
-		fw_cfg_read(&file, sizeof(file));
-		if (strncmp(file.name, name, sizeof(file.name)))
+		fw_cfg_read(&entry, sizeof(entry));
+		if (strncmp(entry.name, name, sizeof(entry.name)))
 			continue;
-		*size = __builtin_bswap32(file.size);
-		char *buf = xcalloc(*size + 1, 1);
-		outw(__builtin_bswap16(file.select), PORT_FW_CFG_SELECT);
-		fw_cfg_read(buf, *size);
-		return buf;
+		*size = file.left = __builtin_bswap32(entry.size);
+		file.piece = mmap(NULL, PIECE + PAGE, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
+		if (file.piece == MAP_FAILED)
+			return false;
+		file.dma = (id & FW_CFG_ID_DMA) && find_pages();
+		outw(__builtin_bswap16(entry.select), PORT_FW_CFG_SELECT);
+		return true;
 	}
-	return NULL;
+	return false;
+}
+
+ssize_t hw_fw_cfg_next(const char **data)
+{
+	size_t n = MIN(file.left, (size_t)PIECE);
+
+	if (!n) {
+		munmap(file.piece, PIECE + PAGE);
+		return 0;
+	}
+	if (!file.dma)
+		fw_cfg_read(file.piece, n);
+	else if (!dma_piece(n))
+		return -1;
+	file.left -= n;
+	*data = file.piece;
+	return (ssize_t)n;
 }
 
 void hw_watchdog(int seconds)

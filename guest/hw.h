@@ -2,7 +2,7 @@
 /*
  * hw.h - the machine's side doors, used from user space by port I/O: no guest driver is needed, so every kernel works.
  *
- * Out: isa-debugcon, port 0xe9: bytes to the host, synchronous. In: fw_cfg, ports 0x510 and 0x511. Ready: pvpanic, port
+ * Out: isa-debugcon, port 0xe9: bytes to the host, synchronous. In: fw_cfg, ports 0x510 to 0x51b. Ready: pvpanic, port
  * 0x505. Watchdog: ib700, ports 0x441 and 0x443.
  */
 #ifndef GUEST_HW_H
@@ -13,8 +13,13 @@
 /* Allow port I/O in this process. */
 int hw_init(struct kt_err *err);
 void hw_say(const void *buf, size_t n);
-/* The fw_cfg file called name, or NULL: not there. The caller frees it. */
-char *hw_fw_cfg(const char *name, size_t *size);
+/*
+ * Open the fw_cfg file called name, one at a time; false: not there. Then piece by piece: the next one, valid until the
+ * one after it; 0 at the end, -1 when the device fails. By DMA, which takes the guest no time, where the device has it
+ * and the kernel tells where pages are; else byte by byte.
+ */
+bool hw_fw_cfg_open(const char *name, size_t *size);
+ssize_t hw_fw_cfg_next(const char **data);
 /*
  * The host saves a checkpoint here, or just goes on: the VM stops at this very instruction. On the virtual clock all other
  * vCPUs have to be idle, as they are once the boot has settled: else how far they get depends on the host.

@@ -210,10 +210,9 @@ int main(void)
 	hw_ready();
 	hw_watchdog(30); /* from here on ktstr-work keeps it quiet */
 
-	_cleanup_free_ char *payload = hw_fw_cfg("opt/ktstr/payload", &size);
-	if (!payload)
+	if (!hw_fw_cfg_open("opt/ktstr/payload", &size))
 		give_up("error", "no payload in fw_cfg");
-	if (cpio_unpack(payload, size, RUN_DIR, &err) < 0)
+	if (cpio_unpack(hw_fw_cfg_next, "/", &err) < 0)
 		give_up("error", err.msg);
 	hw_say(line, strlen(line));
 	run_work(&work);

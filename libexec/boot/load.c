@@ -130,8 +130,8 @@ int boot_payload(const struct boot *b, struct kt_err *err)
 	json_object_del(spec, "description");
 	if (!f)
 		return kt_fail(err, "cannot make the payload: %s", strerror(errno));
-	int r = add_json(f, "plan.json", b->plan_json, err) < 0 || add_json(f, "spec.json", spec, err) < 0 ||
-		cpio_add(f, "args", 0100644, args, strlen(args), err) < 0 || cpio_end(f, err) < 0;
+	int r = add_json(f, "run/ktstr/plan.json", b->plan_json, err) < 0 || add_json(f, "run/ktstr/spec.json", spec, err) < 0 ||
+		cpio_add(f, "run/ktstr/args", 0100644, args, strlen(args), err) < 0 || cpio_end(f, err) < 0;
 	if (fclose(f) && !r)
 		r = kt_fail(err, "cannot make the payload: %s", strerror(errno));
 	return r ? -1 : take_fd(fd);

@@ -12,7 +12,10 @@
 /* Append one file (mode as in stat, e.g. 0100644), a directory (data NULL) or a link (data its target). 0, or -1 and err. */
 int cpio_add(FILE *f, const char *name, unsigned mode, const void *data, size_t size, struct kt_err *err);
 int cpio_end(FILE *f, struct kt_err *err);
-/* Unpack into an existing directory. Names must be relative and have no ".." in them. What is there is replaced. */
-int cpio_unpack(const char *buf, size_t size, const char *dir, struct kt_err *err);
+/*
+ * Unpack into an existing directory what next() gives, piece by piece: *data is valid until the next call; it returns its
+ * size, 0 at the end, -1 when it fails. Names must be relative and have no ".." in them. What is there is replaced.
+ */
+int cpio_unpack(ssize_t (*next)(const char **data), const char *dir, struct kt_err *err);
 
 #endif

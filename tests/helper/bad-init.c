@@ -56,8 +56,9 @@ int main(void)
 	if (hw_init(&err) < 0)
 		return 1;
 	hw_ready();
-	char *payload = hw_fw_cfg("opt/ktstr/payload", &size), *name = NULL;
-	if (payload)
+	const char *payload;
+	char *name = NULL;
+	if (hw_fw_cfg_open("opt/ktstr/payload", &size) && hw_fw_cfg_next(&payload) > 0)
 		name = memmem(payload, size, "\"name\":\"way_", 12);
 	if (!name)
 		return 1;
