@@ -30,7 +30,7 @@ NO_GUEST_TESTS = eval kernel spec topo work worktypes-cpu-io-wake
 LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report
 LIB += spec spec-work spec-cgroup spec-step scene resolve op ops-cgroup ops-task ops-machine
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
-LIB += closure closure-libs dynamic
+LIB += closure closure-libs dynamic program
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
 LIB += vm vm-args vm-qmp checkpoint checkpoint-entry checkpoint-cache saved-clock guestlink
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
@@ -41,8 +41,8 @@ WORK += mutex_contention priority_inversion producer_consumer_imbalance signal_s
 WORK += fork_exit nice_sweep affinity_churn cross_affinity_churn policy_churn
 WORK += numa_migration_churn page_fault_churn numa_working_set_sweep
 WORK += cgroup_churn cgroup_attach_storm
-WORK += schbench
-SCENARIO = files cgroup crew place engine ops-cgroup ops-task ops-machine record scenario host
+WORK += schbench exec child tree
+SCENARIO = files cgroup crew place engine ops-cgroup ops-task ops-machine record record-program scenario host
 BOOT = load accel run
 CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate
 SWEEP = prepare pool record text
@@ -144,11 +144,13 @@ $(LINT_C:%=lint-%): lint-%: % FORCE
 
 D = $(DESTDIR)$(PREFIX)
 install: all
-	install -d $(D)/bin $(D)/libexec/ktstr $(addprefix $(D)/share/ktstr/,specs scenarios schema)
+	install -d $(D)/bin $(D)/libexec/ktstr $(addprefix $(D)/share/ktstr/,specs scenarios schema examples)
 	install bin/ktstr $(filter bin/%,$(PROGRAMS) $(STATIC)) $(D)/bin
 	install $(VERBS:%=libexec/%) $(D)/libexec/ktstr
 	install -m 644 $(IMAGE) $(TURNS) $(D)/libexec/ktstr
 	for dir in specs scenarios schema; do install -m 644 share/$$dir/*.json $(D)/share/ktstr/$$dir || exit; done
+	install -m 644 share/examples/*.json share/examples/*.c $(D)/share/ktstr/examples
+	install share/examples/*.sh $(D)/share/ktstr/examples
 	for page in man/*.[157]; do install -D -m 644 -t $(D)/share/man/man$${page##*.} $$page || exit; done
 uninstall:
 	rm -f $(D)/bin/ktstr $(addprefix $(D)/,$(filter bin/%,$(PROGRAMS) $(STATIC)))

@@ -200,6 +200,11 @@ int main(int argc, char **argv)
 		die(KT_TROUBLE, "%s", err.msg);
 	if (o.mode == RESOLVE)
 		return KT_OK;
+	if (!streq(o.spec, "-") && strchr(o.spec, '/')) { /* programs of the spec start where the spec is */
+		*strrchr((char *)o.spec, '/') = '\0';
+		if (chdir(*o.spec ? o.spec : "/"))
+			die(KT_TROUBLE, "cannot change to '%s': %s", o.spec, strerror(errno));
+	}
 	if (o.host)
 		say_run(&spec, &plan, o.scenario.seed);
 	enum outcome outcome = (o.host ? host_run : scenario_run)(&spec, &plan, &o.scenario, stdout, &err);

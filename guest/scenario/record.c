@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Records: see record.h. */
 #include "record.h"
+#include "work/outside.h"
 
 static void set(json_t *j, const char *key, json_t *value)
 {
@@ -37,14 +38,11 @@ json_t *record_end(enum outcome outcome, const char *reason)
 
 static json_t *exit_of(const struct member *m)
 {
-	const char *name;
-
 	switch (m->end) {
 	case MEMBER_EXITED:
 		return KT_PACK("{si}", "exited", m->code);
 	case MEMBER_SIGNALED:
-		name = sigabbrev_np(m->code);
-		return name ? KT_PACK("{ss+}", "signaled", "SIG", name) : KT_PACK("{si}", "signaled", m->code);
+		return record_signal(m->code);
 	case MEMBER_TIMED_OUT:
 		return json_string("timed_out");
 	case MEMBER_ALIVE: break;
@@ -69,7 +67,9 @@ static void set_more(json_t *j, const struct engine *e, unsigned i)
 		set(j, "group", json_integer(b->group));
 	if (m->has_affinity)
 		set(j, "affinity", json_string(cpulist_format(&m->affinity, list)));
-	if (m->after.timeslices) {
+	if (w->outside) {
+		record_outside(j, w->outside, m->end == MEMBER_TIMED_OUT);
+	} else if (m->after.timeslices) {
 		set(j, "run_delay_ns", json_integer(minus(m->after.delay_ns, m->before.delay_ns)));
 		set(j, "timeslices", json_integer(minus(m->after.timeslices, m->before.timeslices)));
 	}
@@ -93,6 +93,8 @@ json_t *record_worker(const struct engine *e, unsigned i)
 	uint64_t start = worker_start_ns(w);
 	/* Of a worker that died the kernel's count is what there is. */
 	uint64_t cpu = w->finished ? minus(w->cpu_end_ns, w->cpu_start_ns) : minus(m->after.run_ns, m->before.run_ns);
+	if (w->outside)
+		cpu = w->outside->cpu_ns;
 	uint64_t wall = minus(w->finished ? w->end_ns : m->end_ns, start);
 	char cpuset[CPULIST_LEN], used[CPULIST_LEN];
 
@@ -107,8 +109,8 @@ json_t *record_worker(const struct engine *e, unsigned i)
 		"cpus_used", cpulist_format(&w->cpus_used, used), "max_gap_ns", (json_int_t)w->max_gap_ns,
 		"max_gap_cpu", w->started ? (int)w->max_gap_cpu : -1,
 		"max_gap_at_ns", (json_int_t)(w->max_gap_ns ? minus(w->max_gap_start_ns, start) : 0));
-	set_more(j, e, i);
 	set(j, "completed", json_boolean(crew_completed(&e->crew, i)));
 	set(j, "exit", exit_of(m));
+	set_more(j, e, i);
 	return j;
 }

@@ -41,4 +41,5 @@
 	X(cgroup_attach_storm) \
 	X(page_fault_churn) \
 	X(numa_working_set_sweep) \
-	X(schbench)
+	X(schbench) \
+	X(exec)

@@ -15,6 +15,7 @@
 #ifndef KT_WORK_H
 #define KT_WORK_H
 
+#include "program.h"
 #include "rows.h"
 
 struct cpumask;
@@ -41,6 +42,7 @@ struct work_type {
 	 * may ask for. 0, or -1 and err: then nobody runs. NULL: nothing to do. */
 	int (*prepare)(struct worker *w, const void *args, struct kt_err *err);
 	void (*run)(struct worker *w, const void *args);
+	const struct program *(*program)(const void *args); /* of the host that it needs in the guest; NULL: none */
 	/* In the parent, after the last worker is gone, for groups whose workers all completed: did they do what the
 	 * type says? 0, or -1 and err. NULL: nothing to add. */
 	int (*verify)(const struct worker *group, unsigned n, const void *args, struct kt_err *err);

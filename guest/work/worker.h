@@ -40,6 +40,7 @@ struct worker {
 	const char *cgroup_dir; /* of the cgroup it is born in; NULL without cgroups, or beside them */
 	_Atomic pid_t tid;      /* while it is a worker's: 0 before it is forked and before it may be another's */
 	void *shared;           /* setup()'s: work_share() */
+	const struct outside *outside; /* setup()'s: figures of the program that is the worker; NULL: it is one itself */
 	int fds[WORKER_FDS];    /* setup()'s: this worker's own ends, -1 when unused */
 	char detail[WORKER_DETAIL]; /* the type's: what the record says of how it worked here; or "" */
 	uint64_t delay_ns;      /* how long after go it starts: the seed's */

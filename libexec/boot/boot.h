@@ -4,6 +4,7 @@
 #define BOOT_BOOT_H
 
 #include "checkpoint.h"
+#include "closure.h"
 #include "kernel.h"
 #include "spec.h"
 #include "vm.h"
@@ -28,7 +29,9 @@ struct boot {
 	struct topo plan;
 	json_t *plan_json;
 	struct spec spec;
+	struct closure programs;  /* what the spec runs in the guest, and what that needs */
 	struct kernel kernel;
+	int payload;             /* boot_payload()'s */
 	char *image;             /* the guest's initramfs */
 	struct vm_config vm_config;
 	const char *accel_reason;
@@ -48,8 +51,8 @@ void boot_load(struct boot *b);
 void boot_choose_accel(struct boot *b);
 /* The name of the signal that came, without SIG, once; NULL when none did. */
 const char *boot_interrupted(const struct boot *b);
-/* The archive the guest unpacks: plan.json, spec.json, args. A memfd. */
-int boot_payload(const struct boot *b, struct kt_err *err);
+/* The archive the guest unpacks: plan.json, spec.json, args, and the programs. A memfd. */
+int boot_payload(struct boot *b, struct kt_err *err);
 int boot_dry_run(struct boot *b);
 /* Run and report; returns the exit code. */
 int boot_run(struct boot *b);

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 /* 64 MiB a CPU is what the kernel's own per-CPU memory and a few workers take. */
-enum { MIN_MEMORY_MIB = 256, MIN_MEMORY_PER_CPU_MIB = 64 };
+enum { MIN_MEMORY_MIB = 256, MIN_MEMORY_PER_CPU_MIB = 64, MAX_PAYLOAD_PART = 4 };
 
 static void load_plan(struct boot *b, struct kt_errs *errs)
 {
@@ -67,6 +67,70 @@ static char *find_file(const char *what, const char *in_tree, const char *instal
 	die(KT_TROUBLE, "cannot find the %s %s/%s: run make", what, dir, in_tree);
 }
 
+static int add_json(FILE *f, const char *name, const json_t *j, struct kt_err *err)
+{
+	_cleanup_free_ char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(15));
+
+	if (!text)
+		BUG("json_dumps failed");
+	return cpio_add(f, name, 0100644, text, strlen(text), err);
+}
+
+int boot_payload(struct boot *b, struct kt_err *err)
+{
+	_cleanup_close_ int fd = memfd_create("payload", MFD_CLOEXEC);
+	_cleanup_free_ char *args = xasprintf("--watchdog\n%s--plan\nplan.json\n--seed\n%lld\nspec.json\n",
+					      b->vm_config.virtual_clock ? "--virtual-clock\n" : "", (long long)b->seed);
+	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
+	json_auto_t *spec = json_copy(b->spec.json);
+
+	/* Each byte that the guest reads shifts the schedule, and a threshold must not change what it judges. */
+	json_object_del(spec, "assert");
+	json_object_del(spec, "description");
+	if (!f)
+		return kt_fail(err, "cannot make the payload: %s", strerror(errno));
+	int r = add_json(f, "run/ktstr/plan.json", b->plan_json, err) < 0 || add_json(f, "run/ktstr/spec.json", spec, err) < 0 ||
+		cpio_add(f, "run/ktstr/args", 0100644, args, strlen(args), err) < 0 ||
+		closure_pack(&b->programs, f, err) < 0 || cpio_end(f, err) < 0;
+	if (fclose(f) && !r)
+		r = kt_fail(err, "cannot make the payload: %s", strerror(errno));
+	return r ? -1 : take_fd(fd);
+}
+
+/* What the spec runs in the guest is found here, so that what is missing is known before anything starts. */
+static void load_programs(struct boot *b)
+{
+	_cleanup_free_ char *spec_path = xstrdup(streq(b->spec_path, "-") ? "." : b->spec_path);
+	struct kt_errs errs = { 0 };
+	struct kt_err err;
+
+	b->programs = closure_init(streq(b->spec_path, "-") ? "." : dirname(spec_path));
+	for (size_t i = 0; i < b->spec.nr_programs; i++) {
+		const struct program *p = b->spec.programs[i];
+
+		if (closure_add_program(&b->programs, p->program, program_getenv(p, "LD_LIBRARY_PATH"), NULL, &err))
+			kt_errs_add(&errs, "%s", err.msg);
+		for (size_t k = 0; k < json_array_size(p->files); k++)
+			if (closure_add_file(&b->programs, json_string_value(json_array_get(p->files, k)), &err))
+				kt_errs_add(&errs, "%s", err.msg);
+	}
+	b->payload = errs.n ? -1 : boot_payload(b, &err);
+	if (!errs.n && b->payload < 0)
+		kt_errs_add(&errs, "%s", err.msg);
+	off_t size = errs.n ? 0 : lseek(b->payload, 0, SEEK_END);
+	uint64_t memory = 0;
+	for (unsigned i = 0; i < b->plan.nr_nodes; i++)
+		memory += b->plan.nodes[i].memory_mib;
+	/* It is there twice for a while: as it came, and unpacked. */
+	if ((uint64_t)size >> 20 > memory / MAX_PAYLOAD_PART)
+		kt_errs_add(&errs, "the programs take %lld MiB, more than a quarter of the guest's %llu: raise memory_mb",
+			    (long long)size >> 20, (unsigned long long)memory);
+	if (errs.n) {
+		kt_errs_print(&errs);
+		exit(KT_USAGE);
+	}
+}
+
 void boot_load(struct boot *b)
 {
 	struct kt_errs errs = { 0 };
@@ -103,36 +167,8 @@ void boot_load(struct boot *b)
 	b->vm_config.vmlinux = b->kernel.vmlinux;
 	b->vm_config.initrd = b->image;
 	boot_choose_accel(b);
+	load_programs(b);
 	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */
 	if (!b->timeout_ns)
 		b->timeout_ns = (300 + 20 * (int64_t)b->plan.nr_cpus) * NSEC_PER_SEC + 60 * b->spec.total_ns;
-}
-
-static int add_json(FILE *f, const char *name, const json_t *j, struct kt_err *err)
-{
-	_cleanup_free_ char *text = json_dumps(j, JSON_COMPACT | JSON_REAL_PRECISION(15));
-
-	if (!text)
-		BUG("json_dumps failed");
-	return cpio_add(f, name, 0100644, text, strlen(text), err);
-}
-
-int boot_payload(const struct boot *b, struct kt_err *err)
-{
-	_cleanup_close_ int fd = memfd_create("payload", MFD_CLOEXEC);
-	_cleanup_free_ char *args = xasprintf("--watchdog\n%s--plan\nplan.json\n--seed\n%lld\nspec.json\n",
-					      b->vm_config.virtual_clock ? "--virtual-clock\n" : "", (long long)b->seed);
-	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
-	json_auto_t *spec = json_copy(b->spec.json);
-
-	/* Each byte that the guest reads shifts the schedule, and a threshold must not change what it judges. */
-	json_object_del(spec, "assert");
-	json_object_del(spec, "description");
-	if (!f)
-		return kt_fail(err, "cannot make the payload: %s", strerror(errno));
-	int r = add_json(f, "run/ktstr/plan.json", b->plan_json, err) < 0 || add_json(f, "run/ktstr/spec.json", spec, err) < 0 ||
-		cpio_add(f, "run/ktstr/args", 0100644, args, strlen(args), err) < 0 || cpio_end(f, err) < 0;
-	if (fclose(f) && !r)
-		r = kt_fail(err, "cannot make the payload: %s", strerror(errno));
-	return r ? -1 : take_fd(fd);
 }

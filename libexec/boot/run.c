@@ -39,14 +39,15 @@ static void emit(json_t *record)
 	}
 }
 
-/* The groups of workers that the spec means, as the worker records count them. */
 static void emit_run(const struct boot *b)
 {
-	emit(KT_PACK("{ss,si,ss,sO,so,sO,s{ss,ss},s{ss},ss,ss,si,sI}", "kind", "run", "ktstr", 1, "name", b->spec.name,
+	json_t *programs = b->programs.n ? closure_to_json(&b->programs) : NULL;
+
+	emit(KT_PACK("{ss,si,ss,sO,so,sO,s{ss,ss},s{ss},ss,ss,si,sI,so*}", "kind", "run", "ktstr", 1, "name", b->spec.name,
 		     "spec", b->spec.json, "batches", spec_batches_to_json(&b->spec), "plan", b->plan_json, "kernel", "release", b->kernel.release, "sha256",
 		     b->kernel.sha256, "qemu", "version", b->plan.qemu_version, "accel",
 		     b->vm_config.accel == VM_KVM ? "kvm" : "tcg", "clock", b->vm_config.virtual_clock ? "virtual" : "real",
-		     "ns_per_insn", 1 << b->vm_config.icount_shift, "seed", (json_int_t)b->seed));
+		     "ns_per_insn", 1 << b->vm_config.icount_shift, "seed", (json_int_t)b->seed, "programs", programs));
 }
 
 static double ms(int64_t ns)
@@ -284,9 +285,6 @@ static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
 	struct strv args = { 0 };
 
 	r->outcome = LOST;
-	_cleanup_close_ int payload = boot_payload(b, &r->why);
-	if (payload < 0)
-		return;
 	bool ready = (b->cold ? anonymous_ram(&b->plan, &cp, &r->why) : get_checkpoint(b, &cp, deadline, r)) == 0;
 	if (ready && b->prepare) {
 		r->outcome = DONE;
@@ -298,8 +296,8 @@ static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
 		b->vm.console_to[1] = b->console_kept;
 		vm_args(&b->vm_config, b->cold ? VM_COLD : VM_WARM, &args);
 		if (b->keep)
-			keep_inputs(b, &args, payload);
-		if (!vm_spawn(&b->vm, &args, payload, cp.state, cp.ram, cp.nr_ram, &r->why) &&
+			keep_inputs(b, &args, b->payload);
+		if (!vm_spawn(&b->vm, &args, b->payload, cp.state, cp.ram, cp.nr_ram, &r->why) &&
 		    !(b->cold ? vm_qmp_greeting(&b->vm, b->plan.qemu_version, deadline, &r->why) :
 			        load_state(&b->vm, b->plan.qemu_version, deadline, &r->why)))
 			follow(b, link, deadline, r);
@@ -370,7 +368,10 @@ int boot_dry_run(struct boot *b)
 	printf("%s\n", line);
 	printf("# descriptors: %d QMP, %d records, %d console, %d payload, %d saved state, %d ktstr-turns.so, "
 	       "%d.. memory\n", VM_FD_QMP, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0);
-	printf("# payload: plan.json spec.json args\n");
+	printf("# payload: plan.json spec.json args");
+	for (size_t i = 0; i < b->programs.n; i++)
+		printf(" %s", b->programs.files[i].guest);
+	putchar('\n');
 	strv_deinit(&args);
 	return KT_OK;
 }

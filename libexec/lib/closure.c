@@ -2,6 +2,7 @@
 /* Programs with all they need: see closure.h. */
 #include "closure-libs.h"
 #include "cpio.h"
+#include "program.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <sha2.h>
@@ -130,29 +131,15 @@ int closure_place(struct closure *c, const char *host, const char *named, char *
 static int add_executable(struct closure *c, const char *host, const char *named, const char *library_path, int depth,
 			  struct kt_err *err);
 
-/* The program of a name, as execvp() finds it, with its directory as written in PATH; or NULL. */
-static char *find_in_path(const char *name)
-{
-	const char *path = getenv("PATH");
-
-	for (const char *p = path ? path : CLOSURE_PATH; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
-		_cleanup_free_ char *at = xasprintf("%.*s/%s", (int)strcspn(p, ":"), p, name);
-		struct stat st;
-
-		if (*p == '/' && !stat(at, &st) && S_ISREG(st.st_mode) && !access(at, X_OK))
-			return take(at);
-	}
-	return NULL;
-}
-
 static int add_by_name(struct closure *c, const char *name, const char *library_path, int depth, char **guest,
 		       struct kt_err *err)
 {
-	static const char places[] = ":" CLOSURE_PATH ":";
-	_cleanup_free_ char *host = find_in_path(name);
+	static const char places[] = ":" PROGRAM_PATH ":";
+	const char *path = getenv("PATH") ? getenv("PATH") : PROGRAM_PATH;
+	_cleanup_free_ char *host = program_find(name, path);
 
 	if (!host)
-		return kt_fail(err, "program '%s' is not in PATH (%s)", name, getenv("PATH") ? getenv("PATH") : CLOSURE_PATH);
+		return kt_fail(err, "program '%s' is not in PATH (%s)", name, path);
 	if (add_executable(c, host, host, library_path, depth, err))
 		return -1;
 	_cleanup_free_ char *dir = closure_dir_of(host);

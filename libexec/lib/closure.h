@@ -8,9 +8,9 @@
  *	if (closure_add_program(&c, "stress-ng", NULL, NULL, &err) || closure_pack(&c, cpio, &err)) ...
  *	closure_deinit(&c);
  *
- * Paths. A name without a slash is looked for in PATH. A relative path starts at the base, the directory of the spec,
- * here as in the guest, where that is CLOSURE_BASE. An absolute one is the same in the guest. There /bin, /sbin, /lib
- * and /lib64 are links to what is below /usr. What is a symbolic link here is one there.
+ * Paths. A name without a slash is looked for in PATH, and is in the guest's. A relative path starts at the base, the
+ * directory of the spec, here as in the guest, where that is CLOSURE_BASE. An absolute one is the same in the guest.
+ * There /bin, /sbin, /lib and /lib64 are links to what is below /usr. What is a symbolic link here is one there.
  *
  * What is not found: libraries that a program opens while it runs (dlopen: NSS, gconv, plugins) and files it reads.
  * They can be named as extra files; a shared library named so brings its own closure.
@@ -21,8 +21,6 @@
 #include "json.h"
 
 #define CLOSURE_BASE "/run/ktstr"
-/* Where a program without a slash is looked for in the guest; those found elsewhere are linked into /usr/bin. */
-#define CLOSURE_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct closure_file {
 	char *guest;     /* absolute, normal, below /usr where it could be */

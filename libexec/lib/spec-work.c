@@ -45,7 +45,6 @@ bool spec_parse_work(const struct jcur *c, void *out, void *ctx)
 	struct jcur params;
 	const char *name;
 
-	(void)ctx;
 	work->type = NULL;
 	if (!jcur_variant(c, &name, &params))
 		return false;
@@ -56,8 +55,13 @@ bool spec_parse_work(const struct jcur *c, void *out, void *ctx)
 	free(work->args);
 	work->args = xcalloc(1, type->args_size);
 	work->type = type;
-	if (params.j)
-		return rows_parse(&params, rows, work->args, NULL);
+	if (params.j) {
+		if (!rows_parse(&params, rows, work->args, NULL))
+			return false;
+		if (type->program)
+			spec_add_program(((struct spec_reader *)ctx)->spec, type->program(work->args));
+		return true;
+	}
 	rows_default(rows, work->args);
 	bool ok = true;
 	for (const struct row *r = rows; r->name; r++)

@@ -40,6 +40,12 @@ static bool parse_assert(const struct jcur *c, void *out, void *ctx)
 	return rows_parse(c, spec_assert_rows, &s->assert, NULL);
 }
 
+void spec_add_program(struct spec *s, const struct program *p)
+{
+	s->programs = xrealloc(s->programs, s->nr_programs + 1, sizeof(*s->programs));
+	s->programs[s->nr_programs++] = p;
+}
+
 /* In the order they are read: cgroups need workers_per_cgroup, steps need duration_s. */
 const struct row spec_rows[] = {
 	{ .name = "name", .kind = ROW_CUSTOM, .required = true, .type = "string", .parse = parse_name,
@@ -135,6 +141,7 @@ void spec_deinit(struct spec *s)
 		step_deinit(&s->steps[i]);
 	free(s->steps);
 	free(s->batches);
+	free(s->programs);
 	json_decref(s->json);
 	*s = (struct spec){ 0 };
 }

@@ -12,6 +12,7 @@
 
 #include "cpulist.h"
 #include "json.h"
+#include "program.h"
 #include "rows.h"
 #include "topology.h"
 
@@ -184,6 +185,8 @@ struct spec {
 	size_t nr_batches;
 	unsigned nr_workers;          /* in all batches */
 	int64_t total_ns;             /* of all holds */
+	const struct program **programs; /* that the spec runs; owned by what runs them */
+	size_t nr_programs;
 	struct spec_assert assert;
 };
 
@@ -212,6 +215,7 @@ struct spec_reader {
 	struct spec *spec;
 };
 
+void spec_add_program(struct spec *s, const struct program *p);
 bool spec_parse_name(const struct jcur *c, const char **ret, size_t max, bool nested);
 /* The name of a cgroup: one that may be made. */
 bool spec_parse_cgroup_name(const struct jcur *c, const char **ret);

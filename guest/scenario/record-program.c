@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Records of what is not our code: programs as workers. See record.h. */
+#include "record.h"
+#include "printable.h"
+#include "work/outside.h"
+
+static void set(json_t *j, const char *key, json_t *value)
+{
+	if (json_object_set_new(j, key, value))
+		BUG("cannot build a record");
+}
+
+json_t *record_signal(int sig)
+{
+	const char *name = sigabbrev_np(sig);
+
+	return name ? KT_PACK("{ss+}", "signaled", "SIG", name) : KT_PACK("{si}", "signaled", sig);
+}
+
+static json_t *exit_of(const struct outside *o)
+{
+	switch (o->end) {
+	case OUTSIDE_EXITED: return KT_PACK("{si}", "exited", o->code);
+	case OUTSIDE_SIGNALED: return record_signal(o->code);
+	case OUTSIDE_TIMED_OUT: return json_string("timed_out");
+	case OUTSIDE_RUNS: break;
+	}
+	return json_string("not_started");
+}
+
+void record_outside(json_t *j, const struct outside *o, bool worker_timed_out)
+{
+	size_t n = MIN(o->error_bytes, (uint64_t)OUTSIDE_TAIL), from = o->error_bytes > n ? o->error_bytes % n : 0;
+	char text[OUTSIDE_TAIL], used[CPULIST_LEN];
+
+	for (size_t i = 0; i < n; i++)
+		text[i] = o->errors[(from + i) % OUTSIDE_TAIL];
+	_cleanup_free_ char *tail = printable(text, n), *bad = printable(o->first_bad, strlen(o->first_bad));
+	if (o->pid)
+		set(j, "tid", json_integer(o->pid));
+	set(j, "migrations", json_integer((json_int_t)o->migrations));
+	set(j, "cpus_used", json_string(cpulist_format(&o->cpus, used)));
+	if (o->timeslices) {
+		set(j, "run_delay_ns", json_integer((json_int_t)o->delay_ns));
+		set(j, "timeslices", json_integer((json_int_t)o->timeslices));
+	}
+	/* The program's end is the worker's; one that ended as it was told to has done what a worker does. */
+	if (o->end != OUTSIDE_RUNS && (o->early || !o->obeyed) && !worker_timed_out)
+		set(j, "exit", exit_of(o));
+	set(j, "program", KT_PACK("{ss si sb sI ss so sI ss}", "path", o->command.path, "tasks", (int)o->tasks,
+				  "more_tasks", o->more_tasks, "bad_lines", (json_int_t)o->bad_lines, "first_bad_line", bad,
+				  "exit", exit_of(o), "stderr_bytes", (json_int_t)o->error_bytes, "stderr_tail", tail));
+}
