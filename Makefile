@@ -27,10 +27,10 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval kernel spec topo work worktypes-cpu-io-wake
 
-LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report
-LIB += spec spec-work spec-cgroup spec-step scene resolve op ops-cgroup ops-task ops-machine
+LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report report-payload
+LIB += spec spec-work spec-cgroup spec-step scene resolve op ops-cgroup ops-task ops-machine ops-payload
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
-LIB += closure closure-libs dynamic program
+LIB += closure closure-libs dynamic program payload-spec
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
 LIB += vm vm-args vm-qmp checkpoint checkpoint-entry checkpoint-cache saved-clock guestlink
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
@@ -42,9 +42,10 @@ WORK += fork_exit nice_sweep affinity_churn cross_affinity_churn policy_churn
 WORK += numa_migration_churn page_fault_churn numa_working_set_sweep
 WORK += cgroup_churn cgroup_attach_storm
 WORK += schbench exec child tree
-SCENARIO = files cgroup crew place engine ops-cgroup ops-task ops-machine record record-program scenario host
+SCENARIO = files cgroup crew place minder payloads engine ops-cgroup ops-task ops-machine ops-payload
+SCENARIO += record record-program record-payload scenario host
 BOOT = load accel run
-CHECK = check verdict text completed not_starved spread gap isolation throughput_cv min_work_rate
+CHECK = check verdict text completed payload not_starved spread gap isolation throughput_cv min_work_rate
 SWEEP = prepare pool record text
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)

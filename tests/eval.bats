@@ -5,14 +5,14 @@ load helper
 
 DATA="$BATS_TEST_DIRNAME/data/eval"
 ROOT="$BATS_TEST_DIRNAME/.."
-CHECK_OBJS=({check,verdict,text,completed,not_starved,spread,gap,isolation,throughput_cv,min_work_rate}.o)
+CHECK_OBJS=({check,verdict,text,completed,payload,not_starved,spread,gap,isolation,throughput_cv,min_work_rate}.o)
 
 # All but the main programs, once, with sanitizers; strict enough to be the lint of what only tests build.
 setup_file() {
 	cd "$BATS_FILE_TMPDIR" || return
 	local root="$BATS_TEST_DIRNAME/.."
 	# shellcheck disable=SC2046
-	printf '%s\n' "$root"/libexec/lib/{kt,json,cpulist,lines,printable,histogram,report}.c \
+	printf '%s\n' "$root"/libexec/lib/{kt,json,rows,program,payload-spec,cpulist,lines,printable,histogram,report,report-payload}.c \
 		"$root"/libexec/check/*.c "$root/bin/ktstr-eval.c" \
 		"$BATS_TEST_DIRNAME"/helper/{histogram-check,eval-fuzz}.c |
 		xargs -n 1 -P 2 gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
@@ -26,7 +26,7 @@ sanitized() {
 		cd "$BATS_FILE_TMPDIR" || exit
 		# shellcheck disable=SC2046
 		gcc -fsanitize=address,undefined -o "$BATS_TEST_TMPDIR/$1" "$1.o" "${@:2}" \
-			{kt,json,cpulist,lines,printable,histogram,report}.o $(pkg-config --libs jansson) -lm
+			{kt,json,rows,program,payload-spec,cpulist,lines,printable,histogram,report,report-payload}.o $(pkg-config --libs jansson) -lm
 	)
 }
 

@@ -241,3 +241,191 @@ figure() {
 	[[ $output == *"$.cgroups[0].work.Exec.env.A=B: is no name of a variable"* ]]
 	[[ $output == *"$.cgroups[1].work: Exec needs 'program': {\"Exec\": {\"program\": ...}}"* ]]
 }
+
+# payloads JSON [MORE-MEMBERS]: run these payloads for 0.5 s beside a worker, here, and keep the records in out
+payloads() {
+	printf '{"name":"x","duration_s":0.5,"cgroups":[{"name":"a","workers":1,"work":"YieldHeavy"}],"payloads":%s%s}' "$1" \
+		"${2:+,$2}" >spec.json
+	[ -e plan ] || ktstr-topo --host --no-qemu >plan
+	ktstr-work --plan plan --no-cgroups spec.json >out
+}
+
+# became NAME FILTER: what the filter makes of that payload's record is true
+became() {
+	jq -es --arg n "$1" 'map(select(.kind == "payload" and .name == $n))[0] | '"$2" out
+}
+
+@test "a payload's output: every number is a metric, with the path that leads to it" {
+	program says <<-'END'
+		echo 'so {"no": 1}'; echo '{"no": '
+		printf '%s\n' '  {"a": {"b": [1, {"c": 2.5}], "t": true, "s": "3"}, "neg": -1e-3, "e\n": 4}  behind'
+		echo '{"later": 1}'; echo "$@" >&2; env >&2; exit 3
+	END
+	program complains <<<'echo "{\"x\": [[7]]}" >&2'
+	program silent <<<'exit 0'
+	payloads '{"says":{"program":"./says","args":["a b","c"],"env":{"V":"1 2"},"output":"json"},
+		"plain":{"program":"./says"},"complains":{"program":"./complains","output":"json"},
+		"silent":{"program":"./silent","output":"json"}}'
+	became says '.end == "by_itself" and .exit == {"exited": 3} and .metrics_from == "stdout" and .metrics_dropped == 0 and
+		.metrics == {"a.b.0": 1, "a.b.1.c": 2.5, "neg": -0.001, "e\\x0a": 4} and
+		(.stderr_tail | startswith("a b c\\x0a") and contains("V=1 2\\x0a") and contains("PATH=/") and (contains("HOME") | not))'
+	became plain '.metrics_from == null and .metrics == {} and .stdout_bytes > 100 and (.stdout_tail | contains("\"later\": 1"))'
+	became complains '.metrics_from == "stderr" and .metrics == {"x.0.0": 7}'
+	became silent '.metrics_from == null and .metrics == {} and .exit == {"exited": 0}'
+}
+
+@test "a payload ends by itself, at the end of the run, or when its time is up" {
+	program naps <<<'sleep 0.1'
+	program stays <<<'echo ready; exec sleep 100'
+	program crashes <<<'kill -SEGV $$'
+	payloads '{"naps":{"program":"./naps"},"stays":{"program":"./stays","cgroup":"a"},"late":{"program":"./stays",
+		"timeout_s":0.05},"crashes":{"program":"./crashes"}}'
+	became naps '.end == "by_itself" and .exit == {"exited": 0} and .end_ns - .start_ns > 1e8 and .cgroup == null'
+	became stays '.end == "stopped" and .exit == {"signaled": "SIGTERM"} and (.needed_kill | not) and .cgroup == "a" and
+		.stdout_tail == "ready\\x0a" and .end_ns > 5e8'
+	became late '.end == "timed_out" and .exit == {"signaled": "SIGTERM"} and .end_ns - .start_ns > 0.05e9'
+	became crashes '.exit == {"signaled": "SIGSEGV"}'
+	# A primary one is how long the run is: the worker stops when it has ended.
+	payloads '{"p":{"program":"./naps","primary":true}}' '"description":"1"'
+	became p '.end == "by_itself"'
+	sed -i 's/"duration_s":0.5/"duration_s":100/' spec.json
+	timeout 20 ktstr-work --plan plan --no-cgroups spec.json >out
+	jq -es '(map(select(.kind == "worker"))[0].wall_time_ns) as $w | $w > 1e8 and $w < 20e9' out
+	printf '{"name":"x","duration_s":100,"payloads":{"p":{"program":"./stays","primary":true,"timeout_s":0.2}}}' >spec.json
+	timeout 20 ktstr-work --plan plan --no-cgroups spec.json >out
+	became p '.end == "timed_out"'
+}
+
+@test "a payload that floods, daemonises and ignores SIGTERM is ended, all of it, and its record is small" {
+	program floods <<-'END'
+		trap '' TERM
+		setsid sh -c 'trap "" TERM; while :; do sleep 98766; done' &
+		while :; do echo 'a line that is written again and again'; done
+	END
+	payloads '{"floods":{"program":"./floods","output":"json"}}'
+	became floods '.end == "stopped" and .needed_kill and .exit == {"signaled": "SIGKILL"} and .stdout_bytes > 2e6 and
+		.metrics == {} and (.stdout_tail | length | . > 2000 and . < 4000) and .cpu_time_ns > 1e7'
+	[ "$(wc -c <out)" -lt 20000 ]
+	run -1 pgrep -f '^sleep 98766'
+	jq -nc '[range(100000)] | {n: ., deep: (reduce range(40) as $i (1; [.]))}' >numbers
+	program counts <<<'cat numbers'
+	payloads '{"counts":{"program":"./counts","output":"json"}}'
+	became counts '(.metrics | length > 1000) and .metrics_dropped > 90000 and .metrics["n.7"] == 7'
+	[ "$(wc -c <out)" -lt 200000 ]
+}
+
+@test "payload ops: run, wait, kill, again; the step's end" {
+	program naps <<<'sleep 0.05'
+	program stays <<<'exec sleep 100'
+	cat >spec.json <<-'END'
+		{"name": "x", "duration_s": 0.2, "payloads": {"naps": {"program": "./naps"}, "stays": {"program": "./stays"}},
+		 "backdrop": {"ops": [{"RunPayload": "stays"}]},
+		 "steps": [{"ops": [{"RunPayload": "naps"}, {"WaitPayload": "naps"}, {"KillPayload": "stays"}, {"RunPayload": "stays"},
+		                    {"WaitPayload": {"payload": "stays", "timeout_s": 0.05}}, {"RunPayload": "naps"}, {"RunPayload": "stays"}]},
+		           {"ops": [{"RunPayload": "stays"}], "hold": 0.1}]}
+	END
+	ktstr-topo --host --no-qemu >plan
+	ktstr-work --plan plan --no-cgroups spec.json >out
+	[ "$(jq -rs 'map(select(.kind == "payload") | "\(.name) \(.end) \(.phase)") | join(", ")' out)" = "stays killed 1, naps \
+by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped 2" ]
+	jq -es 'map(select(.kind == "op" and .result) | "\(.op) \(.result.payload) \(.result.end)") == ["WaitPayload naps by_itself",
+		"KillPayload stays killed", "WaitPayload stays timed_out"]' out
+	# A wait ends with what it waits for.
+	jq -es 'map(select(.kind == "op" and .op == "WaitPayload"))[0] | .end_ns - .start_ns | . > 5e7 and . < 2e10' out
+}
+
+@test "what cannot be of payloads is said with its place, before anything runs" {
+	ktstr-topo --host --no-qemu >plan
+	check() {
+		echo "$1" >spec.json
+		run -129 ktstr-work --check --plan plan spec.json
+		[[ $output == *"$2"* ]]
+	}
+	local p='{"name":"x","payloads":{"p":{"program":"true"'
+	check "$p"',"cgroup":"q"}}}' "spec.json: \$.payloads.p: there is no cgroup 'q'"
+	check "$p"',"output":"xml"}}}' "\$.payloads.p.output: must be json or exit_code, not 'xml'"
+	check "$p"',"checks":[{"metric":"a","min":1}]}}}' '$.payloads.p.checks[0]: there are metrics only with output json'
+	check "$p"',"checks":[{"exit_code":1,"min":1}]}}}' '$.payloads.p.checks[0]: exit_code stands alone'
+	check "$p"',"output":"json","checks":[{"metric":"a"}]}}}' 'checks[0]: needs one of: min, max, range, exists'
+	check "$p"',"output":"json","checks":[{"min":1}]}}}' "checks[0]: needs 'metric' or 'exit_code'"
+	check "$p"',"output":"json","checks":[{"metric":"a","range":[2,1]}]}}}' 'nothing is at least 2 and at most 1'
+	check "$p"',"output":"json","checks":[{"metric":"a","range":[1]}]}}}' 'checks[0].range: must be two numbers, the least and the most'
+	check "$p"',"output":"json","checks":[{"metric":"a","exists":false}]}}}' 'checks[0].exists: must be true'
+	check '{"name":"x","payloads":{".p":{"program":"true"}}}' '$.payloads..p: the name must be'
+	check "$p"'}},"steps":[{}]}' "\$.payloads.p: nothing runs it: with 'steps', RunPayload does"
+	check "$p"',"primary":true}},"steps":[{"ops":[{"RunPayload":"p"}]}]}' "\$.payloads.p: is primary, which goes with no 'steps'"
+	check "$p"'}},"steps":[{"ops":[{"RunPayload":"p"},{"RunPayload":"p"}]}]}' \
+		"\$.steps[0].ops[1]: payload 'p' is running: WaitPayload or KillPayload first"
+	check "$p"'}},"steps":[{"ops":[{"RunPayload":"p"}]},{"ops":[{"WaitPayload":"p"}]}]}' \
+		"\$.steps[1].ops[0].WaitPayload: payload 'p' does not run at this point"
+	check "$p"'}},"steps":[{"ops":[{"KillPayload":"q"}]}]}' "there is no payload 'q' (there is: p)"
+	check "$p"'}},"steps":[{"setup":[{"name":"a","workers":0}],"ops":[{"FreezeCgroup":"a"},{"RunPayload":{"payload":"p",
+		"cgroup":"a"}}]}]}' "\$.steps[0].ops[1]: cgroup 'a' is frozen: payload 'p' would never start in it"
+	check "$p"'}},"steps":[{"setup":[{"name":"a","workers":0}],"ops":[{"RunPayload":{"payload":"p","cgroup":"a"}},
+		{"RemoveCgroup":"a"}]}]}' "payload 'p' runs in cgroup 'a': WaitPayload or KillPayload first"
+}
+
+@test "in a guest: stress-ng, hackbench, scripts and a worker of C, with their libraries; the same twice" {
+	program says <<<'echo "{\"pi\": 3.14}"'
+	program floods <<-'END'
+		trap '' TERM
+		setsid sh -c 'while :; do :; done' &
+		while :; do echo 'a line that is written again and again'; done
+	END
+	cp "$TREE/share/examples/report.c" .
+	gcc -O2 -o report report.c
+	cat >spec.json <<-'END'
+		{"name": "payloads", "memory_mb": 512, "duration_s": 0.2,
+		 "payloads": {"says": {"program": "./says", "output": "json", "checks": [{"metric": "pi", "range": [3, 4]}]},
+		              "stress": {"program": "stress-ng", "args": ["--cpu", "1", "--cpu-method", "loop"], "checks": [{"exit_code": 0}]},
+		              "hack": {"program": "hackbench", "args": ["-l", "20", "-g", "1"]},
+		              "floods": {"program": "./floods", "files": ["/usr/bin/setsid"]}},
+		 "backdrop": {"cgroups": [{"name": "a", "workers": 1, "work": {"Exec": {"program": "./report"}}}],
+		              "ops": [{"RunPayload": {"payload": "stress", "cgroup": "a"}}]},
+		 "steps": [{"ops": [{"RunPayload": "hack"}, {"WaitPayload": {"payload": "hack", "timeout_s": 5}}, {"RunPayload": "says"},
+		                    {"RunPayload": {"payload": "floods", "cgroup": "a"}}]}]}
+	END
+	ktstr-topo 1n1l2c1t >plan
+	ktstr-boot --plan plan spec.json >out
+	run -0 ktstr-eval out
+	became stress '.end == "stopped" and .exit == {"exited": 0} and .cgroup == "a" and .cpu_time_ns > 1e8 and
+		(.stderr_tail | contains("successful run completed"))'
+	became hack '.end == "by_itself" and (.stdout_tail | contains("Time: "))'
+	became says '.metrics == {"pi": 3.14}'
+	became floods '.end == "stopped" and .needed_kill and .stdout_bytes > 1e5 and .cpu_time_ns > 1e8'
+	figure a '.completed and .work_units > 50 and .wake_latency.count >= .work_units and .cpus_used != "" and
+		.program.tasks == 1 and .migrations >= 0 and .timeslices > 50'
+	# What ran is in the report, by its bytes.
+	for file in /run/ktstr/says /run/ktstr/report /usr/bin/stress-ng /usr/bin/dash; do
+		jq -r --arg f "$file" 'select(.kind == "run") | .programs[] | select(.path == $f).sha256' out
+	done >got
+	sha256sum says report /usr/bin/stress-ng /usr/bin/dash | cut -d' ' -f1 | diff - got
+	# Another check is another verdict on the same run.
+	sed 's/\[3, 4\]/[3.15, 4]/' spec.json >other.json
+	mv out first
+	ktstr-boot --plan plan other.json >out
+	run -1 --separate-stderr ktstr-eval out
+	[ "${lines[1]}" = "  payload 'says' pi=3.14 (must be at least 3.15)" ]
+	diff <(grep -vE '^\{"kind":"(run|host)"' first) <(grep -vE '^\{"kind":"(run|host)"' out)
+}
+
+@test "a program that is missing, or too large for the guest, is said by ktstr-boot, and nothing boots" {
+	ktstr-topo 1n1l2c1t >plan
+	library inner
+	echo 'int inner(void); int main(void) { return inner(); }' >main.c
+	gcc -o lacks main.c -L. -linner
+	head -c 80000000 /dev/zero >big
+	printf '{"name":"x","memory_mb":256,"payloads":{"a":{"program":"no-such-program"},"b":{"program":"./lacks"},"c":{"program":
+		"true","files":["nothing"]}}}' >spec.json
+	run -129 ktstr-boot --plan plan spec.json
+	[[ $output == *"program 'no-such-program' is not in PATH ("* ]]
+	[[ $output == *"/lacks' needs the shared library 'libinner.so', which is not in "* ]]
+	[[ $output == *"cannot find '"*"/nothing'"* ]]
+	printf '{"name":"x","memory_mb":256,"payloads":{"c":{"program":"true","files":["big"]}}}' >spec.json
+	run -129 ktstr-boot --plan plan spec.json
+	[[ $output == *"the programs take 78 MiB, more than a quarter of the guest's 256: raise memory_mb" ]]
+	# LD_LIBRARY_PATH of the payload is where its libraries are.
+	printf '{"name":"x","payloads":{"b":{"program":"./lacks","env":{"LD_LIBRARY_PATH":"."}}}}' >spec.json
+	run -0 ktstr-boot --plan plan --dry-run spec.json
+	[[ $output == *"# payload: plan.json spec.json args "*" /run/ktstr/libinner.so "* ]]
+}

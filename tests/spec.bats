@@ -204,6 +204,7 @@ schema_nodes() {
 		def walk_in($p): deref | . as $n | [$p, ($n | tojson)],
 			(($n.properties // {}) | to_entries[] | .key as $k | .value | walk_in($p + "." + $k)),
 			(select($n.items) | $n.items | walk_in($p + "[]")),
+			($n.additionalProperties | objects | walk_in($p + ".NAME")),
 			(($n.oneOf // [])[] | deref | select(.properties) | . as $o | .properties | to_entries[] |
 				.key as $k | .value | walk_in($p + "." + $k));
 		walk_in("$") | @tsv' "$BATS_TEST_DIRNAME/../share/schema/spec.schema.json"

@@ -391,6 +391,13 @@ int crew_wait(struct crew *c, uint64_t until_ns, struct kt_err *err)
 	return c->interrupted ? interrupted(c, err) : 0;
 }
 
+int crew_wait_once(struct crew *c, uint64_t until_ns, struct kt_err *err)
+{
+	if (!c->interrupted)
+		wait_until(c, until_ns);
+	return c->interrupted ? interrupted(c, err) : 0;
+}
+
 static bool must_stop(const struct crew *c, unsigned i)
 {
 	return c->members[i].pid > 0 && crew_batch_of(c, i)->stopping;

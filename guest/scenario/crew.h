@@ -76,6 +76,8 @@ int crew_fork(struct crew *c, size_t first, size_t n, const struct crew_ops *ops
 uint64_t crew_go(struct crew *c, size_t first, size_t n);
 /* Wait until then, noting who dies. -1 when a signal asks this program to end. */
 int crew_wait(struct crew *c, uint64_t until_ns, struct kt_err *err);
+/* The same, but until anything has happened at all. */
+int crew_wait_once(struct crew *c, uint64_t until_ns, struct kt_err *err);
 /* Have the workers of a batch stop. They need not be able to, yet. */
 void crew_stop_soon(struct crew *c, size_t batch);
 /*

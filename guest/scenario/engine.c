@@ -178,6 +178,14 @@ static void say_who(const struct engine *e, size_t first)
 	kt_warn("go");
 }
 
+void engine_kick(const struct engine *e)
+{
+	enum { WATCHDOG_S = 30 };
+
+	if (e->opts->watchdog)
+		hw_watchdog(WATCHDOG_S);
+}
+
 /* The set-up is over: said at once, so that whoever reads along knows when the first worker ran. */
 static int write_baseline(const struct engine *e, struct kt_err *err)
 {
@@ -302,6 +310,7 @@ int engine_destroy(struct engine *e, struct kt_err *err)
 		for (size_t i = 0; i < e->nr_made; i++)
 			keep(cgroup_thaw(engine_root(e), e->made[i], &now) != OUTCOME_DONE, &now, &ret, err);
 	crew_destroy(&e->crew); /* or the cgroups are busy */
+	keep(payloads_destroy(e, &now), &now, &ret, err);
 	while (e->nr_made) {
 		keep(cgroup_remove(engine_root(e), e->made[--e->nr_made], &now), &now, &ret, err);
 		free(e->made[e->nr_made]);

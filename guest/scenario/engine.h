@@ -13,6 +13,7 @@
 #include "op.h"
 #include "op-list.h"
 #include "outcome.h"
+#include "payloads.h"
 #include "scenario.h"
 #include "scene.h"
 
@@ -38,12 +39,17 @@ struct engine {
 	struct phase { int64_t start_ns, end_ns; } *phases; /* one a step */
 	unsigned *last_phase;       /* of batches: the phase in which they stopped */
 	json_t *ops;                /* records of ops */
+	struct payload_run *payload_runs; /* in the order in which they started */
+	size_t nr_payload_runs;
 };
 
 int engine_init(struct engine *e, const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts,
 		FILE *out, struct kt_err *err);
 /* Take everything back: thaw, kill, remove, bring CPUs and sysctls back. -1 and err when something could not be. */
 int engine_destroy(struct engine *e, struct kt_err *err);
+
+/* Arm the watchdog anew, for this process got to run. */
+void engine_kick(const struct engine *e);
 
 /* Time in records. */
 int64_t engine_time(const struct engine *e, uint64_t ns);

@@ -14,6 +14,8 @@ json_t *record_worker(const struct engine *e, unsigned i);
 json_t *record_signal(int sig); /* {"signaled": "SIGTERM"} */
 /* Into the record of a worker that is a program: what is known from outside, instead of what it would say itself. */
 void record_outside(json_t *worker, const struct outside *o, bool worker_timed_out);
+/* What became of a payload that is over; its output is parsed here. */
+json_t *record_payload(const struct engine *e, const struct payload_run *r);
 json_t *record_end(enum outcome outcome, const char *reason);
 
 #endif

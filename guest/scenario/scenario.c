@@ -13,18 +13,11 @@ static int write_record(FILE *out, json_t *record, struct kt_err *err)
 	return kt_json_line(out, j, err);
 }
 
-/* Arm the watchdog anew, for this process got to run. */
-enum { WATCHDOG_S = 30, KICK_S = 10 };
-
-static void kick(const struct engine *e)
-{
-	if (e->opts->watchdog)
-		hw_watchdog(WATCHDOG_S);
-}
+enum { KICK_S = 10 };
 
 /*
- * In parts: as long as this process gets to run, the watchdog is armed anew. A scheduler under which it does not, for
- * WATCHDOG_S of guest time, has hung the machine; a slow host has not.
+ * In parts: as long as this process gets to run, the watchdog is armed anew. A scheduler under which it does not, for 30 s
+ * of guest time, has hung the machine; a slow host has not.
  */
 static int wait_for(struct engine *e, uint64_t until_ns, struct kt_err *err)
 {
@@ -33,7 +26,7 @@ static int wait_for(struct engine *e, uint64_t until_ns, struct kt_err *err)
 	for (;;) {
 		uint64_t now = now_ns();
 
-		kick(e);
+		engine_kick(e);
 		if (crew_wait(&e->crew, e->opts->watchdog && until_ns > now + part ? now + part : until_ns, err))
 			return -1;
 		if (now_ns() >= until_ns)
@@ -46,7 +39,7 @@ static enum outcome do_ops(struct engine *e, const struct step *step, struct kt_
 	enum outcome o = OUTCOME_DONE;
 
 	for (size_t i = 0; o == OUTCOME_DONE && i < step->nr_ops; i++) {
-		kick(e);
+		engine_kick(e);
 		o = engine_op(e, &step->ops[i], err);
 	}
 	return o;
@@ -60,7 +53,7 @@ static enum outcome set_up(struct engine *e, const struct step *step, struct kt_
 	for (size_t i = 0; o == OUTCOME_DONE && i < step->nr_setup; i++) {
 		const struct cgroup_def *def = &step->setup[i];
 
-		kick(e);
+		engine_kick(e);
 		if (!scene_add_def(&e->scene, def))
 			BUG("%s cannot be made, and could when it was rehearsed: %s", def->path, e->errs.msgs[0]);
 		o = engine_make_def(e, def, err);
@@ -106,13 +99,43 @@ static enum outcome end_step(struct engine *e, struct kt_err *err)
 			names[n++] = xstrdup(e->scene.cgroups[i]->name);
 	if (!scene_end_step(&e->scene))
 		BUG("a step cannot end, and could when it was rehearsed: %s", e->errs.msgs[0]);
-	int ret = engine_stop(e, (const char *const *)names, n, err);
+	int ret = engine_stop(e, (const char *const *)names, n, err) || payloads_stop(e, err) ? -1 : 0;
 	for (size_t i = 0; i < n; i++) {
 		if (!ret && engine_remove(e, names[i], err))
 			ret = -1;
 		free(names[i]);
 	}
 	return ret ? OUTCOME_ERROR : OUTCOME_DONE;
+}
+
+/* In the short form every payload starts when the workers have. */
+static enum outcome start_payloads(struct engine *e, struct kt_err *err)
+{
+	const struct payloads *p = &e->spec->payloads;
+	enum outcome o = OUTCOME_DONE;
+
+	if (!scene_run_payloads(&e->scene))
+		BUG("payloads cannot run, and could when it was rehearsed: %s", e->errs.msgs[0]);
+	for (size_t i = 0; o == OUTCOME_DONE && i < p->n; i++)
+		o = payload_start(e, i, p->v[i].cgroup, err);
+	return o;
+}
+
+/* Hold for the primary payloads: 1 when there are any. */
+static int wait_for_primary(struct engine *e, struct kt_err *err)
+{
+	const struct payloads *p = &e->spec->payloads;
+	int any = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct payload_run *r = p->v[i].primary ? payload_running(e, i) : NULL;
+
+		any |= p->v[i].primary;
+		/* The minder knows when its time is up. */
+		if (r && payload_wait(e, r, UINT64_MAX, err))
+			return -1;
+	}
+	return any;
 }
 
 static enum outcome run_step(struct engine *e, unsigned k, struct kt_err *err)
@@ -130,13 +153,16 @@ static enum outcome run_step(struct engine *e, unsigned k, struct kt_err *err)
 		o = engine_start(e, e->scene.nr_batches, err); /* nobody: time begins all the same */
 	/* The hold counts from the go of the workers that start with it. */
 	uint64_t start_ns = e->scene.nr_batches > started ? e->crew.batches[started].go->start_ns : now_ns();
+	if (o == OUTCOME_DONE && e->spec->short_form)
+		o = start_payloads(e, err);
 	if (o == OUTCOME_DONE)
 		o = do_ops(e, step, err);
 	if (step->nr_ops && !step->hold.loop)
 		start_ns = now_ns();
 	if (o == OUTCOME_DONE)
 		o = loop(e, step, start_ns, err);
-	if (o == OUTCOME_DONE && wait_for(e, start_ns + (uint64_t)step->hold.ns, err))
+	int primary = o == OUTCOME_DONE && e->spec->short_form ? wait_for_primary(e, err) : 0;
+	if (primary < 0 || (o == OUTCOME_DONE && !primary && wait_for(e, start_ns + (uint64_t)step->hold.ns, err)))
 		o = OUTCOME_ERROR;
 	e->phases[k].start_ns = k ? e->phases[k - 1].end_ns : 0;
 	e->phases[k].end_ns = engine_time(e, now_ns());
@@ -178,7 +204,7 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 	if (o != OUTCOME_DONE)
 		return o;
 	e->scene.step = SPEC_BACKDROP;
-	kick(e);
+	engine_kick(e);
 	o = end_step(e, err);
 	return o == OUTCOME_DONE && verify(e, err) ? OUTCOME_ERROR : o;
 }
@@ -197,6 +223,9 @@ static int write_records(const struct engine *e, FILE *out, struct kt_err *err)
 			return -1;
 	for (unsigned w = 0; w < e->crew.n; w++)
 		if (write_record(out, record_worker(e, w), err))
+			return -1;
+	for (size_t i = 0; i < e->nr_payload_runs; i++)
+		if (write_record(out, record_payload(e, &e->payload_runs[i]), err))
 			return -1;
 	return 0;
 }

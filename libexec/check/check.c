@@ -69,6 +69,7 @@ struct results {
 	const struct check *check;
 	const struct setting *setting;
 	const struct report_cgroup *cg;
+	const struct report_payload *payload;
 	json_t *rows;
 	enum verdict worst;         /* of everything, with "completed" no vote to pass */
 	enum verdict check_best;    /* of this check: VERDICT_SKIP as long as it judged nothing */
@@ -79,8 +80,9 @@ static void add(struct results *out, enum verdict v, const struct report_worker 
 		char *reason)
 {
 	const struct check *c = out->check;
-	json_t *row = KT_PACK("{s:s, s:s, s:s*, s:s}", "check", c->name, "verdict", verdict_name(v), "cgroup",
-			      out->cg ? out->cg->name : NULL, "reason", reason);
+	json_t *row = KT_PACK("{s:s, s:s, s:s*, s:s*, s:s}", "check", c->name, "verdict", verdict_name(v), "cgroup",
+			      out->cg ? out->cg->name : NULL, "payload", out->payload ? out->payload->payload->name : NULL,
+			      "reason", reason);
 
 	if (w)
 		json_object_set_new(row, "tid", json_integer(w->tid));
@@ -93,7 +95,7 @@ static void add(struct results *out, enum verdict v, const struct report_worker 
 	json_array_append_new(out->rows, row);
 	if (v != VERDICT_SKIP)
 		out->check_best = v;
-	if (v == VERDICT_PASS && c->on == CHECK_ALWAYS)
+	if (v == VERDICT_PASS && c->on == CHECK_ALWAYS && !c->eval_payload)
 		v = VERDICT_SKIP;
 	if (v > out->worst) {
 		out->worst = v;
@@ -180,7 +182,13 @@ static bool settings_merge(struct report *r, struct setting *set)
 static void run_check(const struct report *r, struct results *out)
 {
 	out->check_best = VERDICT_SKIP;
-	for (size_t i = 0; i < r->nr_cgroups; i++) {
+	out->cg = NULL;
+	for (size_t i = 0; out->check->eval_payload && i < r->nr_payload_runs; i++) {
+		out->payload = &r->payload_runs[i];
+		out->check->eval_payload(out->payload, out);
+	}
+	out->payload = NULL;
+	for (size_t i = 0; out->check->eval && i < r->nr_cgroups; i++) {
 		out->cg = &r->cgroups[i];
 		out->check->eval(out->cg, out->setting->threshold, out);
 	}
@@ -207,7 +215,7 @@ json_t *checks_run(struct report *r)
 			run_check(r, &out);
 	}
 	if (out.worst == VERDICT_SKIP)
-		out.reason = xstrdup(r->nr_workers ? "no check judged anything" :
+		out.reason = xstrdup(r->nr_workers || r->nr_payload_runs ? "no check judged anything" :
 						     "no worker reports — benchmark skipped");
 	json_t *doc = KT_PACK("{s:s, s:s?, s:o}", "verdict", verdict_name(out.worst), "reason", out.reason,
 			      "checks", out.rows);

@@ -4,7 +4,7 @@
  * one list of them. The same descriptor switches it on, names its threshold in the spec, judges,
  * and is printed by ktstr-eval --list-checks.
  *
- * Every check looks at one cgroup at a time: units of work of different work types cannot be compared.
+ * Every check looks at one cgroup at a time, for units of work of different work types cannot be compared; or at one payload.
  *
  * The algebra. A check gives results, each for a cgroup or one of its workers:
  *   fail          measured, and beyond the threshold
@@ -49,6 +49,8 @@ struct check {
 	const char *unit;    /* "" for a ratio */
 	double virtual_default, real_default; /* thresholds on the two clocks; of CHECK_DEFAULT only */
 	void (*eval)(const struct report_cgroup *cg, double threshold, struct results *out);
+	/* Instead of eval: of a payload, for each time that it was run. */
+	void (*eval_payload)(const struct report_payload *p, struct results *out);
 };
 
 extern const struct check *const checks[]; /* NULL-terminated, in the order of list.h */

@@ -4,6 +4,7 @@
  * Makefile.
  */
 CHECK(completed)
+CHECK(payload)
 CHECK(not_starved)
 CHECK(spread)
 CHECK(gap)

@@ -5,6 +5,7 @@
  * looks like. Only a whole report reaches the checks.
  */
 #include "verdict.h"
+#include "lib/report-payload.h"
 
 static const struct { const char *verdict; int code; } exits[] = {
 	{ "pass", KT_OK },
@@ -120,6 +121,11 @@ static const char *unjudgeable(const struct report *r, char **why)
 			if (!cg->workers[k].present && !short_of)
 				short_of = cg;
 		}
+	}
+	const char *missing = report_payload_missing(r);
+	if (!short_of && missing) {
+		*why = xasprintf("no record of payload '%s', though the report says done", missing);
+		return "lost";
 	}
 	if (!short_of)
 		return NULL;

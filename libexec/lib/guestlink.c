@@ -3,7 +3,7 @@
 #include "guestlink.h"
 #include "printable.h"
 
-static const char *const guest_kinds[] = { "guest", "phase", "op", "worker", "sample", "snapshot", "scheduler", "log", "end" };
+static const char *const guest_kinds[] = { "guest", "phase", "op", "worker", "payload", "sample", "snapshot", "scheduler", "log", "end" };
 
 int guestlink_read(struct guestlink *g, int fd, struct kt_err *err)
 {

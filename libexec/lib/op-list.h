@@ -21,4 +21,7 @@
 	X(capture_cgroup_procs) \
 	X(write_sysctl) \
 	X(cpu_offline) \
-	X(cpu_online)
+	X(cpu_online) \
+	X(run_payload) \
+	X(wait_payload) \
+	X(kill_payload)

@@ -47,5 +47,6 @@ struct move_args { const char *from, *to; };                      /* from "": th
 struct capture_args { const char *cgroup, *tag; };
 struct sysctl_args { const char *name, *value; char *text; };
 struct cpu_args { unsigned cpu; };
+struct payload_args { unsigned index; const char *cgroup; int64_t timeout_ns; }; /* RunPayload, ...; of spec->payloads */
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "lines.h"
 #include "printable.h"
+#include "report-payload.h"
 #include "spec.h"
 
 enum { MAX_TID = 1 << 22, MAX_LOG = 64 * 1024 };
@@ -156,7 +157,8 @@ static bool read_run(const struct jcur *c, struct report *r)
 	    !jcur_need(c, "plan", &plan) || !jcur_is_object(&plan) || !need_str(&plan, "name", &r->topology) ||
 	    !jcur_need(c, "kernel", &kernel) || !jcur_is_object(&kernel) ||
 	    !need_str(&kernel, "release", &r->kernel) || !need_str(c, "clock", &clock) ||
-	    !need_int(c, "seed", 0, JSON_MAX, &r->seed) || !read_cgroups(c, &spec, r))
+	    !need_int(c, "seed", 0, JSON_MAX, &r->seed) || !read_cgroups(c, &spec, r) ||
+	    !report_read_payloads(&spec, r))
 		return false;
 	r->virtual_clock = streq(clock, "virtual");
 	if (!r->virtual_clock && !streq(clock, "real"))
@@ -324,7 +326,7 @@ json_t *report_log_tail(const struct report *r)
 static const struct kind {
 	const char *name;
 	bool (*read)(const struct jcur *c, struct report *r); /* NULL: kept as it is, see keep_log() */
-} kinds[] = { { "run", read_run }, { "worker", read_worker }, { "end", read_end }, { "log", NULL } };
+} kinds[] = { { "run", read_run }, { "worker", read_worker }, { "payload", report_read_payload }, { "end", read_end }, { "log", NULL } };
 
 static const struct kind *kind_find(const char *name, size_t len)
 {
@@ -462,6 +464,7 @@ void report_deinit(struct report *r)
 		free(r->cgroups[i].wake_latency);
 	free(r->cgroups);
 	free(r->workers);
+	report_payloads_deinit(r);
 	free(r->reason);
 	kt_errs_deinit(&r->defects);
 	for (size_t i = 0; i < REPORT_TAIL; i++)

@@ -14,6 +14,7 @@
 #include "cpulist.h"
 #include "histogram.h"
 #include "json.h"
+#include "payload.h"
 
 enum {
 	REPORT_LINE_MAX = 16 << 20,  /* bytes of any line */
@@ -57,6 +58,21 @@ struct report_cgroup {
 	struct histogram *wake_latency; /* of all of its workers, or NULL when none measured it */
 };
 
+enum payload_end { PAYLOAD_BY_ITSELF, PAYLOAD_STOPPED, PAYLOAD_KILLED, PAYLOAD_TIMED_OUT, PAYLOAD_NOT_STARTED };
+
+/* One time that a payload was run. */
+struct report_payload {
+	const struct payload *payload;
+	enum payload_end end;
+	bool exited;
+	int exit_code;   /* when it exited */
+	char signal[16]; /* else; "" when it never ran */
+	int64_t ran_ns;
+	bool has_json;   /* there was some in its output */
+	json_t *metrics; /* numbers by their dotted names */
+	char *reason;    /* why it did not start, or NULL */
+};
+
 struct report {
 	json_t *run;                    /* the run record, good or bad, or NULL; owns the strings */
 	const char *name, *topology, *kernel;
@@ -66,6 +82,9 @@ struct report {
 	size_t nr_cgroups;
 	unsigned nr_workers;            /* asked for, in all */
 	struct report_worker *workers;
+	struct payloads payloads;       /* as the spec has them */
+	struct report_payload *payload_runs;
+	size_t nr_payload_runs;
 	enum report_outcome outcome;
 	char *reason;                   /* of the outcome; NULL when it gave none */
 	unsigned long lines;

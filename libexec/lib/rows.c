@@ -240,7 +240,8 @@ void rows_print(FILE *f, const char *prefix, const struct row *rows)
 	for (const struct row *r = rows; r->name; r++) {
 		bool array = r->type && !strncmp(r->type, "array", 5);
 		_cleanup_free_ char *path = xasprintf("%s.%s", prefix, r->name);
-		_cleanup_free_ char *below = xasprintf("%s%s", path, array ? "[]" : "");
+		bool map = r->type && !strncmp(r->type, "object of", 9);
+		_cleanup_free_ char *below = xasprintf("%s%s", path, array ? "[]" : map ? ".NAME" : "");
 		struct columns c;
 
 		columns_of(r, &c);

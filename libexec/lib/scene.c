@@ -9,7 +9,8 @@ void scene_init(struct scene *sc, const struct spec *spec, const struct topo *pl
 		struct kt_errs *errs)
 {
 	*sc = (struct scene){ .spec = spec, .plan = plan, .file = file, .errs = errs, .step = SPEC_BACKDROP,
-			      .online = topo_all_cpus(plan) };
+			      .online = topo_all_cpus(plan),
+			      .payloads = xcalloc(spec->payloads.n, sizeof(*sc->payloads)) };
 }
 
 static void cgroup_free(struct scene_cgroup *cg)
@@ -25,6 +26,7 @@ void scene_deinit(struct scene *sc)
 		cgroup_free(sc->cgroups[i]);
 	free(sc->cgroups);
 	free(sc->batches);
+	free(sc->payloads);
 	*sc = (struct scene){ 0 };
 }
 
@@ -317,6 +319,39 @@ bool scene_add_def(struct scene *sc, const struct cgroup_def *def)
 	return ok;
 }
 
+bool scene_run_payload(struct scene *sc, const char *path, unsigned index, struct scene_cgroup *cg)
+{
+	enum { MAX_RUNS = 256 };
+	struct scene_payload *p = &sc->payloads[index];
+	const char *name = sc->spec->payloads.v[index].name;
+
+	if (p->running)
+		return scene_error_at(sc, path, "payload '%s' is running: WaitPayload or KillPayload first", name);
+	if (scene_frozen(cg))
+		return scene_error_at(sc, path, "cgroup '%s' is frozen: payload '%s' would never start in it", cg->name, name);
+	if (sc->nr_payload_runs++ == MAX_RUNS)
+		return scene_error_at(sc, path, "payloads are run more than %d times in all", MAX_RUNS);
+	*p = (struct scene_payload){ .running = true, .owner = sc->step, .cgroup = cg };
+	return true;
+}
+
+bool scene_run_payloads(struct scene *sc)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < sc->spec->payloads.n; i++) {
+		const struct payload *p = &sc->spec->payloads.v[i];
+		_cleanup_free_ char *path = xasprintf("$.payloads.%s", p->name);
+		struct scene_cgroup *cg = p->cgroup ? scene_find(sc, p->cgroup) : NULL;
+
+		if (p->cgroup && !cg)
+			ok = sc->guess || scene_error_at(sc, path, "there is no cgroup '%s'", p->cgroup);
+		else
+			ok &= scene_run_payload(sc, path, i, cg);
+	}
+	return ok;
+}
+
 /* thawed: what is frozen by itself is thawed for it. */
 static bool stop_batch(const struct scene *sc, const char *path, struct scene_batch *b, const struct scene_cgroup *thawed)
 {
@@ -357,6 +392,10 @@ bool scene_remove(struct scene *sc, const char *path, struct scene_cgroup *cg)
 
 	if (inner)
 		return scene_error_at(sc, path, "cgroup '%s' has '%s' in it: remove that first", cg->name, inner->name);
+	for (size_t i = 0; i < sc->spec->payloads.n; i++)
+		if (sc->payloads[i].running && sc->payloads[i].cgroup == cg)
+			return scene_error_at(sc, path, "payload '%s' runs in cgroup '%s': WaitPayload or KillPayload first",
+					      sc->spec->payloads.v[i].name, cg->name);
 	bool ok = scene_stop(sc, path, cg);
 	forget(sc, cg);
 	return ok;
@@ -389,6 +428,9 @@ bool scene_end_step(struct scene *sc)
 	for (size_t i = 0; i < sc->nr_batches; i++)
 		if (sc->batches[i].running && sc->batches[i].owner == sc->step)
 			ok &= stop_batch(sc, step_path(sc), &sc->batches[i], NULL);
+	for (size_t i = 0; i < sc->spec->payloads.n; i++)
+		if (sc->payloads[i].owner == sc->step)
+			sc->payloads[i].running = false;
 	for (size_t i = sc->nr_cgroups; i--;)
 		if (sc->cgroups[i]->owner == sc->step)
 			forget(sc, sc->cgroups[i]);
@@ -418,6 +460,8 @@ static bool rehearse_step(struct scene *sc, const struct step *step)
 
 	for (size_t i = 0; i < step->nr_setup; i++)
 		ok &= scene_add_def(sc, &step->setup[i]);
+	if (sc->spec->short_form && step != &sc->spec->backdrop)
+		ok &= scene_run_payloads(sc);
 	ok &= rehearse_ops(sc, step);
 	/* One repetition with errors is enough of them. */
 	for (sc->repeat = 1; ok && sc->repeat < step->hold.repeats; sc->repeat++)

@@ -47,6 +47,12 @@ struct scene {
 	struct scene_batch *batches;  /* in the order in which they were started; stopped ones stay */
 	size_t nr_batches;
 	unsigned nr_workers;
+	struct scene_payload {
+		bool running;         /* started, and neither waited for nor stopped: it may have ended by itself */
+		int owner;
+		struct scene_cgroup *cgroup; /* NULL: beside the cgroups */
+	} *payloads;                  /* as the spec's */
+	unsigned nr_payload_runs;
 	unsigned nr_affinities;       /* how often one was set: another number for every draw */
 };
 
@@ -80,6 +86,9 @@ bool scene_add_def(struct scene *sc, const struct cgroup_def *def);
 /* A batch in the cgroup, whose name as the spec has it outlives the scene; or beside the cgroups: NULL and NULL. */
 bool scene_spawn(struct scene *sc, struct scene_cgroup *cg, const char *name, const struct work_spec *work,
 		 unsigned group, const char *path);
+bool scene_run_payload(struct scene *sc, const char *path, unsigned index, struct scene_cgroup *cg);
+/* In the short form: all payloads, beside the workers. */
+bool scene_run_payloads(struct scene *sc);
 /* Stop what runs in it. */
 bool scene_stop(struct scene *sc, const char *path, struct scene_cgroup *cg);
 bool scene_remove(struct scene *sc, const char *path, struct scene_cgroup *cg);

@@ -149,16 +149,21 @@ bool spec_parse_steps(const struct jcur *c, void *out, void *ctx)
 	return ok;
 }
 
-bool spec_parse_short(const struct jcur *c, void *out, void *ctx)
+void spec_no_cgroups(const struct jcur *c, struct spec *s)
 {
-	struct spec *s = out;
-
 	s->short_form = true;
 	s->nr_steps = 1;
 	s->steps = xcalloc(1, sizeof(*s->steps));
 	s->steps[0].path = jcur_path(c);
 	hold_init(&s->steps[0].hold);
 	resolve(c, &s->steps[0].hold, s);
+}
+
+bool spec_parse_short(const struct jcur *c, void *out, void *ctx)
+{
+	struct spec *s = out;
+
+	spec_no_cgroups(c, s);
 	return parse_defs(c, &s->steps[0], 1, ctx);
 }
 

@@ -46,7 +46,19 @@ void spec_add_program(struct spec *s, const struct program *p)
 	s->programs[s->nr_programs++] = p;
 }
 
-/* In the order they are read: cgroups need workers_per_cgroup, steps need duration_s. */
+static bool parse_payloads(const struct jcur *c, void *out, void *ctx)
+{
+	struct spec *s = out;
+
+	(void)ctx;
+	if (!payloads_parse(c, &s->payloads))
+		return false;
+	for (size_t i = 0; i < s->payloads.n; i++)
+		spec_add_program(s, &s->payloads.v[i].program);
+	return true;
+}
+
+/* In the order they are read: cgroups need workers_per_cgroup, steps need duration_s, ops payloads. */
 const struct row spec_rows[] = {
 	{ .name = "name", .kind = ROW_CUSTOM, .required = true, .type = "string", .parse = parse_name,
 	  .help = "name of the test" },
@@ -67,6 +79,8 @@ const struct row spec_rows[] = {
 	  .help = "memory of the VM; the plan's when not given" },
 	{ .name = "seed", .kind = ROW_INT, .offset = offsetof(struct spec, seed), .max = 9007199254740991,
 	  .help = "another seed is another, equally valid schedule" },
+	{ .name = "payloads", .kind = ROW_CUSTOM, .type = "object of objects", .parse = parse_payloads, .sub = payload_rows,
+	  .help = "programs to run beside the workers, by the names that they are given" },
 	{ .name = "cgroups", .kind = ROW_CUSTOM, .type = "array of objects", .parse = spec_parse_short,
 	  .sub = spec_cgroup_rows, .help = "the cgroups, all of them for the whole run; this or steps" },
 	{ .name = "backdrop", .kind = ROW_CUSTOM, .type = "object", .parse = spec_parse_backdrop,
@@ -79,11 +93,15 @@ const struct row spec_rows[] = {
 	{ 0 }
 };
 
-static bool check_form(const struct jcur *root)
+static bool check_form(const struct jcur *root, struct spec *s)
 {
 	struct jcur c, other;
 
 	bool steps = jcur_get(root, "steps", &other);
+	if (!steps && !jcur_get(root, "cgroups", &c) && jcur_get(root, "payloads", &c)) {
+		spec_no_cgroups(root, s);
+		return true;
+	}
 	if (jcur_get(root, "cgroups", &c))
 		return !steps || jcur_error(&other, "goes with no 'cgroups': those of a step are in its 'setup', and those of all "
 					    "steps in 'backdrop'");
@@ -98,6 +116,27 @@ static bool check_backdrop(const struct jcur *root)
 		jcur_error(&c, "is for 'steps', and there are none");
 }
 
+/* With steps, ops run payloads; without, they run beside the workers. */
+static bool check_payloads(const struct jcur *root, struct spec *s)
+{
+	struct jcur all, c;
+	bool ok = true;
+
+	for (size_t i = 0; i < s->payloads.n; i++) {
+		const struct payload *p = &s->payloads.v[i];
+
+		if (!jcur_get(root, "payloads", &all) || !jcur_get(&all, p->name, &c))
+			continue;
+		if (p->primary)
+			s->wait_ns += p->timeout_ns;
+		if (!s->short_form && p->primary)
+			ok = jcur_error(&c, "is primary, which goes with no 'steps': there WaitPayload does it");
+		else if (!s->short_form && !p->by_op)
+			ok = jcur_error(&c, "nothing runs it: with 'steps', RunPayload does");
+	}
+	return ok;
+}
+
 int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struct spec *ret, struct kt_errs *errs)
 {
 	struct jdoc jdoc = { .file = file, .errs = errs };
@@ -108,11 +147,14 @@ int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struc
 	rows_default(spec_assert_rows, &s.assert);
 	bool ok = rows_parse(&root, spec_rows, &s, &rd);
 	if (json_is_object(doc))
-		ok &= check_form(&root) & check_backdrop(&root);
+		ok &= check_form(&root, &s) & check_backdrop(&root);
+	if (json_is_object(doc))
+		ok &= check_payloads(&root, &s); /* once the form is known */
 	if (plan)
 		ok &= scene_rehearse(&s, plan, file, errs);
 	for (size_t i = 0; i < s.nr_steps; i++)
 		s.total_ns += s.steps[i].hold.ns;
+	s.total_ns += s.wait_ns;
 	if (!ok) {
 		spec_deinit(&s);
 		return -1;
@@ -142,6 +184,7 @@ void spec_deinit(struct spec *s)
 	free(s->steps);
 	free(s->batches);
 	free(s->programs);
+	payloads_deinit(&s->payloads);
 	json_decref(s->json);
 	*s = (struct spec){ 0 };
 }

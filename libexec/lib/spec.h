@@ -12,7 +12,7 @@
 
 #include "cpulist.h"
 #include "json.h"
-#include "program.h"
+#include "payload.h"
 #include "rows.h"
 #include "topology.h"
 
@@ -184,9 +184,11 @@ struct spec {
 	struct batch *batches;
 	size_t nr_batches;
 	unsigned nr_workers;          /* in all batches */
-	int64_t total_ns;             /* of all holds */
-	const struct program **programs; /* that the spec runs; owned by what runs them */
+	int64_t total_ns;             /* of all holds, and of waiting for payloads */
+	struct payloads payloads;
+	const struct program **programs; /* that the spec runs: its payloads and what works are; owned by these */
 	size_t nr_programs;
+	int64_t wait_ns;              /* that waiting for payloads may add to the holds */
 	struct spec_assert assert;
 };
 
@@ -224,6 +226,8 @@ void cgroup_def_deinit(struct cgroup_def *def);
 bool spec_parse_backdrop(const struct jcur *c, void *out, void *ctx);
 bool spec_parse_steps(const struct jcur *c, void *out, void *ctx);
 bool spec_parse_short(const struct jcur *c, void *out, void *ctx);
+/* The short form of a spec that has only payloads. */
+void spec_no_cgroups(const struct jcur *root, struct spec *s);
 void step_deinit(struct step *s);
 
 /* A work group before it is read: one of SpinWait. */
