@@ -137,7 +137,7 @@ lost_in() { # WAY REASON
 	spec good
 	ktstr-topo 1n1l1c1t >plan.json
 	FAKE_GATE=$PWD/gate FAKE_CONSOLE=$'so far\n' run -128 --separate-stderr ktstr-boot --accel tcg --plan plan.json --timeout 5 good.json
-	ends_with lost "did not come up: waiting for WATCHDOG: time is up"
+	ends_with lost "did not come up: waiting for GUEST_PANICKED: time is up"
 	jq -se 'any(.[]; .kind == "log" and .source == "console" and .text == "so far")' <<<"$output"
 	[ "$(qemus)" = 0 ]
 	run -0 find cache/checkpoints -mindepth 1

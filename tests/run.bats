@@ -77,7 +77,7 @@ told() {
 	cmp verdict.txt - <<<"$output"
 	run -1 ktstr-eval --format json report.jsonl
 	cmp verdict.json - <<<"$output"
-	[[ $(<qemu.cmd) == "$KTSTR_QEMU -nodefaults "*" -incoming defer" ]]
+	[[ $(<qemu.cmd) == "LD_PRELOAD=/proc/self/fd/8 KTSTR_TURN_NS="*" $KTSTR_QEMU -nodefaults "*" -incoming defer" ]]
 	[ "$(cpio -t --quiet <payload.cpio | paste -sd' ')" = "plan.json spec.json args" ]
 }
 
@@ -262,7 +262,7 @@ start_still() {
 	# As ktstr-run(1) says.
 	truncate -s 256M ram
 	eval "$(sed 's/-chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control//' qemu.cmd)" \
-		4>records 5>console 6<payload.cpio 8<>ram
+		4>records 5>console 6<payload.cpio 8<"$TREE/libexec/ktstr-turns.so" 9<>ram
 	jq -c 'select(.kind | IN("run", "host") | not)' report.jsonl >want
 	[ "$(wc -l <want)" -ge 4 ]
 	diff want <(jq -c 'if .kind == "end" then .reason = "" else . end' records)
