@@ -203,9 +203,8 @@ start_sweep() {
 	[[ $output == *"lost: 2"* ]]
 	KTSTR_QEMU=$PWD/qemu run -0 --separate-stderr ktstr sweep --accel tcg small.json --seeds 1..3 -j1 --dir kept --json
 	[[ $stderr == *"2 of 3 seeds are done already"* ]]
-	# The same as a sweep that lost nothing, by the same QEMU, whose checkpoint is its own.
-	KTSTR_QEMU=$PWD/qemu ktstr sweep --accel tcg small.json --seeds 1..3 -j1 --dir whole --json >whole.out
-	diff <(grep '^{"kind":"seed"' <<<"$output") <(head -n 3 whole.out)
+	# The same as a sweep that lost nothing, though this QEMU has a checkpoint of its own.
+	diff <(grep '^{"kind":"seed"' <<<"$output") <(head -n 3 "$BATS_FILE_TMPDIR/six.out")
 }
 
 @test "bad ranges, bad options, a bad spec: 129, and nothing is made" {
