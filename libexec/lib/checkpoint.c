@@ -155,7 +155,7 @@ static int open_saved(const char *saved, struct checkpoint *c, struct kt_err *er
 	return r ? r : make_ram_writable(c, err);
 }
 
-/* Boot until the guest rings, then save. From `cont` to the ring nothing is sent (vm.h, THE RULE). */
+/* Boot until the guest rings, then save. From `cont` until it has stopped nothing is sent (vm.h, THE RULE). */
 static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struct checkpoint *c, int64_t boot_limit_ns,
 			 struct kt_err *err)
 {
@@ -165,6 +165,9 @@ static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struc
 		return -1;
 	if (vm_qmp_event(vm, "GUEST_PANICKED", now_ns() + boot_limit_ns, err) < 0)
 		return kt_context(err, "the guest did not come up");
+	/* It is told of before it is done: what comes between has QEMU's main loop jump the clock once more, or not. */
+	if (vm_qmp_event(vm, "STOP", now_ns() + boot_limit_ns, err) < 0)
+		return kt_context(err, "the guest does not stop");
 	soon = now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
 	if (vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), c->state, soon, err) < 0 ||
 	    vm_qmp(vm, "migrate", KT_PACK("{ss}", "uri", "fd:state"), soon, err) < 0 ||
