@@ -49,7 +49,7 @@ lost_in() { # WAY REASON
 }
 
 @test "a spec with errors: 129, every one with its path, before any QEMU starts" {
-	spec bad '[{"name":"a","workers":0},{"name":"b","cpuset":{"llc":3},"wrok":1}]'
+	spec bad '[{"name":"a","workers":-1},{"name":"b","cpuset":{"llc":3},"wrok":1}]'
 	KTSTR_QEMU=/nonexistent run -129 --separate-stderr ktstr-boot --plan "$plan" bad.json
 	[[ $stderr == *'bad.json: $.cgroups[0].workers: '* ]]
 	[[ $stderr == *'bad.json: $.cgroups[1].cpuset.llc: '* ]]
