@@ -20,6 +20,7 @@
 
 #include "spec.h"
 #include "work/worker.h"
+#include <signal.h>
 #include <sys/types.h>
 
 struct schedstat {
@@ -92,5 +93,15 @@ static inline struct crew_batch *crew_batch_of(const struct crew *c, unsigned i)
 {
 	return &c->batches[c->workers[i].cgroup];
 }
+
+/* For crew-start.c. */
+enum { SIGSTOPWORK = SIGUSR1 };
+sigset_t crew_signals(void); /* what the parent takes by its descriptor */
+void crew_read_schedstat(pid_t pid, struct schedstat *ret);
+/* Note who has ended. */
+void crew_reap(struct crew *c);
+/* Sleep until somebody is ready or has ended, or a signal, or the time; true while there is time left. */
+bool crew_wait_until(struct crew *c, uint64_t until);
+int crew_interrupted(const struct crew *c, struct kt_err *err);
 
 #endif
