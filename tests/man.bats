@@ -44,6 +44,8 @@ exit_codes() { # PAGE: those that it lists
 
 @test "every example of the manual exits as it says" {
 	local page want line code bad=0 n=0
+	# Another version of ktstr may have left what this one calls damaged, and "verify" is among the examples.
+	ktstr cache verify --remove >/dev/null 2>&1 || true
 	for page in man/*.[157]; do
 		while IFS=$'\t' read -r want line; do
 			case $want in - | '') continue ;; esac

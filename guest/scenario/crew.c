@@ -218,8 +218,8 @@ int crew_wait(struct crew *c, uint64_t until_ns, struct kt_err *err)
 int crew_wait_once(struct crew *c, uint64_t until_ns, struct kt_err *err)
 {
 	if (!c->interrupted)
-		wait_until(c, until_ns);
-	return c->interrupted ? interrupted(c, err) : 0;
+		crew_wait_until(c, until_ns);
+	return c->interrupted ? crew_interrupted(c, err) : 0;
 }
 
 static bool must_stop(const struct crew *c, unsigned i)
