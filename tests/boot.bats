@@ -106,7 +106,7 @@ lost_in() { # WAY REASON
 @test "--dry-run prints the command line and the payload, and starts nothing" {
 	spec good
 	KTSTR_QEMU=/nonexistent/qemu run -0 --separate-stderr ktstr-boot --dry-run --plan "$plan" good.json
-	[[ ${lines[0]} == "/nonexistent/qemu "*"-icount shift=0,sleep=off"* ]]
+	[[ ${lines[0]} == *" /nonexistent/qemu "*"-icount shift=0,sleep=off"* ]]
 	[[ $output == *"payload: plan.json spec.json args"* ]]
 }
 

@@ -78,7 +78,7 @@ told() {
 	run -1 ktstr-eval --format json report.jsonl
 	cmp verdict.json - <<<"$output"
 	[[ $(<qemu.cmd) == "LD_PRELOAD=/proc/self/fd/8 KTSTR_TURN_NS="*" $KTSTR_QEMU -nodefaults "*" -incoming defer" ]]
-	[ "$(cpio -t --quiet <payload.cpio | paste -sd' ')" = "plan.json spec.json args" ]
+	[ "$(cpio -t --quiet <payload.cpio | paste -sd' ')" = "run/ktstr/plan.json run/ktstr/spec.json run/ktstr/args" ]
 }
 
 @test "the same second, one after the other and eight at once: a directory each, and nothing overwritten" {

@@ -6,11 +6,11 @@ bats_require_minimum_version 1.5.0
 setup() {
 	load helper
 	export KTSTR_QEMU="$PWD/qemu"
-	fake_qemu 7.2.22
+	versioned_qemu 7.2.22
 }
 
 # A QEMU of that version, as far as ktstr-topo looks at it.
-fake_qemu() {
+versioned_qemu() {
 	printf '#!/bin/sh\n[ "$*" = -version ] && echo "QEMU emulator version %s (Debian)"\n' "$1" >qemu
 	chmod +x qemu
 }
@@ -80,7 +80,7 @@ places() {
 
 @test "presets: every name and old name plans what the list says" {
 	local name old cpus llcs nodes smt topology seen=0
-	fake_qemu 10.0.2
+	versioned_qemu 10.0.2
 	ktstr-topo --list >list
 	while read -r name old cpus llcs nodes smt topology; do
 		ktstr-topo "$name" >plan
@@ -165,12 +165,12 @@ places() {
 @test "qemu: the version decides the CPU model" {
 	local version
 	for version in 7.2.0 8.2.1 9.0.4; do
-		fake_qemu $version
+		versioned_qemu $version
 		run -0 bash -c "ktstr-topo 1n1l1c1t | jq -r '.qemu.args[1]'"
 		[[ "$output" == Skylake-Server,* ]]
 	done
 	for version in 9.1.0 10.0.2 11.0.0; do
-		fake_qemu $version
+		versioned_qemu $version
 		run -0 bash -c "ktstr-topo 1n1l1c1t | jq -r '.qemu.args[1]'"
 		[[ "$output" == SapphireRapids,* ]]
 	done
@@ -180,11 +180,11 @@ places() {
 	refused 125 "1n14l9c2t: APIC ids go up to 433: beyond 254 they take x2APIC, which QEMU 7.2.22 does not emulate (9.0 does)" max-cpu
 	refused 125 "1n8l32c1t: APIC ids go up to 255" 1n8l32c1t
 	refused 125 "1n300l1c1t: 300 CPUs (1 sockets, 300 dies, 1 cores, 1 threads) are more than the 288 that QEMU 7.2.22 takes" 1n300l1c1t
-	fake_qemu 8.2.1
+	versioned_qemu 8.2.1
 	refused 125 "which QEMU 8.2.1 does not emulate" 1n300l1c1t
-	fake_qemu 6.2.0
+	versioned_qemu 6.2.0
 	refused 125 "QEMU 6.2.0 is older than 7.2" 1n1l1c1t
-	fake_qemu 9.0.0
+	versioned_qemu 9.0.0
 	run -0 bash -c "ktstr-topo 1n14l9c2t | jq -r '.qemu.args[-1]'"
 	[ "$output" = "intel-iommu,intremap=on,eim=on" ]
 }
@@ -200,7 +200,7 @@ places() {
 	refused 128 "cannot run 'no-such-qemu': No such file or directory" --qemu no-such-qemu 1n1l1c1t
 	refused 128 "'false -version' failed" --qemu false 1n1l1c1t
 	refused 128 "'echo -version' does not say" --qemu echo 1n1l1c1t
-	fake_qemu x.y
+	versioned_qemu x.y
 	refused 128 "does not say 'QEMU emulator version N.N'" 1n1l1c1t
 }
 
@@ -431,10 +431,10 @@ broken() {
 }
 
 @test "check: a plan that this QEMU cannot make is 125" {
-	fake_qemu 10.0.2
+	versioned_qemu 10.0.2
 	ktstr-topo max-cpu >plan.json
 	ktstr-topo --check plan.json
-	fake_qemu 7.2.22
+	versioned_qemu 7.2.22
 	refused 125 "1n14l9c2t: APIC ids go up to 433" --check plan.json
 	run -0 --separate-stderr ktstr-topo --no-qemu --check plan.json
 	ktstr-topo 1n2l2c1t --memory-node 64 | jq -c '.cpus[].node = 1 | .nodes[0].cpus = "" | .nodes[1].cpus = "0-3"' >plan.json
