@@ -38,7 +38,7 @@ gone() {
 qemus() {
 	local file n=0
 	while read -r file; do
-		[[ ! $(tr '\0' ' ' <"${file%environ}cmdline") =~ ^[^\ ]*qemu|^[^\ ]*python3\ [^\ ]*/fake-qemu ]] || n=$((n + 1))
+		[[ ! $(tr '\0' ' ' <"${file%environ}cmdline") =~ ^[^\ ]*qemu ]] || n=$((n + 1))
 	done < <(grep -lsazxF "BATS_TEST_TMPDIR=$BATS_TEST_TMPDIR" /proc/[0-9]*/environ)
 	echo $n
 }

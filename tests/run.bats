@@ -112,9 +112,9 @@ told() {
 	guest pass
 	head -n 2 says >short && mv short says
 	# shellcheck disable=SC2016 # what QEMU does when the guest is gone
-	printf '#!/bin/sh\ncase " $* " in *" -incoming "*) exec python3 -c "%s" "$@" ;; esac\nexec "%s" "$@"\n' \
-		"import os, sys; os.write(5, b'\n'.join(b'line %d' % i for i in range(60)) + b'\n\x1b[31mKernel panic - not syncing: oh\r\n')" \
-		"$KTSTR_QEMU" >qemu
+	printf '#!/bin/sh\ncase " $* " in *" -incoming "*) exec cat %s >&5 ;; esac\nexec "%s" "$@"\n' "$PWD/panic" "$KTSTR_QEMU" >qemu
+	printf 'line %d\n' {0..59} >panic
+	printf '\e[31mKernel panic - not syncing: oh\r\n' >>panic
 	chmod +x qemu
 	KTSTR_QEMU=$PWD/qemu run -128 --separate-stderr "${run[@]}" mixed_workloads.json
 	[[ ${lines[0]} == "    LOST ["*"] .::mixed_workloads ktstr/mixed_workloads" ]]
