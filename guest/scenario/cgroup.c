@@ -2,6 +2,7 @@
 /* cgroups of a scenario: see cgroup.h. */
 #include "cgroup.h"
 #include "files.h"
+#include "work/cgroup_file.h"
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
@@ -67,28 +68,11 @@ int cgroup_make(const char *root, const char *name, struct kt_err *err)
 	return 0;
 }
 
-static void kill_left(const char *root, const char *name)
-{
-	_cleanup_free_ char *file = file_of(root, name, "cgroup.kill");
-
-	write_text(file, "1", NULL);
-}
-
 int cgroup_remove(const char *root, const char *name, struct kt_err *err)
 {
-	/* A cgroup stays busy for a moment after its last process was reaped. */
-	enum { TRIES = 200, PATIENCE = 20 };
-	const struct timespec pause = { .tv_nsec = 5 * NSEC_PER_MSEC };
 	_cleanup_free_ char *dir = xasprintf("%s/%s", root, name);
 
-	for (int i = 0; rmdir(dir); i++) {
-		if (errno != EBUSY || i == TRIES)
-			return kt_fail(err, "cannot remove cgroup '%s': %s", dir, strerror(errno));
-		if (i == PATIENCE)
-			kill_left(root, name);
-		nanosleep(&pause, NULL);
-	}
-	return 0;
+	return cgroup_rmdir(dir) ? kt_fail(err, "cannot remove cgroup '%s': %s", dir, strerror(errno)) : 0;
 }
 
 pid_t cgroup_fork(const char *root, const char *name, struct kt_err *err)

@@ -93,18 +93,6 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 	return 0;
 }
 
-/* A cgroup stays busy for a moment after its last process was reaped. */
-static int remove_child(const char *dir)
-{
-	enum { TRIES = 200 };
-	const struct timespec pause = { .tv_nsec = 5 * NSEC_PER_MSEC };
-	int ret;
-
-	for (int i = 0; (ret = rmdir(dir)) && errno == EBUSY && i < TRIES; i++)
-		nanosleep(&pause, NULL);
-	return ret;
-}
-
 /* The first of a cgroup's workers does it for all. */
 static int teardown(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
@@ -115,7 +103,7 @@ static int teardown(struct worker *group, unsigned n, const void *args, struct k
 	for (unsigned i = 0; group->cgroup_dir && i < a->groups; i++) {
 		_cleanup_free_ char *dir = child_dir(group, i);
 
-		if (!remove_child(dir))
+		if (!cgroup_rmdir(dir))
 			any = true;
 		else if (errno != ENOENT)
 			return kt_fail(err, "cannot remove cgroup '%s': %s", dir, strerror(errno));

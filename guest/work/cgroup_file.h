@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* cgroup_file.h - files of the cgroup file system, for work types that move tasks. */
+/* cgroup_file.h - the cgroup file system: what work types that move tasks need, and in part the scenario. */
 #ifndef KT_CGROUP_FILE_H
 #define KT_CGROUP_FILE_H
 
@@ -44,6 +44,25 @@ static inline int cgroup_write(const char *dir, const char *file, const char *te
 		return -1;
 	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
 		return kt_fail(err, "cannot write '%s' to '%s/%s': %s", text, dir, file, strerror(errno));
+	return 0;
+}
+
+/*
+ * rmdir(), again while the cgroup is busy, as it is for a moment after its last process was reaped. What stays in it
+ * for longer, such as a worker's child, is killed, but in a threaded one: the kernel refuses that. -1 and errno.
+ */
+static inline int cgroup_rmdir(const char *dir)
+{
+	enum { TRIES = 200, PATIENCE = 20 };
+	const struct timespec pause = { .tv_nsec = 5 * NSEC_PER_MSEC };
+
+	for (int i = 0; rmdir(dir); i++) {
+		if (errno != EBUSY || i == TRIES)
+			return -1;
+		if (i == PATIENCE)
+			cgroup_write(dir, "cgroup.kill", "1", NULL);
+		nanosleep(&pause, NULL);
+	}
 	return 0;
 }
 
