@@ -11,6 +11,13 @@ LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
 # What runs in the guest is static: there is no libc there, nor anything else.
 STATIC_FLAGS = -static
 GUEST_LIBS = $(shell $(PKG_CONFIG) --static --libs jansson) -lm
+# libbpf as the machine has it, or as libexec/ktstr-libbpf unpacked it; what is linked with it is static.
+UNPACKED = $(wildcard .deps/usr)
+LIBBPF = $(if $(UNPACKED),$(wildcard .deps/usr/lib/*/libbpf.a),$(shell $(PKG_CONFIG) --static --libs libbpf)) -lelf -lz
+CPPFLAGS += $(UNPACKED:%=-isystem %/include)
+CLANG ?= clang
+BPF_FLAGS = -O2 -g -Wall -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 $(UNPACKED:%=-isystem %/include) \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 PREFIX ?= /usr/local
 DESTDIR ?=
 V ?= 0
@@ -27,12 +34,12 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval kernel spec topo work worktypes-cpu-io-wake
 
-LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report report-payload
-LIB += spec spec-work spec-cgroup spec-step scene resolve op ops-cgroup ops-task ops-machine ops-payload
+LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report report-payload scheduler
+LIB += spec spec-work spec-cgroup spec-step scene resolve op ops-cgroup ops-task ops-machine ops-payload ops-sched
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += closure closure-libs dynamic program payload-spec
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
-LIB += vm vm-args vm-qmp checkpoint checkpoint-entry checkpoint-cache saved-clock guestlink
+LIB += vm vm-args vm-qmp checkpoint checkpoint-entry checkpoint-cache saved-clock guestlink guestmem
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -42,29 +49,36 @@ WORK += fork_exit nice_sweep affinity_churn cross_affinity_churn policy_churn
 WORK += numa_migration_churn page_fault_churn numa_working_set_sweep
 WORK += cgroup_churn cgroup_attach_storm
 WORK += schbench exec child tree
-SCENARIO = files cgroup crew crew-start place minder payloads engine ops-cgroup ops-task ops-machine ops-payload
+SCENARIO = files cgroup crew crew-start place minder payloads engine ops-cgroup ops-task ops-machine ops-payload ops-sched
 SCENARIO += record record-program record-payload scenario host
-BOOT = load accel run
-CHECK = check verdict text completed payload not_starved spread gap isolation throughput_cv min_work_rate
+SCHED = sched supervisor kernel exit output cause
+BPF = fifo vtime llc central
+BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
+BOOT = load accel sched watchdog run
+CHECK = check verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
+CHECK += weights scx_events
 SWEEP = prepare pool record text
 
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
 TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu
-STATIC = bin/ktstr-work guest/init
+STATIC = bin/ktstr-work guest/init guest/sched/ktstr-load
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img
 TURNS = libexec/ktstr-turns.so
 VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-scenarios ktstr-sweep
 
-all: $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS)
+all: $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS) $(BPF:%=guest/bpf/%.bpf.o)
 
 bin/ktstr-topo: bin/ktstr-topo.o
+bin/ktstr-boot: LIBS += $(LIBBPF)
 bin/ktstr-boot: bin/ktstr-boot.o $(BOOT:%=libexec/boot/%.o)
 bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
-bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) guest/hw.o
-guest/init: guest/init.o guest/hw.o
+bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) $(SCHED:%=guest/sched/%.o) guest/hw.o guest/symbols.o
+guest/init: guest/init.o guest/hw.o guest/symbols.o
+guest/sched/ktstr-load: guest/sched/load.o guest/sched/options.o
+guest/sched/ktstr-load: GUEST_LIBS += $(LIBBPF)
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 libexec/ktstr-cache: libexec/ktstr-cache.o
@@ -88,7 +102,7 @@ libexec/libktstr.a: $(LIB_OBJS)
 
 $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)
-	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work
+	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
 $(TURNS): libexec/turns.c Makefile
 	$(call msg,LD,$@)
@@ -97,6 +111,18 @@ $(TURNS): libexec/turns.c Makefile
 %.o: %.c Makefile .flags | packages
 	$(call msg,CC,$@)
 	$(Q)$(CC) $(CPPFLAGS) $(KT_CFLAGS) -MMD -MP -c -o $@ $<
+
+%.bpf.o: %.bpf.c Makefile .flags | packages
+	$(call msg,BPF,$@)
+	$(Q)$(CLANG) $(BPF_FLAGS) -MMD -MP -c -o $@ $<
+
+# A loader as other people write them: bpftool's skeleton, and shared libraries. The line is for libbpf 1.5 and later.
+tests/helper/usual.skel.h: guest/bpf/fifo.bpf.o
+	$(Q).deps/usr/sbin/bpftool gen skeleton $< name usual | sed '/map->link = /d' >$@
+tests/helper/usual.o: tests/helper/usual.skel.h
+tests/helper/usual: tests/helper/usual.o
+	$(call msg,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(LIBBPF)
 
 # Other flags, as SAN=1 gives, other objects.
 .flags: FORCE
@@ -108,13 +134,15 @@ packages:
 # A bare machine has make and sh: packages first, then make again, which now finds pkg-config and what it knows.
 deps:
 	$(Q)libexec/ktstr-deps build run test
+	$(Q)libexec/ktstr-libbpf .deps
 kernel: all
 	$(Q)libexec/ktstr-kernel fetch --if-missing
 demo: deps
 	$(Q)$(MAKE) --no-print-directory kernel
 	$(Q)bin/ktstr run share/specs/mixed_workloads.json
 check: deps
-	$(Q)$(MAKE) --no-print-directory kernel $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
+	$(Q)libexec/ktstr-libbpf .deps bpftool
+	$(Q)$(MAKE) --no-print-directory kernel $(TEST_HELPERS) $(STATIC_TEST_HELPERS) tests/helper/usual
 	$(Q)tests/run $(TESTS)
 
 bench: deps
@@ -128,7 +156,7 @@ fuzz: deps
 
 # Everything is compiled once more, to nowhere, with warnings as errors. cppcheck does not know the cleanup attribute
 # (nothing leaks) nor _Noreturn.
-LINT_C = $(sort $(shell find bin libexec guest tests -name '*.c'))
+LINT_C = $(sort $(shell find bin libexec guest tests -name '*.c' ! -name '*.bpf.c' ! -name usual.c))
 SCRIPTS = $(shell grep -rlIE '^\#!/bin/(ba)?sh' .ci bin guest libexec man tests) $(wildcard tests/*.bats) $(wildcard tests/*.bash)
 lint:
 	$(Q)libexec/ktstr-deps build lint
@@ -137,7 +165,7 @@ lint:
 	$(Q)cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 		--suppress=resourceLeak '-D_Noreturn=__attribute__((noreturn))' $(CPPFLAGS) $(LINT_C)
 	$(call msg,LINT,scripts)
-	$(Q)shellcheck $(SCRIPTS)
+	$(Q)shellcheck -x $(SCRIPTS)
 	$(call msg,LINT,manual)
 	$(Q)mandoc -Tlint -Wwarning man/*.[157]
 $(LINT_C:%=lint-%): lint-%: % FORCE
@@ -148,7 +176,8 @@ install: all
 	install -d $(D)/bin $(D)/libexec/ktstr $(addprefix $(D)/share/ktstr/,specs scenarios schema examples)
 	install bin/ktstr $(filter bin/%,$(PROGRAMS) $(STATIC)) $(D)/bin
 	install $(VERBS:%=libexec/%) $(D)/libexec/ktstr
-	install -m 644 $(IMAGE) $(TURNS) $(D)/libexec/ktstr
+	install -m 644 $(IMAGE) $(TURNS) libexec/apt-private.sh $(D)/libexec/ktstr
+	install -D -m 644 -t $(D)/libexec/ktstr/bpf $(BPF:%=guest/bpf/%.bpf.o)
 	for dir in specs scenarios schema; do install -m 644 share/$$dir/*.json $(D)/share/ktstr/$$dir || exit; done
 	install -m 644 share/examples/*.json share/examples/*.c $(D)/share/ktstr/examples
 	install share/examples/*.sh $(D)/share/ktstr/examples
@@ -161,7 +190,7 @@ uninstall:
 clean:
 	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS) $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
 	find bin libexec guest tests -name '*.[oda]' -delete
-	rm -f .flags
+	rm -rf .flags .deps tests/helper/usual tests/helper/usual.skel.h
 
 .PHONY: all packages deps kernel demo check bench fuzz lint install uninstall clean FORCE
 .DELETE_ON_ERROR:

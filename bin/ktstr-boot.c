@@ -19,6 +19,8 @@ static const char usage[] =
 	"\n"
 	"  -p, --plan FILE        read the plan from FILE instead of stdin\n"
 	"  -k, --kernel KERNEL    a path, a build tree, a cached release or a prefix of one\n"
+	"      --scheduler FILE   run under this scheduler in place of the spec's: a file of JSON, a BPF object,\n"
+	"                         a binary, or none\n"
 	"      --clock CLOCK      virtual (default where KVM is not usable) or real\n"
 	"      --accel ACCEL      auto (default), kvm or tcg\n"
 	"      --ns-per-insn N    virtual clock: guest nanoseconds per instruction, a power of two (default 1)\n"
@@ -32,11 +34,12 @@ static const char usage[] =
 	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
 	"  -h, --help             this text\n";
 
-enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_WORK_TYPE };
+enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_WORK_TYPE, OPT_SCHEDULER };
 
 static const struct option longopts[] = {
 	{ "plan", required_argument, NULL, 'p' },
 	{ "kernel", required_argument, NULL, 'k' },
+	{ "scheduler", required_argument, NULL, OPT_SCHEDULER },
 	{ "clock", required_argument, NULL, OPT_CLOCK },
 	{ "accel", required_argument, NULL, OPT_ACCEL },
 	{ "ns-per-insn", required_argument, NULL, OPT_NS_PER_INSN },
@@ -79,6 +82,7 @@ static void parse_options(int argc, char **argv, struct boot *b)
 		switch (c) {
 		case 'p': b->plan_path = optarg; break;
 		case 'k': b->kernel_arg = optarg; break;
+		case OPT_SCHEDULER: b->scheduler_arg = optarg; break;
 		case OPT_CLOCK: b->clock = choice("--clock", optarg, (const char *[]){ "auto", "virtual", "real", NULL }); break;
 		case OPT_ACCEL: b->accel = choice("--accel", optarg, (const char *[]){ "auto", "kvm", "tcg", NULL }); break;
 		case OPT_NS_PER_INSN:

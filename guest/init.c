@@ -7,6 +7,7 @@
  */
 #include "cpio.h"
 #include "hw.h"
+#include "symbols.h"
 #include "json.h"
 #include "topology.h"
 #include <fcntl.h>
@@ -199,6 +200,8 @@ int main(void)
 	enable_controllers();
 	mkdir(RUN_DIR, 0755);
 	struct work work = start_work();
+	if (!access("/sys/kernel/sched_ext", F_OK))
+		symbols_save(RUN_DIR "/symbols");
 
 	/* Boot-time kernel work (workqueues, RCU, probes) comes to rest before the checkpoint. */
 	int settle_ms = env_int("ktstr_settle_ms");

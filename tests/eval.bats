@@ -5,7 +5,7 @@ load helper
 
 DATA="$BATS_TEST_DIRNAME/data/eval"
 ROOT="$BATS_TEST_DIRNAME/.."
-CHECK_OBJS=({check,verdict,text,completed,payload,not_starved,spread,gap,isolation,throughput_cv,min_work_rate}.o)
+CHECK_OBJS=({check,verdict,text,scheduler,completed,payload,not_starved,spread,gap,isolation,throughput_cv,min_work_rate,weights,scx_events}.o)
 
 # All but the main programs, once, with sanitizers; strict enough to be the lint of what only tests build.
 setup_file() {
@@ -202,7 +202,7 @@ sanitized() {
 
 @test "eval: the schema knows every member of a report, and the manual every member of the schema" {
 	local schema="$ROOT/share/schema/report.schema.json"
-	for name in pass real-run spread-fail lost; do
+	for name in pass real-run spread-fail lost scheduler-pass scheduler-died; do
 		run -0 --separate-stderr jq -c --slurpfile schema "$schema" '
 			.kind as $kind | ($schema[0] | .["$defs"] | .[$kind]) as $rule
 			| select($rule == null or ($rule.required - keys != [])

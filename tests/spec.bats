@@ -206,7 +206,8 @@ schema_nodes() {
 			(select($n.items) | $n.items | walk_in($p + "[]")),
 			($n.additionalProperties | objects | walk_in($p + ".NAME")),
 			(($n.oneOf // [])[] | deref | select(.properties) | . as $o | .properties | to_entries[] |
-				.key as $k | .value | walk_in($p + "." + $k));
+				.key as $k | .value | walk_in($p + "." + $k)),
+			(($n.oneOf // [])[] | select(.const) | [$p + "." + .const, tojson]);
 		walk_in("$") | @tsv' "$BATS_TEST_DIRNAME/../share/schema/spec.schema.json"
 }
 

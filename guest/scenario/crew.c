@@ -96,7 +96,7 @@ static int open_fds(struct crew *c, struct kt_err *err)
 
 int crew_create(const struct spec *spec, int64_t seed, bool virtual_clock, struct crew *ret, struct kt_err *err)
 {
-	struct crew c = { .spec = spec, .n = spec->nr_workers, .signal_fd = -1, .ready_fd = -1, .timer_fd = -1 };
+	struct crew c = { .spec = spec, .n = spec->nr_workers, .signal_fd = -1, .ready_fd = -1, .timer_fd = -1, .news_fd = -1 };
 	size_t go_at = c.n * sizeof(struct worker), n = spec->nr_batches;
 
 	c.map_size = go_at + n * sizeof(struct go) + 1; /* no map is of size 0 */
@@ -181,14 +181,14 @@ static void read_signals(struct crew *c)
 }
 
 /*
- * Sleep until a signal, or until somebody is ready, or the time; true while there is time left. The time is a timer's: a
- * poll that has one may be late by a thousandth of it.
+ * Sleep until a signal, or until somebody is ready or there is news, or the time; true while there is time left. The time is
+ * a timer's: a poll that has one may be late by a thousandth of it.
  */
-bool crew_wait_until(struct crew *c, uint64_t until)
+static bool sleep_until(struct crew *c, int news_fd, uint64_t until)
 {
 	struct itimerspec t = { .it_value = { .tv_sec = until / NSEC_PER_SEC, .tv_nsec = until % NSEC_PER_SEC } };
 	struct pollfd fds[] = { { .fd = c->signal_fd, .events = POLLIN }, { .fd = c->ready_fd, .events = POLLIN },
-				{ .fd = c->timer_fd, .events = POLLIN } };
+				{ .fd = c->timer_fd, .events = POLLIN }, { .fd = news_fd, .events = POLLIN } };
 	uint64_t ignored;
 
 	timerfd_settime(c->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
@@ -197,6 +197,7 @@ bool crew_wait_until(struct crew *c, uint64_t until)
 			read_signals(c);
 		if (fds[1].revents && read(c->ready_fd, &ignored, sizeof(ignored)) < 0)
 			BUG("an eventfd that was ready is not");
+		c->news = fds[3].revents;
 	}
 	crew_reap(c);
 	return now_ns() < until;
@@ -207,10 +208,16 @@ int crew_interrupted(const struct crew *c, struct kt_err *err)
 	return kt_fail(err, "interrupted by SIG%s", sigabbrev_np(c->interrupted));
 }
 
+bool crew_wait_until(struct crew *c, uint64_t until)
+{
+	return sleep_until(c, -1, until);
+}
+
 int crew_wait(struct crew *c, uint64_t until_ns, struct kt_err *err)
 {
-	while (!c->interrupted)
-		if (!crew_wait_until(c, until_ns))
+	c->news = false;
+	while (!c->interrupted && !c->news)
+		if (!sleep_until(c, c->news_fd, until_ns))
 			break;
 	return c->interrupted ? crew_interrupted(c, err) : 0;
 }

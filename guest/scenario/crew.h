@@ -57,6 +57,8 @@ struct crew {
 	void *map;
 	size_t map_size;
 	int signal_fd, ready_fd, timer_fd;
+	int news_fd;                  /* somebody else's: ends a crew_wait() when it becomes readable; or -1 */
+	bool news;                    /* it did */
 	int interrupted;              /* a signal that asks this program to end, or 0 */
 };
 
@@ -75,7 +77,7 @@ void crew_destroy(struct crew *c);
 int crew_fork(struct crew *c, size_t first, size_t n, const struct crew_ops *ops, void *ctx, struct kt_err *err);
 /* Start them, returning at once; when that was. */
 uint64_t crew_go(struct crew *c, size_t first, size_t n);
-/* Wait until then, noting who dies. -1 when a signal asks this program to end. */
+/* Wait until then, or for news, noting who dies. -1 when a signal asks this program to end. */
 int crew_wait(struct crew *c, uint64_t until_ns, struct kt_err *err);
 /* The same, but until anything has happened at all. */
 int crew_wait_once(struct crew *c, uint64_t until_ns, struct kt_err *err);

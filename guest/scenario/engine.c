@@ -196,6 +196,18 @@ static int write_baseline(const struct engine *e, struct kt_err *err)
 	return fflush(e->out) ? kt_fail(err, "cannot write a record: %s", strerror(errno)) : 0;
 }
 
+static void count_tasks(struct engine *e, size_t first, size_t n)
+{
+	const struct batch *b = &e->spec->batches[first], *last = b + n - 1;
+	size_t workers = n ? last->first + last->n - b->first : 0;
+	pid_t *pids = xcalloc(workers, sizeof(*pids));
+
+	for (size_t i = 0; i < workers; i++)
+		pids[i] = e->crew.members[b->first + i].pid;
+	sched_count_tasks(&e->sched, pids, workers);
+	free(pids);
+}
+
 enum outcome engine_start(struct engine *e, size_t first, struct kt_err *err)
 {
 	static const struct crew_ops ops = { .fork = fork_worker, .prepare = prepare };
@@ -217,6 +229,7 @@ enum outcome engine_start(struct engine *e, size_t first, struct kt_err *err)
 		say_who(e, first);
 	if (!e->zero_ns && write_baseline(e, err))
 		return OUTCOME_ERROR;
+	count_tasks(e, first, n);
 	uint64_t go_ns = crew_go(&e->crew, first, n);
 	if (!e->zero_ns)
 		e->zero_ns = go_ns;
@@ -311,6 +324,7 @@ int engine_destroy(struct engine *e, struct kt_err *err)
 			keep(cgroup_thaw(engine_root(e), e->made[i], &now) != OUTCOME_DONE, &now, &ret, err);
 	crew_destroy(&e->crew); /* or the cgroups are busy */
 	keep(payloads_destroy(e, &now), &now, &ret, err);
+	keep(sched_detach(&e->sched, &now), &now, &ret, err);
 	while (e->nr_made) {
 		keep(cgroup_remove(engine_root(e), e->made[--e->nr_made], &now), &now, &ret, err);
 		free(e->made[e->nr_made]);

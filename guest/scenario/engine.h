@@ -16,6 +16,7 @@
 #include "payloads.h"
 #include "scenario.h"
 #include "scene.h"
+#include "sched/sched.h"
 
 struct engine {
 	const struct spec *spec;
@@ -30,6 +31,7 @@ struct engine {
 	struct scene scene;
 	struct kt_errs errs;        /* of the scene; stays empty */
 	struct crew crew;
+	struct sched sched;
 	char **dirs;                /* of batches: struct worker's cgroup_dir */
 	char **made;                /* cgroups that exist, in the order in which they were made */
 	size_t nr_made;

@@ -27,6 +27,10 @@ static int wait_for(struct engine *e, uint64_t until_ns, struct kt_err *err)
 		uint64_t now = now_ns();
 
 		engine_kick(e);
+		/* Without its scheduler there is nothing more to see: the rest goes by for the sake of its records. */
+		if (!sched_alive(&e->sched))
+			return 0;
+		e->crew.news_fd = e->sched.fd;
 		if (crew_wait(&e->crew, e->opts->watchdog && until_ns > now + part ? now + part : until_ns, err))
 			return -1;
 		if (now_ns() >= until_ns)
@@ -146,6 +150,7 @@ static enum outcome run_step(struct engine *e, unsigned k, struct kt_err *err)
 
 	e->scene.step = k;
 	e->phase = k + 1;
+	sched_phase_begin(&e->sched);
 	o = set_up(e, step, err);
 	if (o != OUTCOME_DONE)
 		return o;
@@ -166,6 +171,7 @@ static enum outcome run_step(struct engine *e, unsigned k, struct kt_err *err)
 		o = OUTCOME_ERROR;
 	e->phases[k].start_ns = k ? e->phases[k - 1].end_ns : 0;
 	e->phases[k].end_ns = engine_time(e, now_ns());
+	sched_phase_end(&e->sched, k + 1);
 	return o;
 }
 
@@ -193,7 +199,14 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 
 	if (e->opts->watchdog && hw_init(err))
 		return OUTCOME_ERROR;
-	o = set_up(e, &e->spec->backdrop, err);
+	if (e->spec->scheduler.kind != SCHEDULER_NONE && !e->opts->watchdog) {
+		kt_fail(err, "a scheduler is loaded in a guest only: use ktstr-boot, or ktstr run");
+		return OUTCOME_UNSUPPORTED;
+	}
+	engine_kick(e);
+	o = sched_attach(&e->sched, &e->spec->scheduler, e->spec->watchdog_timeout_ns, err);
+	if (o == OUTCOME_DONE)
+		o = set_up(e, &e->spec->backdrop, err);
 	if (o == OUTCOME_DONE)
 		o = do_ops(e, &e->spec->backdrop, err);
 	for (unsigned k = 0; o == OUTCOME_DONE && k < e->spec->nr_steps; k++) {
@@ -206,6 +219,8 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 	e->scene.step = SPEC_BACKDROP;
 	engine_kick(e);
 	o = end_step(e, err);
+	if (o == OUTCOME_DONE && sched_detach(&e->sched, err))
+		o = OUTCOME_ERROR;
 	return o == OUTCOME_DONE && verify(e, err) ? OUTCOME_ERROR : o;
 }
 
@@ -227,7 +242,7 @@ static int write_records(const struct engine *e, FILE *out, struct kt_err *err)
 	for (size_t i = 0; i < e->nr_payload_runs; i++)
 		if (write_record(out, record_payload(e, &e->payload_runs[i]), err))
 			return -1;
-	return 0;
+	return sched_write(&e->sched, e->zero_ns, out, err);
 }
 
 enum outcome scenario_run(const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts, FILE *out,
@@ -243,9 +258,12 @@ enum outcome scenario_run(const struct spec *spec, const struct topo *plan, cons
 		*err = left;
 		o = OUTCOME_ERROR;
 	}
-	if (o != OUTCOME_DONE)
+	if (o != OUTCOME_DONE) {
+		sched_write(&e.sched, e.zero_ns, out, &ignored);
 		write_record(out, record_end(o, err->msg), &ignored);
-	else if (write_record(out, record_end(o, "the scenario ran"), err))
+	} else if (write_record(out, record_end(o, "the scenario ran"), err)) {
 		o = OUTCOME_ERROR;
+	}
+	sched_deinit(&e.sched);
 	return o;
 }

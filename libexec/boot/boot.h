@@ -12,9 +12,16 @@
 enum boot_clock { CLOCK_AUTO, CLOCK_IS_VIRTUAL, CLOCK_IS_REAL };
 enum boot_accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
 
+/* A scheduler under test. */
+struct boot_scheduler {
+	const struct scheduler_def *def;
+	char *path;              /* its object or binary; NULL: a builtin */
+	char *in_guest;          /* the same there */
+};
+
 struct boot {
 	/* as asked for */
-	const char *plan_path, *spec_path, *kernel_arg, *keep;
+	const char *plan_path, *spec_path, *kernel_arg, *scheduler_arg, *keep;
 	enum boot_clock clock;
 	enum boot_accel accel;
 	int64_t seed;            /* -1: the spec's */
@@ -29,10 +36,14 @@ struct boot {
 	struct topo plan;
 	json_t *plan_json;
 	struct spec spec;
-	struct closure programs;  /* what the spec runs in the guest, and what that needs */
+	struct closure programs;  /* what runs in the guest and is not ours, and what that needs */
 	struct kernel kernel;
 	int payload;             /* boot_payload()'s */
 	char *image;             /* the guest's initramfs */
+	char *scheduler_dir;     /* where its declaration stands */
+	struct boot_scheduler *schedulers; /* under test: the first, and the staged ones */
+	size_t nr_schedulers;
+	int ram[TOPO_MAX_NODES]; /* the guest's memory while it runs */
 	struct vm_config vm_config;
 	const char *accel_reason;
 	uint64_t cache_limit;
@@ -47,13 +58,26 @@ struct boot {
 
 /* Read and check everything; exits with the right code and message when something is wrong. */
 void boot_load(struct boot *b);
+/* A file that lies beside the program: relative to it in the tree, and below libexec/ktstr where make install put it. */
+char *boot_own_path(const char *in_tree, const char *installed);
+/* Put the scheduler that --scheduler names into the spec, in place of its own. */
+void boot_override_scheduler(struct boot *b, json_t *doc);
+/* Find the files of the spec's schedulers, and add to the programs what they need. */
+void boot_load_schedulers(struct boot *b);
+/* Add them to the payload, and to the guest's spec where they are found there. */
+int boot_payload_schedulers(const struct boot *b, json_t *spec, FILE *f, struct kt_err *err);
 /* The accelerator and the clock, and why; boots a canary to know about KVM where that is not known yet. */
 void boot_choose_accel(struct boot *b);
 /* The name of the signal that came, without SIG, once; NULL when none did. */
 const char *boot_interrupted(const struct boot *b);
-/* The archive the guest unpacks: plan.json, spec.json, args, and the programs. A memfd. */
+/* The archive the guest unpacks: plan.json, spec.json, args, schedulers, and the programs. A memfd. */
 int boot_payload(struct boot *b, struct kt_err *err);
 int boot_dry_run(struct boot *b);
+/*
+ * A scheduler was enabled, and the guest waits for its watchdog to be set: do that, and return its record. What could not
+ * be done is said in *note, to be freed.
+ */
+json_t *boot_watchdog(const struct boot *b, const json_t *request, char **note);
 /* Run and report; returns the exit code. */
 int boot_run(struct boot *b);
 

@@ -47,10 +47,8 @@ static void scale_memory(struct boot *b)
 	b->plan_json = topo_to_json(&b->plan);
 }
 
-/* A file that lies beside the program: in the tree, or where make install put it. */
-static char *find_file(const char *what, const char *in_tree, const char *installed)
+char *boot_own_path(const char *in_tree, const char *installed)
 {
-	const char *const places[] = { in_tree, installed };
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
@@ -58,13 +56,14 @@ static char *find_file(const char *what, const char *in_tree, const char *instal
 		die(KT_TROUBLE, "cannot read /proc/self/exe: %s", strerror(errno));
 	self[n] = '\0';
 	const char *dir = dirname(self);
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		char *path = xasprintf("%s/%s", dir, places[i]);
-		if (!access(path, R_OK))
-			return path;
-		free(path);
-	}
-	die(KT_TROUBLE, "cannot find the %s %s/%s: run make", what, dir, in_tree);
+	char *path = xasprintf("%s/%s", dir, in_tree);
+	if (!access(path, R_OK))
+		return path;
+	_cleanup_free_ char *other = xasprintf("%s/../libexec/ktstr/%s", dir, installed);
+	if (access(other, R_OK))
+		die(KT_TROUBLE, "cannot find %s: run make", path);
+	free(path);
+	return take(other);
 }
 
 static int add_json(FILE *f, const char *name, const json_t *j, struct kt_err *err)
@@ -102,10 +101,12 @@ int boot_payload(struct boot *b, struct kt_err *err)
 	/* Each byte that the guest reads shifts the schedule, and a threshold must not change what it judges. */
 	json_object_del(spec, "assert");
 	json_object_del(spec, "description");
+	json_object_del(spec, "expect");
 	drop_checks(spec);
 	if (!f)
 		return kt_fail(err, "cannot make the payload: %s", strerror(errno));
-	int r = add_json(f, "run/ktstr/plan.json", b->plan_json, err) < 0 || add_json(f, "run/ktstr/spec.json", spec, err) < 0 ||
+	int r = boot_payload_schedulers(b, spec, f, err) < 0 || add_json(f, "run/ktstr/plan.json", b->plan_json, err) < 0 ||
+		add_json(f, "run/ktstr/spec.json", spec, err) < 0 ||
 		cpio_add(f, "run/ktstr/args", 0100644, args, strlen(args), err) < 0 ||
 		closure_pack(&b->programs, f, err) < 0 || cpio_end(f, err) < 0;
 	if (fclose(f) && !r)
@@ -130,6 +131,8 @@ static void load_programs(struct boot *b)
 			if (closure_add_file(&b->programs, json_string_value(json_array_get(p->files, k)), &err))
 				kt_errs_add(&errs, "%s", err.msg);
 	}
+	if (!errs.n)
+		boot_load_schedulers(b);
 	b->payload = errs.n ? -1 : boot_payload(b, &err);
 	if (!errs.n && b->payload < 0)
 		kt_errs_add(&errs, "%s", err.msg);
@@ -157,6 +160,7 @@ void boot_load(struct boot *b)
 	json_auto_t *doc = kt_json_load(b->spec_path, &err);
 	if (!doc)
 		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "%s", err.msg);
+	boot_override_scheduler(b, doc);
 	load_plan(b, &errs);
 	if (spec_from_json(doc, b->spec_path, &b->plan, &b->spec, &errs) < 0) {
 		kt_errs_print(&errs);
@@ -172,8 +176,8 @@ void boot_load(struct boot *b)
 	if (code != KT_OK)
 		die(code, "%s", err.msg);
 	kt_warn("kernel %s", b->kernel.why);
-	b->image = find_file("guest image", "../guest/ktstr.img", "../libexec/ktstr/ktstr.img");
-	_cleanup_free_ char *turns = find_file("library", "../libexec/ktstr-turns.so", "../libexec/ktstr/ktstr-turns.so");
+	b->image = boot_own_path("../guest/ktstr.img", "ktstr.img");
+	_cleanup_free_ char *turns = boot_own_path("../libexec/ktstr-turns.so", "ktstr-turns.so");
 	b->vm_config.turns = open(turns, O_RDONLY | O_CLOEXEC);
 	if (b->vm_config.turns < 0)
 		die(KT_TROUBLE, "cannot open '%s': %s", turns, strerror(errno));
@@ -182,6 +186,7 @@ void boot_load(struct boot *b)
 	b->vm_config.plan = &b->plan;
 	b->vm_config.vmlinux = b->kernel.vmlinux;
 	b->vm_config.initrd = b->image;
+	b->vm_config.kernel_args = b->spec.scheduler.kernel_args;
 	boot_choose_accel(b);
 	load_programs(b);
 	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */

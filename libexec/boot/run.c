@@ -3,6 +3,7 @@
 #include "boot/boot.h"
 #include "guestlink.h"
 #include "printable.h"
+#include "report.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -142,6 +143,16 @@ static bool take_record(struct boot *b, json_t *record, struct result *r)
 		take_end(r, record);
 		json_decref(record);
 		return true;
+	}
+	if (streq(kind, "request")) { /* the guest stands until it is read on */
+		char *note = NULL;
+
+		emit(boot_watchdog(b, record, &note));
+		if (note)
+			emit(report_log("host", note, strlen(note)));
+		free(note);
+		json_decref(record);
+		return reader_gone;
 	}
 	if (streq(kind, "guest")) {
 		b->ready_ns = now_ns();
@@ -295,6 +306,9 @@ static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
 		b->vm.console_to[0] = b->console_live ? stderr : NULL;
 		b->vm.console_to[1] = b->console_kept;
 		vm_args(&b->vm_config, b->cold ? VM_COLD : VM_WARM, &args);
+		memcpy(b->ram, cp.ram, sizeof(b->ram));
+		if (b->nr_schedulers)
+			b->vm.out_size = VM_OUT_SMALL;
 		if (b->keep)
 			keep_inputs(b, &args, b->payload);
 		if (!vm_spawn(&b->vm, &args, b->payload, cp.state, cp.ram, cp.nr_ram, &r->why) &&

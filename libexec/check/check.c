@@ -95,7 +95,7 @@ static void add(struct results *out, enum verdict v, const struct report_worker 
 	json_array_append_new(out->rows, row);
 	if (v != VERDICT_SKIP)
 		out->check_best = v;
-	if (v == VERDICT_PASS && c->on == CHECK_ALWAYS && !c->eval_payload)
+	if (v == VERDICT_PASS && c->no_vote)
 		v = VERDICT_SKIP;
 	if (v > out->worst) {
 		out->worst = v;
@@ -141,7 +141,7 @@ static bool settings_merge(struct report *r, struct setting *set)
 	struct jcur run = jcur_root(&doc, r->run), spec, a;
 	const char *keys[64] = { NULL };
 	bool given = jcur_get(&run, "spec", &spec) && jcur_get(&spec, "assert", &a) && jcur_is_object(&a);
-	bool defaults = true;
+	bool defaults = !json_object_get(json_object_get(json_object_get(r->run, "spec"), "expect"), "exit");
 	size_t nr_keys = 0;
 
 	for (size_t i = 0; checks[i]; i++) {
@@ -160,10 +160,12 @@ static bool settings_merge(struct report *r, struct setting *set)
 			continue;
 		if (c->unit) {
 			set[i].on = set[i].asked = jcur_real(&key, 0, THRESHOLD_MAX, &set[i].threshold);
+		} else if (c->object) {
+			set[i].on = set[i].asked = jcur_is_object(&key);
 		} else if (jcur_bool(&key, &flag)) {
 			set[i].on = set[i].asked = flag;
 			if (c->on == CHECK_DEFAULT)
-				defaults = flag;
+				defaults &= flag;
 		}
 	}
 	for (size_t i = 0; checks[i] && !defaults; i++)
@@ -188,6 +190,8 @@ static void run_check(const struct report *r, struct results *out)
 		out->check->eval_payload(out->payload, out);
 	}
 	out->payload = NULL;
+	if (out->check->eval_run)
+		out->check->eval_run(r, out->setting->threshold, out);
 	for (size_t i = 0; out->check->eval && i < r->nr_cgroups; i++) {
 		out->cg = &r->cgroups[i];
 		out->check->eval(out->cg, out->setting->threshold, out);

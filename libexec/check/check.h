@@ -4,15 +4,18 @@
  * one list of them. The same descriptor switches it on, names its threshold in the spec, judges,
  * and is printed by ktstr-eval --list-checks.
  *
- * Every check looks at one cgroup at a time, for units of work of different work types cannot be compared; or at one payload.
+ * Most checks look at one cgroup at a time, for units of work of different work types cannot be compared; others at one
+ * payload, or at the run as a whole.
  *
  * The algebra. A check gives results, each for a cgroup or one of its workers:
  *   fail          measured, and beyond the threshold
  *   inconclusive  not measured: an instrument gave nothing to divide by (no CPU time, no wall time)
  *   pass          measured, and within the threshold
  *   skip          nothing to judge (a spread needs two workers)
- * The verdict is the strongest of them: fail > inconclusive > pass > skip. Three rules keep a pass from
+ * The verdict is the strongest of them: fail > inconclusive > pass > skip. Four rules keep a pass from
  * being empty:
+ *   - With an error of the scheduler expected ("expect"), only checks that cannot be switched off, and those that the
+ *     spec asks for by name, are made: who starved under a scheduler that is meant to die is not news.
  *   - A check that the spec asks for by name and that could judge no cgroup at all is inconclusive.
  *   - A worker that could not be measured makes the result of its cgroup inconclusive, unless the others
  *     fail it already.
@@ -43,14 +46,18 @@ struct check {
 	const char *summary;
 	const char *formula; /* what fails */
 	enum check_on on;
+	bool no_vote;        /* its pass alone is no pass of the run */
 	/* Its key in the spec's "assert"; NULL for none. A key with a unit takes a number >= 0, the threshold;
 	 * one without takes true or false. */
 	const char *key;
 	const char *unit;    /* "" for a ratio */
+	bool object;         /* the key takes an object, which the check reads itself */
 	double virtual_default, real_default; /* thresholds on the two clocks; of CHECK_DEFAULT only */
+	/* One of them: of each cgroup, or of the run as a whole. */
 	void (*eval)(const struct report_cgroup *cg, double threshold, struct results *out);
 	/* Instead of eval: of a payload, for each time that it was run. */
 	void (*eval_payload)(const struct report_payload *p, struct results *out);
+	void (*eval_run)(const struct report *r, double threshold, struct results *out);
 };
 
 extern const struct check *const checks[]; /* NULL-terminated, in the order of list.h */

@@ -42,5 +42,6 @@ const struct check check_completed = {
 	.summary = "every worker lives until it is told to stop, and stops",
 	.formula = "any worker died, was killed, or did not stop in time",
 	.on = CHECK_ALWAYS,
+	.no_vote = true,
 	.eval = eval,
 };

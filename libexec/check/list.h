@@ -3,6 +3,7 @@
  * The checks, in the order in which they report. A new one is its file, a line here, and one in the
  * Makefile.
  */
+CHECK(scheduler)
 CHECK(completed)
 CHECK(payload)
 CHECK(not_starved)
@@ -11,3 +12,7 @@ CHECK(gap)
 CHECK(isolation)
 CHECK(throughput_cv)
 CHECK(min_work_rate)
+CHECK(weights)
+CHECK(fallback)
+CHECK(keep_last)
+CHECK(scx_events)

@@ -97,13 +97,48 @@ static void put_log(FILE *f, const json_t *log)
 	}
 }
 
+static void put_array(FILE *f, const char *title, const json_t *lines)
+{
+	const json_t *line;
+	size_t i;
+
+	if (json_array_size(lines))
+		fprintf(f, "\n--- %s ---\n", title);
+	json_array_foreach(lines, i, line)
+		put(f, "  ", json_is_string(line) ? json_string_value(line) : "?", "\n");
+}
+
+/* Of a scheduler that died, or never came to be, all that is known. */
+static void put_scheduler(FILE *f, const json_t *scheduler)
+{
+	const json_t *end = json_object_get(scheduler, "end"), *exit = json_object_get(end, "exit");
+
+	if (!end || (json_is_object(exit) && !json_is_true(json_object_get(scheduler, "died"))))
+		return;
+	if (json_is_object(exit)) {
+		fprintf(f, "\n--- scheduler ---\n  exit kind %lld (", num(exit, "kind_number"));
+		put(f, "", str(exit, "kind") ? str(exit, "kind") : "?", ")");
+		if (json_is_integer(json_object_get(exit, "code")))
+			fprintf(f, ", code %lld", num(exit, "code"));
+		fputc('\n', f);
+	}
+	put_array(f, "scheduler log", json_object_get(end, "output"));
+	put_array(f, "kernel log", json_object_get(end, "kernel_log"));
+	put_array(f, "sched_ext dump", json_object_get(end, "dump"));
+}
+
 void verdict_print(const json_t *verdict, FILE *f)
 {
 	const char *name = str(verdict, "name"), *topology = str(verdict, "topology");
 	const char *v = str(verdict, "verdict"), *reason = str(verdict, "reason");
 	const json_t *stats = json_object_get(verdict, "stats");
 
-	put(f, "ktstr_test '", name ? name : "?", "' [topo=");
+	const json_t *scheduler = json_object_get(verdict, "scheduler");
+
+	put(f, "ktstr_test '", name ? name : "?", "' ");
+	if (str(scheduler, "name"))
+		put(f, "[sched=", str(scheduler, "name"), "] ");
+	fputs("[topo=", f);
 	put(f, "", topology ? topology : "?", "] ");
 	if (streq(v, "pass")) {
 		fputs("passed\n", f);
@@ -117,5 +152,7 @@ void verdict_print(const json_t *verdict, FILE *f)
 	}
 	if (json_is_object(stats))
 		put_stats(f, stats);
+	if (!streq(v, "pass"))
+		put_scheduler(f, scheduler);
 	put_log(f, json_object_get(verdict, "log"));
 }

@@ -134,6 +134,18 @@ static const char *unjudgeable(const struct report *r, char **why)
 	return "lost";
 }
 
+/* The scheduler under test and what became of it; null when there was none. */
+static json_t *scheduler(const struct report *r)
+{
+	const struct report_scheduler *s = &r->scheduler;
+
+	if (!s->wanted)
+		return json_null();
+	return KT_PACK("{s:s?, s:b, s:b, s:b, s:I, s:I, s:O?}", "name", s->name, "enabled", s->enabled > 0, "attached", s->attached,
+		       "died", s->died, "workers", (json_int_t)s->tasks, "workers_under", (json_int_t)s->tasks_under,
+		       "end", s->end);
+}
+
 json_t *verdict_build(struct report *r)
 {
 	_cleanup_free_ char *why = NULL;
@@ -150,6 +162,7 @@ json_t *verdict_build(struct report *r)
 		json_object_update_new(doc, KT_PACK("{s:s, s:s, s:[]}", "verdict", verdict, "reason", why,
 						    "checks"));
 	json_object_set_new(doc, "stats", judged ? stats(r) : json_null());
+	json_object_set_new(doc, "scheduler", scheduler(r));
 	json_object_set_new(doc, "log", judged ? json_array() : report_log_tail(r));
 	/* A run record that is not there, or not whole, has nothing to say about these. */
 	bool known = r->kernel && r->workers;

@@ -18,6 +18,14 @@ struct closure closure_init(const char *base)
 	return (struct closure){ .base = real ? real : xstrdup(base) };
 }
 
+void closure_rebase(struct closure *c, const char *base)
+{
+	struct closure other = closure_init(base);
+
+	free(c->base);
+	c->base = other.base;
+}
+
 void closure_deinit(struct closure *c)
 {
 	for (size_t i = 0; i < c->n; i++) {

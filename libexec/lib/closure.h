@@ -39,6 +39,8 @@ struct closure {
 
 /* base is the directory that relative paths start at. */
 struct closure closure_init(const char *base);
+/* Relative paths start there from now on. */
+void closure_rebase(struct closure *c, const char *base);
 void closure_deinit(struct closure *c);
 /*
  * Add a program and all it needs. library_path is LD_LIBRARY_PATH as the program will have it, or NULL. *guest, when

@@ -3,7 +3,8 @@
 #include "guestlink.h"
 #include "printable.h"
 
-static const char *const guest_kinds[] = { "guest", "phase", "op", "worker", "payload", "sample", "snapshot", "scheduler", "log", "end" };
+static const char *const guest_kinds[] = { "guest", "phase", "op", "worker", "payload", "sample", "snapshot", "scheduler", "log", "request",
+					   "end" };
 
 int guestlink_read(struct guestlink *g, int fd, struct kt_err *err)
 {
@@ -37,6 +38,11 @@ json_t *guestlink_next(struct guestlink *g, bool *bad, struct kt_err *err)
 		return NULL;
 	}
 	size_t len = (size_t)(nl - g->buf) + 1;
+	if (strspn(g->buf, " ") >= len - 1) { /* what it wrote to wait for us */
+		memmove(g->buf, g->buf + len, g->n -= len);
+		g->scanned = 0;
+		return guestlink_next(g, bad, err);
+	}
 	struct kt_err parse_err;
 	json_t *record = kt_json_loads(g->buf, len, "record", &parse_err);
 	memmove(g->buf, g->buf + len, g->n -= len);

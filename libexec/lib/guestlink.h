@@ -2,13 +2,16 @@
 /*
  * guestlink.h - the guest's half of a report: JSON Lines out of the debugcon pipe. The guest is not trusted: every line
  * is parsed, only the kinds that are the guest's to send are passed on, and lines and totals have limits.
+ *
+ * A request is a record after which the guest waits: it writes GUESTLINK_PADDING spaces, which are more than the pipe and one
+ * read hold (VM_OUT_SMALL), so that its clock stands still until the host has done what it was asked for and reads on.
  */
 #ifndef KT_GUESTLINK_H
 #define KT_GUESTLINK_H
 
 #include "json.h"
 
-enum { GUESTLINK_MAX_LINE = 4 << 20 };
+enum { GUESTLINK_MAX_LINE = 4 << 20, GUESTLINK_PADDING = 16384 };
 #define GUESTLINK_MAX_TOTAL (INT64_C(256) << 20)
 
 struct guestlink {

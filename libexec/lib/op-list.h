@@ -24,4 +24,8 @@
 	X(cpu_online) \
 	X(run_payload) \
 	X(wait_payload) \
-	X(kill_payload)
+	X(kill_payload) \
+	X(attach_scheduler) \
+	X(detach_scheduler) \
+	X(restart_scheduler) \
+	X(replace_scheduler)

@@ -48,5 +48,6 @@ struct capture_args { const char *cgroup, *tag; };
 struct sysctl_args { const char *name, *value; char *text; };
 struct cpu_args { unsigned cpu; };
 struct payload_args { unsigned index; const char *cgroup; int64_t timeout_ns; }; /* RunPayload, ...; of spec->payloads */
+struct scheduler_args { const char *name; };                     /* spec_scheduler() finds it */
 
 #endif

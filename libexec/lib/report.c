@@ -160,6 +160,8 @@ static bool read_run(const struct jcur *c, struct report *r)
 	    !need_int(c, "seed", 0, JSON_MAX, &r->seed) || !read_cgroups(c, &spec, r) ||
 	    !report_read_payloads(&spec, r))
 		return false;
+	r->scheduler.wanted = json_is_object(json_object_get(spec.j, "scheduler")) ||
+		json_object_size(json_object_get(spec.j, "staged_schedulers"));
 	r->virtual_clock = streq(clock, "virtual");
 	if (!r->virtual_clock && !streq(clock, "real"))
 		return jcur_error(c, "has clock '%s', which is neither virtual nor real", clock);
@@ -274,6 +276,88 @@ static bool read_worker(const struct jcur *c, struct report *r)
 	return true;
 }
 
+static void replace(char **s, const char *with)
+{
+	free(*s);
+	*s = xstrdup(with);
+}
+
+static bool read_exit_info(const struct jcur *c, struct report_scheduler *s)
+{
+	const char *kind;
+	struct jcur reason, message;
+
+	if (!jcur_is_object(c) || !need_str(c, "kind", &kind) || !jcur_need(c, "reason", &reason) ||
+	    !jcur_need(c, "message", &message))
+		return false;
+	if (!json_is_string(reason.j) || !json_is_string(message.j))
+		return jcur_error(c, "has a reason and a message that are strings");
+	replace(&s->kind, kind);
+	replace(&s->reason, json_string_value(reason.j));
+	replace(&s->message, json_string_value(message.j));
+	return true;
+}
+
+static bool read_scheduler_end(const struct jcur *c, struct report_scheduler *s)
+{
+	struct jcur asked, exit;
+	int64_t at;
+	bool by_us;
+
+	if (!need_int(c, "at_ns", -JSON_MAX, JSON_MAX, &at) || !jcur_need(c, "asked", &asked) || !jcur_bool(&asked, &by_us) ||
+	    !jcur_need(c, "exit", &exit))
+		return false;
+	s->attached = false;
+	/* The first death is the one to explain; what came after it followed from it. */
+	if (s->died)
+		return true;
+	if (json_is_object(exit.j) && !read_exit_info(&exit, s))
+		return false;
+	/* Asked to go, but gone of an error before it could. */
+	s->died = !by_us || (s->kind && !strncmp(s->kind, "error", 5));
+	s->died_at_ns = at;
+	json_decref(s->end);
+	s->end = json_incref(c->j);
+	return true;
+}
+
+static bool read_scheduler(const struct jcur *c, struct report *r)
+{
+	struct report_scheduler *s = &r->scheduler;
+	const char *event, *name;
+
+	if (!need_str(c, "event", &event) || !need_str(c, "name", &name))
+		return false;
+	replace(&s->name, name);
+	s->builtin = json_is_string(json_object_get(c->j, "how")) && streq(json_string_value(json_object_get(c->j, "how")), "builtin");
+	if (streq(event, "enabled")) {
+		s->attached = true;
+		s->enabled++;
+	} else if (streq(event, "ended")) {
+		return read_scheduler_end(c, s);
+	} else if (streq(event, "phase")) {
+		struct jcur events;
+		int64_t ns;
+
+		if (!need_int(c, "duration_ns", 0, JSON_MAX, &ns) || !jcur_need(c, "events", &events) || !jcur_is_object(&events))
+			return false;
+		if (!s->phases)
+			s->phases = json_array();
+		if (json_array_size(s->phases) < REPORT_SCX_PHASES)
+			json_array_append(s->phases, c->j);
+	} else if (streq(event, "tasks")) {
+		int64_t of, under;
+
+		/* One for each wave of workers. */
+		if (!need_int(c, "of", 0, SPEC_MAX_WORKERS, &of) || !need_int(c, "under", 0, of, &under))
+			return false;
+		s->tasks_counted = true;
+		s->tasks = MIN(s->tasks + of, JSON_MAX);
+		s->tasks_under = MIN(s->tasks_under + under, JSON_MAX);
+	}
+	return true;
+}
+
 static bool read_end(const struct jcur *c, struct report *r)
 {
 	const char *outcome, *reason = NULL;
@@ -326,7 +410,8 @@ json_t *report_log_tail(const struct report *r)
 static const struct kind {
 	const char *name;
 	bool (*read)(const struct jcur *c, struct report *r); /* NULL: kept as it is, see keep_log() */
-} kinds[] = { { "run", read_run }, { "worker", read_worker }, { "payload", report_read_payload }, { "end", read_end }, { "log", NULL } };
+} kinds[] = { { "run", read_run }, { "worker", read_worker }, { "payload", report_read_payload }, { "scheduler", read_scheduler },
+	      { "end", read_end }, { "log", NULL } };
 
 static const struct kind *kind_find(const char *name, size_t len)
 {
@@ -466,6 +551,12 @@ void report_deinit(struct report *r)
 	free(r->workers);
 	report_payloads_deinit(r);
 	free(r->reason);
+	free(r->scheduler.name);
+	free(r->scheduler.kind);
+	free(r->scheduler.reason);
+	free(r->scheduler.message);
+	json_decref(r->scheduler.end);
+	json_decref(r->scheduler.phases);
 	kt_errs_deinit(&r->defects);
 	for (size_t i = 0; i < REPORT_TAIL; i++)
 		free(r->tail[i].line);

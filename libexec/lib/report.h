@@ -20,6 +20,7 @@ enum {
 	REPORT_LINE_MAX = 16 << 20,  /* bytes of any line */
 	REPORT_PARSED_MAX = 1 << 18, /* bytes of a guest's record that is parsed: up to 80 times that in memory */
 	REPORT_TAIL = 20,            /* log records kept, the last ones */
+	REPORT_SCX_PHASES = 1000,
 	REPORT_DEFECTS = 20,         /* defects kept, the first ones */
 };
 
@@ -29,6 +30,21 @@ enum report_outcome {
 	REPORT_UNSUPPORTED, /* not possible here */
 	REPORT_ERROR,       /* the work could not run */
 	REPORT_TRUNCATED,   /* no end record */
+};
+
+/* What became of the scheduler under test, out of its records. */
+struct report_scheduler {
+	bool wanted;                    /* the spec names one */
+	char *name;                     /* as the records call it */
+	bool builtin;                   /* part of the kernel: its workers are of no class of their own */
+	unsigned enabled;               /* how often it was seen enabled */
+	bool attached, died;            /* at the last record; and once nobody asked for its end */
+	int64_t died_at_ns;
+	char *kind, *reason, *message;  /* of that death, or of the last end; NULL before */
+	bool tasks_counted;
+	int64_t tasks, tasks_under;     /* workers, and those of them that were of the scheduler's class before they began */
+	json_t *phases;                 /* array: its records of phases, REPORT_SCX_PHASES at most */
+	json_t *end;                    /* the record of that death or end */
 };
 
 enum worker_end { WORKER_EXITED, WORKER_SIGNALED, WORKER_TIMED_OUT };
@@ -85,6 +101,7 @@ struct report {
 	struct payloads payloads;       /* as the spec has them */
 	struct report_payload *payload_runs;
 	size_t nr_payload_runs;
+	struct report_scheduler scheduler;
 	enum report_outcome outcome;
 	char *reason;                   /* of the outcome; NULL when it gave none */
 	unsigned long lines;

@@ -9,7 +9,7 @@ void scene_init(struct scene *sc, const struct spec *spec, const struct topo *pl
 		struct kt_errs *errs)
 {
 	*sc = (struct scene){ .spec = spec, .plan = plan, .file = file, .errs = errs, .step = SPEC_BACKDROP,
-			      .online = topo_all_cpus(plan),
+			      .online = topo_all_cpus(plan), .scheduler = spec->scheduler.kind != SCHEDULER_NONE,
 			      .payloads = xcalloc(spec->payloads.n, sizeof(*sc->payloads)) };
 }
 

@@ -42,6 +42,7 @@ struct scene {
 	int step;                     /* where it is: SPEC_BACKDROP, then the steps */
 	unsigned repeat;              /* which repetition of the step's ops, from 0 */
 	struct cpumask online;
+	bool scheduler;               /* one under test is attached */
 	struct scene_cgroup **cgroups; /* in the order in which they were made */
 	size_t nr_cgroups;
 	struct scene_batch *batches;  /* in the order in which they were started; stopped ones stay */

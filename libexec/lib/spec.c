@@ -13,6 +13,23 @@ static bool parse_name(const struct jcur *c, void *out, void *ctx)
 	return spec_parse_name(c, &((struct spec *)out)->name, MAX_NAME_LEN, false);
 }
 
+static bool parse_bounds(const struct jcur *c, void *out, void *ctx)
+{
+	bool ok = jcur_is_object(c);
+	const char *key;
+	json_t *value;
+
+	(void)out;
+	(void)ctx;
+	json_object_foreach(c->j, key, value) {
+		struct jcur at = { .doc = c->doc, .up = c, .key = key, .j = value };
+		int64_t bound;
+
+		ok &= jcur_int(&at, 0, 9007199254740991, &bound);
+	}
+	return ok;
+}
+
 /* -1: not given, the default is ktstr-eval's. */
 #define THRESHOLD(field, top, text) \
 	{ .name = #field, .kind = ROW_REAL, .offset = offsetof(struct spec_assert, field), .max = top, \
@@ -28,6 +45,11 @@ const struct row spec_assert_rows[] = {
 	THRESHOLD(max_spread_pct, 100, "most off-CPU time a worker of a cgroup may have more than another, in %"),
 	THRESHOLD(max_gap_ms, 1e9, "longest gap between two units of a worker"),
 	THRESHOLD(max_throughput_cv, 1e9, "coefficient of variation of work units per CPU second over the workers"),
+	THRESHOLD(max_weight_error_pct, 1e9, "most that a busy worker's part of CPU time may be off its part of weight, in %"),
+	THRESHOLD(max_fallback_rate, 1e9, "sched_ext: how often a second the kernel picks a CPU in the scheduler's place"),
+	THRESHOLD(max_keep_last_rate, 1e9, "sched_ext: how often a second a CPU keeps its task for want of another"),
+	{ .name = "max_scx_events", .kind = ROW_CUSTOM, .type = "object", .parse = parse_bounds,
+	  .help = "sched_ext events by name, in small letters and without SCX_EV_, and how many a phase may have of each" },
 	THRESHOLD(min_work_rate, 1e12, "work units per CPU second that every worker reaches"),
 	{ 0 }
 };
@@ -58,7 +80,41 @@ static bool parse_payloads(const struct jcur *c, void *out, void *ctx)
 	return true;
 }
 
-/* In the order they are read: cgroups need workers_per_cgroup, steps need duration_s, ops payloads. */
+static bool parse_scheduler(const struct jcur *c, void *out, void *ctx)
+{
+	return scheduler_parse(c, &((struct spec *)out)->scheduler, ctx);
+}
+
+static bool parse_staged(const struct jcur *c, void *out, void *ctx)
+{
+	struct spec *s = out;
+	const char *name;
+	json_t *value;
+	bool ok = true;
+
+	if (!jcur_is_object(c))
+		return false;
+	s->staged = xcalloc(json_object_size(c->j), sizeof(*s->staged));
+	json_object_foreach(c->j, name, value) {
+		struct jcur at = { .doc = c->doc, .up = c, .key = name, .j = value }, own;
+		struct scheduler_def *d = &s->staged[s->nr_staged];
+
+		if (jcur_is_object(&at) && jcur_get(&at, "name", &own))
+			ok = jcur_error(&own, "is not given here: its key, '%s', is its name", name);
+		else if (spec_scheduler(s, name))
+			ok = jcur_error(&at, "'%s' is the name of $.scheduler already", name);
+		else if (scheduler_parse(&at, d, ctx) && d->kind != SCHEDULER_NONE)
+			s->nr_staged++;
+		else
+			ok = d->kind != SCHEDULER_NONE ? false : jcur_error(&at, "must be a scheduler");
+		if (d->kernel_args)
+			ok = jcur_error(&at, "has 'kernel_args', which only $.scheduler can have: the kernel is booted before");
+		d->name = name;
+	}
+	return ok;
+}
+
+/* In the order they are read: ops need payloads and schedulers, cgroups need workers_per_cgroup, steps need duration_s. */
 const struct row spec_rows[] = {
 	{ .name = "name", .kind = ROW_CUSTOM, .required = true, .type = "string", .parse = parse_name,
 	  .help = "name of the test" },
@@ -81,6 +137,10 @@ const struct row spec_rows[] = {
 	  .help = "another seed is another, equally valid schedule" },
 	{ .name = "payloads", .kind = ROW_CUSTOM, .type = "object of objects", .parse = parse_payloads, .sub = payload_rows,
 	  .help = "programs to run beside the workers, by the names that they are given" },
+	{ .name = "scheduler", .kind = ROW_CUSTOM, .type = "object", .parse = parse_scheduler, .sub = scheduler_rows,
+	  .help = "the scheduler under test; the kernel's own when not given" },
+	{ .name = "staged_schedulers", .kind = ROW_CUSTOM, .type = "object", .parse = parse_staged,
+	  .help = "more schedulers, by name, for ops to attach" },
 	{ .name = "cgroups", .kind = ROW_CUSTOM, .type = "array of objects", .parse = spec_parse_short,
 	  .sub = spec_cgroup_rows, .help = "the cgroups, all of them for the whole run; this or steps" },
 	{ .name = "backdrop", .kind = ROW_CUSTOM, .type = "object", .parse = spec_parse_backdrop,
@@ -90,6 +150,8 @@ const struct row spec_rows[] = {
 	{ .name = "assert", .kind = ROW_CUSTOM, .type = "object", .parse = parse_assert,
 	  .sub = spec_assert_rows,
 	  .help = "what ktstr-eval checks" },
+	{ .name = "expect", .kind = ROW_CUSTOM, .type = "\"survive\" or object", .parse = scheduler_parse_expect,
+	  .sub = scheduler_expect_rows, .help = "what becomes of the scheduler: it survives, unless this says otherwise" },
 	{ 0 }
 };
 
@@ -176,6 +238,16 @@ json_t *spec_batches_to_json(const struct spec *s)
 	return list;
 }
 
+const struct scheduler_def *spec_scheduler(const struct spec *s, const char *name)
+{
+	if (s->scheduler.kind != SCHEDULER_NONE && streq(s->scheduler.name, name))
+		return &s->scheduler;
+	for (size_t i = 0; i < s->nr_staged; i++)
+		if (streq(s->staged[i].name, name))
+			return &s->staged[i];
+	return NULL;
+}
+
 void spec_deinit(struct spec *s)
 {
 	step_deinit(&s->backdrop);
@@ -185,6 +257,10 @@ void spec_deinit(struct spec *s)
 	free(s->batches);
 	free(s->programs);
 	payloads_deinit(&s->payloads);
+	scheduler_deinit(&s->scheduler);
+	for (size_t i = 0; i < s->nr_staged; i++)
+		scheduler_deinit(&s->staged[i]);
+	free(s->staged);
 	json_decref(s->json);
 	*s = (struct spec){ 0 };
 }

@@ -14,6 +14,7 @@
 #include "json.h"
 #include "payload.h"
 #include "rows.h"
+#include "scheduler.h"
 #include "topology.h"
 
 struct work_type;
@@ -166,6 +167,9 @@ struct spec_assert {
 	double max_gap_ms;
 	double max_throughput_cv;
 	double min_work_rate;
+	double max_weight_error_pct;
+	double max_fallback_rate;
+	double max_keep_last_rate;
 };
 
 struct spec {
@@ -190,6 +194,9 @@ struct spec {
 	size_t nr_programs;
 	int64_t wait_ns;              /* that waiting for payloads may add to the holds */
 	struct spec_assert assert;
+	struct scheduler_def scheduler;
+	struct scheduler_def *staged; /* more of them, for ops; their names differ */
+	size_t nr_staged;
 };
 
 /*
@@ -198,6 +205,8 @@ struct spec {
  * own reference to the document.
  */
 int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struct spec *ret, struct kt_errs *errs);
+/* One of its schedulers, staged or not, by name; or NULL. */
+const struct scheduler_def *spec_scheduler(const struct spec *s, const char *name);
 void spec_deinit(struct spec *s);
 /* The batches for the record "run": [{"cgroup": ..., "workers": ..., "path": ...}, ...]. */
 json_t *spec_batches_to_json(const struct spec *s);

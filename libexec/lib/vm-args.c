@@ -25,8 +25,8 @@ static void kernel_args(const struct vm_config *c, struct strv *ret)
 	strv_add(ret, "%s", c->initrd);
 	strv_add(ret, "-append");
 	strv_add(ret, "console=ttyS0 loglevel=6 panic=-1 nokaslr norandmaps cryptomgr.notests "
-		      "initcall_blacklist=cmos_init mitigations=off tsc=reliable ktstr_settle_ms=%d",
-		 c->virtual_clock ? 3000 : 200);
+		      "initcall_blacklist=cmos_init mitigations=off tsc=reliable ktstr_settle_ms=%d%s%s",
+		 c->virtual_clock ? 3000 : 200, c->kernel_args ? " " : "", c->kernel_args ? c->kernel_args : "");
 }
 
 unsigned vm_shift(const struct vm_config *c, enum vm_start start)

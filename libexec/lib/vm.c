@@ -9,8 +9,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-/* A guest that floods its out pipe blocks there, in its own time, until the host reads. */
-enum { OUT_PIPE_SIZE = 1 << 20, MAX_FDS = 9 + TOPO_MAX_NODES };
+enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 9 + TOPO_MAX_NODES };
 
 /* What ktstr-turns.so says first of all on stderr: ld.so goes on without a library that it cannot load. */
 #define TURNS_LOADED "ktstr-turns.so loaded\n"
@@ -25,7 +24,7 @@ int64_t now_ns(void)
 
 void vm_init(struct vm *vm)
 {
-	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .turns = -1, .signals = -1 };
+	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .turns = -1, .signals = -1, .out_size = VM_OUT_LARGE };
 }
 
 /*
@@ -81,8 +80,8 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
 	vm->err = errs[0];
 	_cleanup_close_ int errs_end = errs[1];
-	fcntl(out_end, F_SETPIPE_SZ, OUT_PIPE_SIZE); /* smaller is slower, not wrong */
-	fcntl(console_end, F_SETPIPE_SZ, OUT_PIPE_SIZE); /* when it is full QEMU has its main loop wait: THE RULE */
+	fcntl(out_end, F_SETPIPE_SZ, vm->out_size); /* smaller is slower, not wrong */
+	fcntl(console_end, F_SETPIPE_SZ, CONSOLE_PIPE_SIZE); /* when it is full QEMU has its main loop wait: THE RULE */
 
 #define MAP(fd, target) (fds[n] = (fd), targets[n++] = (target))
 	MAP(qmp_end, VM_FD_QMP);

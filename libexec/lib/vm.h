@@ -37,6 +37,7 @@ struct vm_config {
 	const char *qemu;      /* program: a path, or a name looked up in PATH */
 	const struct topo *plan;
 	const char *vmlinux, *initrd;
+	const char *kernel_args; /* more of its command line, or NULL */
 	enum vm_accel accel;
 	bool virtual_clock;    /* TCG only */
 	int turns;             /* ktstr-turns.so, open, for the virtual clock; -1: not there */
@@ -49,6 +50,12 @@ enum vm_start { VM_COLD, VM_SAVE, VM_WARM }; /* boot; boot with RAM shared, to b
 unsigned vm_shift(const struct vm_config *c, enum vm_start start);
 /* The QEMU command line, variables first as a shell has it. The same for every start but for RAM sharing and -incoming. */
 void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret);
+
+/*
+ * A guest that floods its out pipe waits there, in its own time, until the host reads. A small one is slower, but a guest
+ * that wants to wait for the host need not write much more than it holds.
+ */
+enum { VM_OUT_LARGE = 1 << 20, VM_OUT_SMALL = 4096 };
 
 /* The last bytes of a stream, for error messages. */
 struct vm_tail {
@@ -64,6 +71,7 @@ struct vm {
 	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
 	struct vm_tail console_tail, err_tail;
 	FILE *console_to[2];   /* copies of the console: live, kept; NULL: none */
+	int out_size;          /* bytes that the out pipe holds; vm_init()'s: VM_OUT_LARGE */
 	int status;            /* wait status once pid is 0 again */
 	char qemu_version[32]; /* as its greeting says: "7.2.22"; "" before */
 	struct strv qmp_events; /* names of events that came and were not waited for yet */

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* output.h - what a process writes, of which the end is kept: however much it is, it is read, and it costs no more memory. */
+#ifndef SCHED_OUTPUT_H
+#define SCHED_OUTPUT_H
+
+#include "json.h"
+
+enum { OUTPUT_KEPT = 16384, OUTPUT_LINES = 120, OUTPUT_LINE_MAX = 400 };
+
+struct output {
+	int fd;                /* non-blocking; -1 when there is none (any more) */
+	char buf[OUTPUT_KEPT]; /* the last n bytes of total */
+	size_t n;
+	int64_t total;
+};
+
+/* Read what is there. */
+void output_take(struct output *o);
+/* The last lines as an array of printable strings; the first may have lost its beginning. */
+json_t *output_lines(const struct output *o);
+
+#endif

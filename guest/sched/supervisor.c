@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The keeper of a loader: see supervisor.h. */
+#include "supervisor.h"
+#include "exit.h"
+#include "kernel.h"
+#include "output.h"
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+
+/* Each is guest time: a slow host is no reason to fail. */
+static const int64_t grace_ns = 2ll * NSEC_PER_SEC;     /* for a loader to see that its scheduler is gone */
+static const int64_t term_limit_ns = 5ll * NSEC_PER_SEC; /* between SIGTERM and SIGKILL */
+static const int64_t state_limit_ns = 10ll * NSEC_PER_SEC; /* for the kernel to let go of a scheduler */
+
+struct supervisor {
+	const struct supervise *s;
+	pid_t loader;        /* 0 once it is reaped */
+	int status;          /* its wait status */
+	bool childless;      /* nobody is left */
+	bool asked;          /* to end */
+	bool gone;           /* the kernel has let go of a scheduler */
+	bool ending, daemonised, killed, sysrq;
+	int signals, uevents;
+	struct output out, err;
+	struct exit_watch *watch;
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * (int64_t)NSEC_PER_SEC + t.tv_nsec;
+}
+
+static void say(const struct supervisor *v, json_t *record)
+{
+	json_auto_t *j = record;
+	_cleanup_free_ char *text = json_dumps(j, JSON_COMPACT);
+	_cleanup_free_ char *line = text ? xasprintf("%s\n", text) : NULL;
+
+	if (!line || kt_write_all(v->s->report, line, strlen(line)))
+		_exit(KT_TROUBLE);
+}
+
+static void reap(struct supervisor *v)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != v->loader)
+			continue;
+		v->status = status;
+		v->loader = 0;
+	}
+	v->childless = pid < 0;
+	v->daemonised |= !v->loader && !v->childless && !v->ending;
+}
+
+static void take_signals(struct supervisor *v)
+{
+	struct signalfd_siginfo info;
+
+	while (read(v->signals, &info, sizeof(info)) == sizeof(info))
+		v->asked |= info.ssi_signo == SIGTERM;
+	reap(v);
+}
+
+/* Sleep until something happens or the time; take in whatever did. */
+static void pump(struct supervisor *v, int64_t until)
+{
+	struct pollfd p[] = {
+		{ .fd = v->signals, .events = POLLIN }, { .fd = v->uevents, .events = POLLIN },
+		{ .fd = v->out.fd, .events = POLLIN }, { .fd = v->err.fd, .events = POLLIN },
+		{ .fd = exit_watch_fd(v->watch), .events = POLLIN },
+	};
+	int64_t left = MAX(until - now_ns(), 0);
+	struct timespec t = { left / NSEC_PER_SEC, left % NSEC_PER_SEC };
+
+	if (ppoll(p, ARRAY_SIZE(p), &t, NULL) < 0 && errno != EINTR)
+		_exit(KT_TROUBLE);
+	take_signals(v);
+	kernel_uevent_seen(v->uevents);
+	output_take(&v->out);
+	output_take(&v->err);
+	v->gone |= exit_seen(v->watch);
+}
+
+static _Noreturn void run_loader(const struct supervise *s, int out, int err, const sigset_t *mask)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setpgid(0, 0) || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
+		_exit(KT_TROUBLE);
+	sigprocmask(SIG_SETMASK, mask, NULL);
+	execve(s->argv[0], s->argv, s->env);
+	kt_warn("cannot run '%s': %s", s->argv[0], strerror(errno));
+	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
+}
+
+static int start(struct supervisor *v, struct kt_err *err)
+{
+	int out[2], errs[2];
+	sigset_t set, old;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	sigfillset(&old); /* what the loader starts with: nothing blocked */
+	sigemptyset(&old);
+	v->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	v->uevents = kernel_uevents(err);
+	if (v->uevents < 0)
+		return -1;
+	if (v->signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) || pipe2(out, O_CLOEXEC | O_NONBLOCK) ||
+	    pipe2(errs, O_CLOEXEC | O_NONBLOCK))
+		return kt_fail(err, "cannot watch a loader: %s", strerror(errno));
+	v->loader = fork();
+	if (v->loader < 0)
+		return kt_fail(err, "cannot fork: %s", strerror(errno));
+	if (!v->loader) {
+		/* A writer that is not read waits; it does not get EAGAIN. */
+		fcntl(out[1], F_SETFL, 0);
+		fcntl(errs[1], F_SETFL, 0);
+		run_loader(v->s, out[1], errs[1], &old);
+	}
+	close(out[1]);
+	close(errs[1]);
+	v->out.fd = out[0];
+	v->err.fd = errs[0];
+	return 0;
+}
+
+static void signal_all(const struct supervisor *v, int sig)
+{
+	char path[64], text[4096], *p = text;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", (int)getpid());
+	kernel_read(path, text, sizeof(text));
+	for (long pid; (pid = strtol(p, &p, 10)) > 0;)
+		kill((pid_t)pid, sig);
+	if (v->loader)
+		kill(-v->loader, sig);
+}
+
+static void wait_childless(struct supervisor *v, int64_t limit_ns)
+{
+	for (int64_t until = now_ns() + limit_ns; !v->childless && now_ns() < until;)
+		pump(v, until);
+}
+
+/* No event tells that the kernel has finished with a scheduler: the uevent comes before. */
+static bool wait_disabled(struct supervisor *v, int64_t limit_ns)
+{
+	for (int64_t until = now_ns() + limit_ns; !kernel_state_is("disabled"); pump(v, now_ns() + NSEC_PER_MSEC))
+		if (now_ns() >= until)
+			return false;
+	return true;
+}
+
+/* End what is left of the loader and of its scheduler, by ever stronger means. */
+static void end(struct supervisor *v)
+{
+	struct kt_err ignored;
+
+	v->ending = true;
+	if (!v->asked && !v->s->results)
+		wait_childless(v, grace_ns);
+	if (!v->childless) {
+		signal_all(v, SIGTERM);
+		wait_childless(v, term_limit_ns);
+	}
+	while (!v->childless) { /* a child of a child that dies becomes ours */
+		v->killed = true;
+		signal_all(v, SIGKILL);
+		pump(v, now_ns() + 10 * NSEC_PER_MSEC);
+		if (!kernel_state_is("disabled") && !v->sysrq) {
+			/* One that must run to die may be waiting for the scheduler that it keeps. */
+			v->sysrq = true;
+			kernel_write("/proc/sysrq-trigger", "S", &ignored);
+		}
+	}
+	if (!wait_disabled(v, state_limit_ns)) {
+		v->sysrq = true;
+		kernel_write("/proc/sysrq-trigger", "S", &ignored);
+		wait_disabled(v, state_limit_ns);
+	}
+	output_take(&v->out);
+	output_take(&v->err);
+}
+
+static json_t *loader_record(const struct supervisor *v)
+{
+	json_t *j = WIFSIGNALED(v->status) ? KT_PACK("{s{si}}", "exit", "signaled", WTERMSIG(v->status)) :
+		KT_PACK("{s{si}}", "exit", "exited", WEXITSTATUS(v->status));
+
+	json_object_update_new(j, KT_PACK("{sb sb sI}", "daemonised", v->daemonised, "killed", v->killed, "output_bytes",
+					  (json_int_t)(v->out.total + v->err.total)));
+	return j;
+}
+
+/* The object's own account of its end, which ktstr-load passes on. */
+static json_t *results(struct supervisor *v)
+{
+	return v->s->results ? json_loadb(v->out.buf, v->out.n, 0, NULL) : NULL;
+}
+
+static _Noreturn void fail(struct supervisor *v, const char *why)
+{
+	say(v, KT_PACK("{ss sI sb so sn s{} s[s] s[] s[]}", "event", "ended", "at_ns", (json_int_t)now_ns(), "asked", false,
+		       "exit", json_null(), "timed_out", "loader", "output", why, "kernel_log", "dump"));
+	_exit(KT_TROUBLE);
+}
+
+_Noreturn void supervisor_main(const struct supervise *s)
+{
+	struct supervisor v = { .s = s, .uevents = -1, .out.fd = -1, .err.fd = -1 };
+	struct sched_param rt = { .sched_priority = 1 };
+	int64_t begin = now_ns();
+	struct kt_err err;
+	char ops[128];
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NAME, "supervisor") ||
+	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &rt)) {
+		kt_fail(&err, "cannot set up the supervisor: %s", strerror(errno));
+		fail(&v, err.msg);
+	}
+	v.watch = exit_watch_create();
+	if (start(&v, &err))
+		fail(&v, err.msg);
+	bool enabled = false;
+	/* One that dies at its first task was never seen enabled: the log tells of it. */
+	while (!(enabled = kernel_state_is("enabled")) && !v.childless && !v.asked && !v.gone &&
+	       now_ns() < begin + s->load_limit_ns)
+		pump(&v, begin + s->load_limit_ns);
+	bool timed_out = !enabled && !v.childless && !v.asked && !v.gone;
+	if (enabled) {
+		int64_t at = now_ns();
+
+		say(&v, KT_PACK("{ss sI ss sI}", "event", "enabled", "at_ns", (json_int_t)at, "ops",
+				kernel_ops(ops, sizeof(ops)), "load_ns", (json_int_t)(at - begin)));
+		while (!v.asked && kernel_state_is("enabled"))
+			pump(&v, INT64_MAX);
+	}
+	int64_t at = now_ns();
+	bool asked = v.asked;
+	end(&v);
+	json_auto_t *own = results(&v);
+	json_t *exit = enabled || v.gone ? exit_describe(v.watch, own) : json_null();
+	json_t *log = exit_kernel_log(v.watch);
+	json_t *output = s->results ? json_array() : output_lines(&v.out);
+	json_auto_t *errors = output_lines(&v.err);
+	json_array_extend(output, errors);
+	say(&v, KT_PACK("{ss sI sb so sb so so so so}", "event", "ended", "at_ns", (json_int_t)at, "asked", asked, "exit", exit,
+			"timed_out", timed_out, "loader", loader_record(&v), "output", output, "kernel_log", log,
+			"dump", exit_dump(v.watch)));
+	_exit(KT_OK);
+}

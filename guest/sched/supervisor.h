@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * supervisor.h - the process that keeps a loader: starts it, sees what becomes of it and of its scheduler, ends it.
+ *
+ * A loader is any program that attaches a sched_ext scheduler and stays while it is wanted; it is not trusted to do that
+ * well. It may daemonise (its children are the supervisor's, PR_SET_CHILD_SUBREAPER, and as long as one lives it is taken
+ * for alive), ignore SIGTERM, flood its output, leave children: none of this keeps the supervisor from its last report.
+ * The supervisor runs with real-time priority, as a scheduler that starves everybody must not starve it too.
+ *
+ * It says two things, as JSON Lines on a descriptor:
+ *   {"event":"enabled", "at_ns", "ops", "load_ns"}
+ *   {"event":"ended", "at_ns", "asked", "exit": {...}, "loader": {...}, "output": [...], "kernel_log": [...], "dump": [...]}
+ * "ended" alone is a scheduler that was never enabled. SIGTERM asks it to end. Times are CLOCK_MONOTONIC.
+ */
+#ifndef SCHED_SUPERVISOR_H
+#define SCHED_SUPERVISOR_H
+
+#include "json.h"
+
+struct supervise {
+	char *const *argv, *const *env;
+	bool results;           /* what it writes to stdout at its end is a record of its own: ktstr-load */
+	int64_t load_limit_ns;  /* from its start until the scheduler must be enabled */
+	int report;             /* descriptor */
+};
+
+_Noreturn void supervisor_main(const struct supervise *s);
+
+#endif

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The scheduler under test, on the host's side: which one, where its file is, and what of it the guest gets. See boot.h.
+ *
+ * A path with a slash is relative to the file that says it, a spec or a scheduler's own. A name without is looked for
+ * beside that file, in the directories of KTSTR_SCHEDULERS, among ktstr's own, and, a binary, in PATH.
+ */
+#include "boot/boot.h"
+#include "cpio.h"
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+static char *dir_of(const char *path)
+{
+	_cleanup_free_ char *copy = xstrdup(path);
+
+	return xstrdup(dirname(copy));
+}
+
+static bool is_elf(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char magic[4];
+
+	return fd >= 0 && read(fd, magic, 4) == 4 && !memcmp(magic, "\177ELF", 4);
+}
+
+/* A declaration by --scheduler: a BPF object by its name, a binary, or else a file of JSON. */
+static json_t *declared(const char *arg, bool *from_file, struct kt_err *err)
+{
+	size_t n = strlen(arg);
+
+	*from_file = false;
+	if (streq(arg, "none"))
+		return json_string("none");
+	if (n > 2 && streq(arg + n - 2, ".o"))
+		return KT_PACK("{ss}", "bpf", arg);
+	if (is_elf(arg) || !strchr(arg, '.'))
+		return KT_PACK("{ss}", "binary", arg);
+	*from_file = true;
+	return kt_json_load(arg, err);
+}
+
+void boot_override_scheduler(struct boot *b, json_t *doc)
+{
+	struct kt_err err;
+	bool from_file;
+
+	b->scheduler_dir = dir_of(b->spec_path);
+	if (!b->scheduler_arg)
+		return;
+	json_t *own = declared(b->scheduler_arg, &from_file, &err);
+	if (!own)
+		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "--scheduler: %s", err.msg);
+	json_object_set_new(doc, "scheduler", own);
+	free(b->scheduler_dir);
+	/* What the command line names itself is where the user is; what a file names is beside it. */
+	b->scheduler_dir = from_file ? dir_of(b->scheduler_arg) : xstrdup(".");
+}
+
+/* Add dir/name to the places; true if it is there. */
+static bool look(struct strv *places, const char *dir, size_t len, const char *name)
+{
+	struct stat st;
+
+	strv_add(places, "%.*s%s%s", (int)len, dir, len ? "/" : "", name);
+	return !stat(places->v[places->n - 1], &st) && S_ISREG(st.st_mode);
+}
+
+static bool look_in_path(struct strv *places, const char *path, const char *name)
+{
+	for (size_t n; path && *path; path += n + (path[n] == ':')) {
+		n = strcspn(path, ":");
+		if (n && look(places, path, n, name))
+			return true;
+	}
+	return false;
+}
+
+/* Where the object or binary is; the places that were looked at are in the error. */
+static char *find(const struct boot *b, const struct scheduler_def *def)
+{
+	_cleanup_free_ char *own = boot_own_path("../guest/bpf", "bpf");
+	const char *name = def->path;
+	struct strv places = { 0 };
+	bool found;
+
+	if (*name == '/')
+		found = look(&places, "", 0, name);
+	else if (look(&places, b->scheduler_dir, strlen(b->scheduler_dir), name))
+		found = true;
+	else if (strchr(name, '/'))
+		found = false;
+	else
+		found = look_in_path(&places, getenv("KTSTR_SCHEDULERS"), name) || look(&places, own, strlen(own), name) ||
+			(def->kind == SCHEDULER_BINARY && look_in_path(&places, getenv("PATH"), name));
+	if (found) {
+		char *path = realpath(places.v[places.n - 1], NULL);
+		if (!path)
+			die(KT_TROUBLE, "cannot find '%s': %s", places.v[places.n - 1], strerror(errno));
+		strv_deinit(&places);
+		return path;
+	}
+	_cleanup_free_ char *all = join_names((const char *const *)places.v);
+	die(KT_TROUBLE, "the scheduler '%s' is not there; looked for %s", def->name, all);
+}
+
+static void *read_file(const char *path, size_t *size)
+{
+	enum { MAX_FILE = 64 << 20 };
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	struct stat st;
+
+	if (!f || fstat(fileno(f), &st))
+		die(KT_TROUBLE, "cannot open '%s': %s", path, strerror(errno));
+	if (st.st_size > MAX_FILE)
+		die(KT_USAGE, "'%s' has more than %d MiB", path, MAX_FILE >> 20);
+	char *data = xcalloc((size_t)st.st_size + 1, 1);
+	*size = fread(data, 1, (size_t)st.st_size, f);
+	if (*size != (size_t)st.st_size)
+		die(KT_TROUBLE, "cannot read '%s': %s", path, strerror(errno));
+	return data;
+}
+
+/* A binary with its libraries, and the files it wants, which are found in its working directory. */
+static void add_programs(struct boot *b, struct boot_scheduler *s)
+{
+	const char *library_path = json_string_value(json_object_get(s->def->env, "LD_LIBRARY_PATH"));
+	struct kt_err err;
+
+	if (s->def->kind == SCHEDULER_BINARY && closure_add_program(&b->programs, s->path, library_path, &s->in_guest, &err))
+		die(KT_USAGE, "the scheduler '%s': %s", s->def->name, err.msg);
+	for (size_t i = 0; i < json_array_size(s->def->files); i++)
+		if (closure_add_file(&b->programs, json_string_value(json_array_get(s->def->files, i)), &err))
+			die(KT_USAGE, "the scheduler '%s': %s", s->def->name, err.msg);
+}
+
+static void load(struct boot *b, const struct scheduler_def *def)
+{
+	struct boot_scheduler *s = &b->schedulers[b->nr_schedulers];
+
+	if (def->kind == SCHEDULER_NONE)
+		return;
+	b->nr_schedulers++;
+	s->def = def;
+	if (def->kind != SCHEDULER_BUILTIN)
+		s->path = find(b, def);
+	if (def->kind == SCHEDULER_BPF)
+		s->in_guest = xasprintf("%s.bpf.o", def->name);
+	add_programs(b, s);
+	if (def->kind != SCHEDULER_BUILTIN && b->kernel.sched_ext == TRI_NO)
+		die(KT_CANNOT_TELL, "kernel %s has no sched_ext (CONFIG_SCHED_CLASS_EXT), which the scheduler '%s' needs: one with it is "
+		    "fetched by 'ktstr kernel fetch', and listed by 'ktstr kernel list'", b->kernel.release, def->name);
+}
+
+void boot_load_schedulers(struct boot *b)
+{
+	closure_rebase(&b->programs, b->scheduler_dir);
+	b->schedulers = xcalloc(b->spec.nr_staged + 1, sizeof(*b->schedulers));
+	load(b, &b->spec.scheduler);
+	for (size_t i = 0; i < b->spec.nr_staged; i++)
+		load(b, &b->spec.staged[i]);
+}
+
+int boot_payload_schedulers(const struct boot *b, json_t *spec, FILE *f, struct kt_err *err)
+{
+	json_t *staged = json_object_get(spec, "staged_schedulers");
+
+	if (staged)
+		json_object_set_new(spec, "staged_schedulers", json_copy(staged)); /* the original is the report's */
+	staged = json_object_get(spec, "staged_schedulers");
+	for (const struct boot_scheduler *s = b->schedulers; s < b->schedulers + b->nr_schedulers; s++) {
+		size_t size;
+
+		if (s->def->kind == SCHEDULER_BUILTIN)
+			continue;
+		json_t *own = json_copy(s->def->json);
+		json_object_set_new(own, scheduler_kind_name(s->def->kind), json_string(s->in_guest));
+		if (s->def == &b->spec.scheduler)
+			json_object_set_new(own, "name", json_string(s->def->name));
+		json_object_set_new(s->def == &b->spec.scheduler ? spec : staged, s->def == &b->spec.scheduler ? "scheduler" :
+				    s->def->name, own);
+		if (s->def->kind == SCHEDULER_BINARY)
+			continue; /* among the programs */
+		_cleanup_free_ void *data = read_file(s->path, &size);
+		_cleanup_free_ char *name = xasprintf("run/ktstr/%s", s->in_guest);
+		if (cpio_add(f, name, 0100644, data, size, err))
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The scheduler under test was attached before the workers ran, the workers were its tasks, and it was still there when they
+ * were done. That it died is the first thing to know of a run: everything else followed from it. Or its death is what the
+ * spec expects.
+ */
+#include "check.h"
+#include <regex.h>
+
+/* "expect": {"exit": {"contains"|"matches": TEXT}}; false: it is expected to survive. */
+static bool expected_exit(const struct report *r, const char **how, const char **text)
+{
+	json_t *expect = json_object_get(json_object_get(r->run, "spec"), "expect"), *exit = json_object_get(expect, "exit");
+
+	*how = json_object_iter_key(json_object_iter(exit));
+	*text = json_string_value(json_object_get(exit, *how ? *how : ""));
+	return *how && *text;
+}
+
+static bool found(const char *how, const char *pattern, const char *text)
+{
+	regex_t re;
+
+	if (!streq(how, "matches"))
+		return strstr(text, pattern);
+	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB))
+		return false; /* a bad one does not get past the spec's parser */
+	bool yes = !regexec(&re, text, 0, NULL, 0);
+	regfree(&re);
+	return yes;
+}
+
+static void eval_expected(const struct report_scheduler *s, const char *how, const char *text, struct results *out)
+{
+	const char *verb = streq(how, "matches") ? "matches" : "contains";
+
+	if (!s->died) {
+		result_add(out, VERDICT_FAIL, 0, "the scheduler '%s' survived, though it was expected to exit with an error that "
+			   "%s '%s'", s->name, verb, text);
+		return;
+	}
+	_cleanup_free_ char *all = xasprintf("%s: %s", s->reason ? s->reason : "", s->message ? s->message : "");
+	if (found(how, text, all))
+		result_add(out, VERDICT_PASS, 0, "the scheduler exited as expected: %s", all);
+	else
+		result_add(out, VERDICT_FAIL, 0, "the scheduler '%s' exited with another error than expected: %s (expected one that "
+			   "%s '%s')", s->name, all, verb, text);
+}
+
+static void eval_run(const struct report *r, double threshold, struct results *out)
+{
+	const struct report_scheduler *s = &r->scheduler;
+	const char *how, *text;
+
+	(void)threshold;
+	if (!s->wanted)
+		return;
+	if (!s->name) {
+		result_add(out, VERDICT_FAIL, 0, "the scheduler was never attached: the report has no word about it");
+		return;
+	}
+	if (expected_exit(r, &how, &text)) {
+		eval_expected(s, how, text, out);
+		return;
+	}
+	if (s->died)
+		result_add(out, VERDICT_FAIL, 0, "the scheduler '%s' died at %+lldms: %s%s%s", s->name,
+			   (long long)s->died_at_ns / NSEC_PER_MSEC, s->reason && *s->reason ? s->reason : "its loader ended",
+			   s->message && *s->message ? ": " : "", s->message ? s->message : "");
+	else if (!s->enabled)
+		result_add(out, VERDICT_FAIL, 0, "the scheduler '%s' was never enabled", s->name);
+	else if (s->builtin)
+		result_add(out, VERDICT_PASS, 0, "the scheduler '%s' was switched on", s->name);
+	else if (!s->tasks_counted)
+		result_add(out, VERDICT_FAIL, 0, "nothing shows that a worker ran under the scheduler '%s'", s->name);
+	else if (!s->tasks_under && s->tasks)
+		result_add(out, VERDICT_FAIL, 0, "none of %lld workers ran under the scheduler '%s'", (long long)s->tasks, s->name);
+	else
+		result_add(out, VERDICT_PASS, 0, "%lld of %lld workers ran under the scheduler '%s'", (long long)s->tasks_under,
+			   (long long)s->tasks, s->name);
+}
+
+const struct check check_scheduler = {
+	.name = "scheduler",
+	.summary = "the scheduler under test is attached before the workers run, and until they are done",
+	.formula = "it was not enabled, had no worker, or died; or did not, though that is expected",
+	.on = CHECK_ALWAYS,
+	.eval_run = eval_run,
+};

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sched_ext's event counters, phase by phase: how often the kernel had to step in for the scheduler. Three checks: the rates
+ * of two events that busy schedulers have and bad ones have many of, and bounds for whatever events the spec names.
+ */
+#include "check.h"
+
+/* Highest rate of one event over the phases, in 1/s; negative when it was not counted. */
+static double worst_rate(const struct report *r, const char *event)
+{
+	double worst = -1;
+	json_t *phase;
+	size_t i;
+
+	json_array_foreach(r->scheduler.phases, i, phase) {
+		const json_t *count = json_object_get(json_object_get(phase, "events"), event);
+		json_int_t ns = json_integer_value(json_object_get(phase, "duration_ns"));
+
+		if (json_is_integer(count) && ns > 0)
+			worst = MAX(worst, (double)json_integer_value(count) * NSEC_PER_SEC / (double)ns);
+	}
+	return worst;
+}
+
+static void judge_rate(const struct report *r, const char *name, const char *event, double threshold, struct results *out)
+{
+	double rate = worst_rate(r, event);
+
+	if (rate < 0)
+		return;
+	if (rate > threshold)
+		result_add(out, VERDICT_FAIL, rate, "%s rate %s/s exceeded threshold %s/s", name, number_beyond(rate, threshold, 1).s,
+			   number_plain(threshold, 1).s);
+	else
+		result_add(out, VERDICT_PASS, rate, "%s rate %.1f/s", name, rate);
+}
+
+static void eval_fallback(const struct report *r, double threshold, struct results *out)
+{
+	judge_rate(r, "fallback", "select_cpu_fallback", threshold, out);
+}
+
+static void eval_keep_last(const struct report *r, double threshold, struct results *out)
+{
+	judge_rate(r, "keep_last", "dispatch_keep_last", threshold, out);
+}
+
+static void eval_bounds(const struct report *r, double threshold, struct results *out)
+{
+	json_t *bounds = json_object_get(json_object_get(json_object_get(r->run, "spec"), "assert"), "max_scx_events"), *bound;
+	const char *event;
+
+	(void)threshold;
+	json_object_foreach(bounds, event, bound) {
+		json_int_t most = json_integer_value(bound), count = 0;
+		bool counted = false;
+		json_t *phase;
+		size_t i;
+
+		json_array_foreach(r->scheduler.phases, i, phase) {
+			const json_t *n = json_object_get(json_object_get(phase, "events"), event);
+
+			counted |= json_is_integer(n);
+			count = MAX(count, json_integer_value(n));
+		}
+		if (!counted)
+			result_add(out, VERDICT_INCONCLUSIVE, 0, "scx event '%s' was not counted", event);
+		else if (count > most)
+			result_add(out, VERDICT_FAIL, 0, "scx event '%s' count %lld exceeds bound %lld", event, (long long)count,
+				   (long long)most);
+		else
+			result_add(out, VERDICT_PASS, 0, "scx event '%s' count %lld", event, (long long)count);
+	}
+}
+
+const struct check check_fallback = {
+	.name = "fallback",
+	.summary = "the kernel seldom picks a CPU in the scheduler's place",
+	.formula = "select_cpu_fallback events of a phase / its seconds > threshold",
+	.on = CHECK_ASKED,
+	.key = "max_fallback_rate",
+	.unit = "1/s",
+	.eval_run = eval_fallback,
+};
+
+const struct check check_keep_last = {
+	.name = "keep_last",
+	.summary = "a CPU seldom keeps its task because the scheduler has given it no other",
+	.formula = "dispatch_keep_last events of a phase / its seconds > threshold",
+	.on = CHECK_ASKED,
+	.key = "max_keep_last_rate",
+	.unit = "1/s",
+	.eval_run = eval_keep_last,
+};
+
+const struct check check_scx_events = {
+	.name = "scx_events",
+	.summary = "events of sched_ext stay within bounds",
+	.formula = "any event of the spec's list more often in a phase than its bound",
+	.on = CHECK_ASKED,
+	.key = "max_scx_events",
+	.object = true,
+	.eval_run = eval_bounds,
+};

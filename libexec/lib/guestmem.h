@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * guestmem.h - a running guest's memory, by its kernel's addresses, from outside: through the QEMU process, which is not
+ * asked and takes no notice. The kernel is one that was booted with nokaslr on a q35 machine.
+ *
+ * Nothing here stops the guest: reading is a look at what is in motion, and writing is safe only while it waits for the
+ * host, as it does in a request (guestlink.h).
+ */
+#ifndef KT_GUESTMEM_H
+#define KT_GUESTMEM_H
+
+#include "topology.h"
+#include <sys/types.h>
+
+struct guestmem {
+	pid_t pid;
+	unsigned nr_ram;
+	uint64_t low;                             /* bytes below the hole under 4 GiB */
+	uint64_t size[TOPO_MAX_NODES], base[TOPO_MAX_NODES]; /* of the memory of each node, in QEMU's address space */
+	uint64_t page_offset;                     /* where the kernel maps all of it */
+};
+
+/* ram: the files that are the guest's memory, one a node, by which its mappings are recognised. */
+int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const int *ram, struct kt_err *err);
+int guestmem_read(const struct guestmem *m, uint64_t address, void *buf, size_t size, struct kt_err *err);
+int guestmem_write(const struct guestmem *m, uint64_t address, const void *buf, size_t size, struct kt_err *err);
+
+#endif
