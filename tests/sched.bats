@@ -1,0 +1,238 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Schedulers under test, in guests: the good pass, the broken are caught, and loaders that misbehave harm nobody.
+# shellcheck disable=SC2154 # run sets stderr
+load helper
+
+BPF=$TREE/guest/bpf
+
+# judge SPEC [OPTION...]: run it on its topology, report in r.jsonl; ktstr-eval's text and status.
+judge() {
+	local spec=$1
+	shift
+	ktstr-topo --spec "$spec" | ktstr-boot "$@" "$spec" >r.jsonl 2>err || [ -s r.jsonl ] || { cat err && return 99; }
+	ktstr-eval r.jsonl
+}
+
+# has CONDITION [REPORT]: a scheduler record of the report meets it.
+has() {
+	jq -se "any(.[] | select(.kind == \"scheduler\"); $1)" "${2:-r.jsonl}"
+}
+
+# small NAME MEMBERS: a spec of one idle second on two CPUs, for what is not about the figures.
+small() {
+	printf '{"name":"%s","topology":"1n2l1c1t","memory_mb":512,"duration_s":0.2,"cgroups":[{"name":"a","workers":1}],%s}\n' \
+		"$1" "$2" >"$1.json"
+}
+
+@test "the good schedulers pass, and what they did is in the report" {
+	for name in fifo vtime llc central; do
+		run -0 judge "$TREE/share/specs/detect.json" --scheduler "$BPF/$name.bpf.o"
+		[[ ${lines[0]} == *"[sched=$name]"*" passed" ]]
+		has '.event == "tasks" and .of == 4 and .under == 4'
+		has '.event == "enabled" and .ops == "'$name'"'
+		has '.event == "phase" and .phase == 1 and (.events | length > 5)'
+	done
+	run -0 judge "$TREE/share/specs/weights.json" --scheduler "$BPF/vtime.bpf.o"
+}
+
+# The table of ktstr-scheduler(5): SCHEDULER, CHECK.
+detection_table() {
+	sed -n '/^\.\\" begin detection/,/^\.\\" end/s/^\.It Cm \([a-z_]*\) Ta .* Ta Cm \([a-z_]*\)$/\1 \2/p' \
+		"$TREE/man/ktstr-scheduler.5"
+}
+
+@test "every broken scheduler is caught by the check that should, whatever the seed" {
+	local name check seed spec n=0
+	while read -r name check; do
+		spec=detect
+		[ "$name" != unweighted ] || spec=weights
+		for seed in 0 7; do
+			run -1 judge "$TREE/share/specs/$spec.json" --scheduler "$BPF/$name.bpf.o" --seed "$seed"
+			echo "$name, seed $seed: $output"
+			ktstr-eval --format json r.jsonl >verdict.json || [ $? = 1 ]
+			jq -e --arg c "$check" '[.checks[] | select(.verdict == "fail") | .check] | index($c) != null' verdict.json
+			# What died says so first.
+			[ "$check" != scheduler ] || [[ ${lines[1]} == "  the scheduler '$name' died at "* ]]
+		done
+		n=$((n + 1))
+	done < <(detection_table)
+	[ "$n" = "$(cd "$BPF" && grep -l ' - broken: ' ./*.bpf.c | wc -l)" ]
+}
+
+@test "on the virtual clock a scheduler repeats, with the watchdog set from outside" {
+	for i in 1 2; do
+		ktstr-topo 1n2l1c1t | ktstr-boot --scheduler "$BPF/llc.bpf.o" "$TREE/share/specs/weights.json" |
+			grep -v '^{"kind":"host"' >"r$i.jsonl"
+	done
+	cmp r1.jsonl r2.jsonl
+	has '.event == "watchdog" and .by != null' r1.jsonl
+}
+
+@test "the watchdog: a stall ends after 2 s of 2, and 8 s of 8" {
+	for s in 2 8; do
+		printf '{"name":"w","topology":"1n2l1c1t","memory_mb":512,"duration_s":15,"watchdog_timeout_s":%s,
+			"cgroups":[{"name":"a","workers":1},{"name":"b","workers":1}]}' $s >w.json
+		run -1 judge w.json --scheduler "$BPF/stall.bpf.o"
+		[[ ${lines[1]} == "  the scheduler 'stall' died at +"*"ms: runnable task stall: "* ]]
+		ms=${lines[1]#*+} ms=${ms%%ms*}
+		[ "$ms" -ge $((s * 1000)) ]
+		[ "$ms" -le $((s * 1500 + 500)) ]
+	done
+}
+
+@test "the watchdog of a loader that knows nothing of it: shorter, and no false alarm before its first look" {
+	small usual '"scheduler":{"binary":"'"$TREE"'/tests/helper/usual","args":["-s","3000"]},"watchdog_timeout_s":1'
+	sed -i 's/"duration_s":0.2/"duration_s":2/' usual.json
+	run -0 judge usual.json
+	has '.event == "watchdog" and .was_ns == 30000000000 and .timeout_ns == 1000000000'
+}
+
+@test "options: by name, with the object's types" {
+	small options '"scheduler":{"bpf":"fifo.bpf.o","options":{"slice_ns":1000000}}'
+	run -0 judge options.json
+	local option
+	while IFS='|' read -r option want; do
+		small options '"scheduler":{"bpf":"stall.bpf.o","options":'"$option"'}'
+		run -128 judge options.json
+		[[ $output == *"$want"* ]] || { echo "$option: $output" && false; }
+	done <<-END
+		{"event":4}|the object has no option 'event' (did you mean 'events'?)
+		{"events":"many"}|option 'events': is an integer
+		{"events":-1}|option 'events': -1 is not in 0..9223372036854775807
+		{"slice_ns":[1]}|option 'slice_ns': is an integer
+	END
+}
+
+@test "objects that are no schedulers are named as what they are" {
+	echo 'not an object' >text.bpf.o
+	small bad '"scheduler":{"bpf":"text.bpf.o"}'
+	run -128 judge bad.json
+	[[ $output == *"is not a BPF object that libbpf can read"* ]]
+	cat >two.bpf.c <<-END
+		#include "fifo.h"
+		SCHEDULER("one", FIFO_OPS);
+		SEC(".struct_ops.link") struct sched_ext_ops more = { .name = "two", .init = (void *)init };
+	END
+	printf '#include "scx.h"\nu64 nothing;\n' >empty.bpf.c
+	for name in two empty; do
+		make -s -C "$TREE" -f - <<-END
+			include Makefile
+			one: ; \$(CLANG) \$(BPF_FLAGS) -Iguest/bpf -c -o $PWD/$name.bpf.o $PWD/$name.bpf.c
+			.DEFAULT_GOAL = one
+		END
+		small bad '"scheduler":{"bpf":"'$name'.bpf.o"}'
+		run -128 judge bad.json
+		case $name in
+		two) [[ $output == *"has two struct_ops maps of sched_ext_ops, 'ops' and 'more'"* ]] ;;
+		empty) [[ $output == *"has no struct_ops map of sched_ext_ops"* ]] ;;
+		esac
+	done
+}
+
+@test "a scheduler that the verifier rejects: program and reason on the first line, the log below" {
+	sed 's/dsq_insert(p, SHARED_DSQ + 1/dsq_insert((void *)enq_flags, SHARED_DSQ/' "$BPF/wrong_dsq.bpf.c" >rejected.bpf.c
+	make -s -C "$TREE" -f - <<-END
+		include Makefile
+		one: ; \$(CLANG) \$(BPF_FLAGS) -Iguest/bpf -c -o $PWD/rejected.bpf.o $PWD/rejected.bpf.c
+		.DEFAULT_GOAL = one
+	END
+	small rejected '"scheduler":{"bpf":"rejected.bpf.o"}'
+	run -128 judge rejected.json
+	[[ ${lines[0]} == *"the scheduler 'rejected' did not load: the verifier rejects program enqueue: "* ]]
+	[[ $output == *"--- scheduler log ---"*"END PROG LOAD LOG"* ]]
+}
+
+@test "what cannot be is refused before a guest is started" {
+	small gone '"scheduler":{"bpf":"gone.bpf.o"}'
+	run -128 --separate-stderr bash -c 'ktstr-topo 1n2l1c1t | KTSTR_SCHEDULERS=/one:/two ktstr-boot gone.json'
+	[[ $stderr == *"the scheduler 'gone' is not there; looked for ./gone.bpf.o, /one/gone.bpf.o, /two/gone.bpf.o, "*"/gone.bpf.o"* ]]
+	[ -z "$output" ]
+	local members
+	while IFS='|' read -r members want; do
+		small bad "$members"
+		run -129 --separate-stderr bash -c 'ktstr-topo 1n2l1c1t | ktstr-boot bad.json'
+		[[ $stderr == *"$want"* ]] || { echo "$members: $stderr" && false; }
+	done <<-'END'
+		"scheduler":{}|$.scheduler: needs one of 'bpf', 'binary', 'builtin'
+		"scheduler":{"bpf":"a.o","binary":"b"}|$.scheduler.binary: is a second scheduler: 'bpf' is given too
+		"scheduler":{"bpf":"a.o","args":[]}|$.scheduler: 'args' and 'env' are for 'binary'
+		"scheduler":{"builtin":{"enable":["echo 1"],"disable":[]}}|$.scheduler.builtin.enable[0]: 'echo 1' is not "write /FILE VALUE"
+		"scheduler":"mine"|$.scheduler: must be "none" or an object
+		"expect":{"exit":{"matches":"("}}|$.expect.exit.matches: '(' is not an extended regular expression
+		"staged_schedulers":{"x":{"bpf":"a.o","kernel_args":"quiet"}}|$.staged_schedulers.x: has 'kernel_args'
+	END
+}
+
+@test "a kernel without sched_ext: 125, and where one with it comes from" {
+	kernel=$(ktstr-kernel list --json | jq -r 'select(.sched_ext == false) | .name' | head -n 1)
+	[ -n "$kernel" ] || skip "no kernel without sched_ext in the cache (ktstr kernel fetch --suite trixie)"
+	small old '"scheduler":{"bpf":"fifo.bpf.o"}'
+	run -125 --separate-stderr bash -c 'ktstr-topo 1n2l1c1t | ktstr-boot --kernel "$1" old.json' - "$kernel"
+	[[ $stderr == *"has no sched_ext (CONFIG_SCHED_CLASS_EXT)"*"ktstr kernel fetch"* ]]
+}
+
+@test "loaders that go into the background, ignore SIGTERM, flood, leave children" {
+	local option
+	for option in -d -k -f -l; do
+		small usual '"scheduler":{"binary":"'"$TREE"'/tests/helper/usual","args":["'$option'"]}'
+		run -0 judge usual.json
+		jq -c 'select(.event == "ended") | .loader' r.jsonl >loader
+		case $option in
+		-d) jq -e '.daemonised and (.killed | not)' loader ;;
+		-k) jq -e '.killed and .exit.signaled == 9' loader ;;
+		-f) jq -e '.output_bytes > 10000000 and (.killed | not)' loader ;;
+		-l) jq -e '.killed and .exit.exited == 0' loader ;;
+		esac
+	done
+	small usual '"scheduler":{"binary":"'"$TREE"'/tests/helper/usual","args":["-?"]}'
+	run -128 judge usual.json
+	[[ ${lines[0]} == *"the scheduler 'usual' did not load: "*"invalid option"* ]]
+}
+
+@test "ops: restart, replace, detach, attach in one run; what cannot be is refused" {
+	cat >ops.json <<-'END'
+		{"name":"ops","topology":"1n2l1c1t","memory_mb":512,"duration_s":0.5,
+		 "scheduler":{"bpf":"fifo.bpf.o"}, "staged_schedulers":{"fair":{"bpf":"vtime.bpf.o"}},
+		 "backdrop":{"cgroups":[{"name":"a","workers":1}]},
+		 "steps":[{"ops":["RestartScheduler"],"hold":{"frac":0.2}},
+		          {"ops":[{"ReplaceScheduler":"fair"}],"hold":{"frac":0.2}},
+		          {"ops":["DetachScheduler",{"AttachScheduler":"fifo"}],"hold":{"frac":0.2}}]}
+	END
+	run -0 judge ops.json
+	[ "$(jq -r 'select(.kind == "scheduler" and (.event == "enabled" or .event == "ended")) | "\(.event) \(.name)"' r.jsonl |
+		paste -sd,)" = "enabled fifo,ended fifo,enabled fifo,ended fifo,enabled fair,ended fair,enabled fifo,ended fifo" ]
+	jq '.steps[0].ops = [{"AttachScheduler": "fair"}] | .steps[1].ops = [{"ReplaceScheduler": "fare"}]' ops.json >bad.json
+	run -129 --separate-stderr bash -c 'ktstr-topo 1n2l1c1t | ktstr-boot bad.json'
+	[[ $stderr == *'$.steps[1].ops[0].ReplaceScheduler: there is no scheduler '"'fare' (known: fifo, fair)"* ]]
+	[[ $stderr == *'$.steps[0].ops[0]'*"a scheduler is attached already"* ]]
+}
+
+@test "an error that is expected passes, another does not" {
+	small expected '"scheduler":{"bpf":"wrong_dsq.bpf.o"},"expect":{"exit":{"matches":"non-existent DSQ 0x[0-9]+"}}'
+	run -0 judge expected.json
+	small expected '"scheduler":{"bpf":"fifo.bpf.o"},"expect":{"exit":{"contains":"DSQ"}}'
+	run -1 judge expected.json
+	[[ ${lines[1]} == *"survived, though it was expected to exit"* ]]
+}
+
+@test "a built-in is switched by writes to files, and a sysctl is set" {
+	small builtin '"scheduler":{"name":"timeslices","builtin":{
+		"enable":["write /sys/kernel/debug/none 1"],"disable":[]}}'
+	run -128 judge builtin.json
+	[[ ${lines[0]} == *"cannot open '/sys/kernel/debug/none'"* ]]
+	small builtin '"scheduler":{"name":"rt","sysctls":{"kernel.sched_rr_timeslice_ms":30},"builtin":{
+		"enable":["write /proc/sys/kernel/sched_rt_runtime_us 900000"],
+		"disable":["write /proc/sys/kernel/sched_rt_runtime_us 950000"]}}'
+	run -0 judge builtin.json
+	has '.event == "enabled" and .how == "builtin"'
+}
+
+@test "ktstr run: several schedulers side by side" {
+	small side '"workers_per_cgroup":1'
+	KTSTR_RUNS=$PWD/runs run -0 --separate-stderr ktstr run --scheduler none --scheduler "$BPF/fifo.bpf.o" side.json
+	[[ ${lines[0]} == *PASS*"ktstr/side [sched=none]" ]]
+	[[ ${lines[-3]} == SPEC*SCHEDULER*VERDICT*ITERATIONS* ]]
+	[[ ${lines[-2]} == side*none*pass* ]]
+	[[ ${lines[-1]} == side*fifo*pass* ]]
+}
