@@ -67,7 +67,7 @@ STATIC = bin/ktstr-work guest/init guest/sched/ktstr-load
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img
 TURNS = libexec/ktstr-turns.so
-VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-scenarios ktstr-sweep
+VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-scenarios ktstr-sweep ktstr-verify
 
 all: $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS) $(BPF:%=guest/bpf/%.bpf.o)
 

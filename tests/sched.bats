@@ -236,3 +236,12 @@ detection_table() {
 	[[ ${lines[-2]} == side*none*pass* ]]
 	[[ ${lines[-1]} == side*fifo*pass* ]]
 }
+
+@test "ktstr verify: figures of every program; one that never dispatches is a no" {
+	run -0 --separate-stderr ktstr verify --json "$BPF/fifo.bpf.o"
+	[ "$(jq -r .program <<<"$output" | sort | paste -sd' ')" = "dispatch enqueue exit_seen init select_cpu" ]
+	jq -se 'all(.[]; .verdict == "pass" and .verified_insns > 0 and .verify_us > 0 and .jited_bytes > 0)' <<<"$output"
+	run -1 --separate-stderr ktstr verify "$BPF/stall.bpf.o"
+	[[ ${lines[1]} == stall.bpf.o*exit_seen*fail ]]
+	[[ $stderr == *"the scheduler 'stall' died"* ]]
+}

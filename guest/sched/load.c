@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: ktstr-load [--timeout-ms N] [--verify] OBJ [NAME=JSON...]
+ * usage: ktstr-load [--timeout-ms N] OBJ [NAME=JSON...]
  *
  * Loads the sched_ext scheduler in OBJ, any BPF object with one struct_ops map of sched_ext_ops, with its options set
  * (options.h), attaches it, and stays until SIGTERM or SIGINT. Then it lets go of the scheduler and writes to stdout, as
  * one JSON object, what the object's own record of its end says: the variable "uei", {"kind","code","reason","msg"}, which
- * sched_ext schedulers have by convention. What libbpf and the verifier have to say goes to stderr.
+ * sched_ext schedulers have by convention; and "programs", what it took to verify each. What libbpf and the verifier have to
+ * say goes to stderr.
  *
  * --timeout-ms   the ops' own watchdog timeout, in place of the object's
- * --verify       load and do not attach: one JSON object for each program to stdout
  *
  * In a guest it is one more loader binary to the supervisor (supervisor.h), which has the time limits.
  */
@@ -23,9 +23,9 @@
 struct load {
 	const char *path;
 	int64_t timeout_ms; /* 0: as the object has it */
-	bool verify;
 	struct bpf_object *obj;
 	struct bpf_map *ops;
+	json_t *programs; /* what it took to verify them */
 };
 
 static const char help[] =
@@ -40,8 +40,7 @@ static int say(enum libbpf_print_level level, const char *fmt, va_list ap)
 static void parse_options(int argc, char **argv, struct load *l)
 {
 	static const struct option longopts[] = {
-		{ "timeout-ms", required_argument, NULL, 't' }, { "verify", no_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' }, { 0 }
+		{ "timeout-ms", required_argument, NULL, 't' }, { "help", no_argument, NULL, 'h' }, { 0 }
 	};
 	struct kt_err err;
 
@@ -51,7 +50,6 @@ static void parse_options(int argc, char **argv, struct load *l)
 			if (kt_parse_i64(optarg, "--timeout-ms", 1, 30000, &l->timeout_ms, &err))
 				die_usage("%s", err.msg);
 			break;
-		case 'v': l->verify = true; break;
 		case 'h': fputs(help, stdout); exit(KT_OK);
 		default: die_usage("bad option");
 		}
@@ -109,11 +107,11 @@ static void set_options(struct load *l, char **args)
 
 		if (!eq)
 			die(KT_USAGE, "'%s' is not NAME=JSON", *args);
-		*eq = '\0';
+		_cleanup_free_ char *name = xasprintf("%.*s", (int)(eq - *args), *args);
 		json_auto_t *value = json_loads(eq + 1, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &e);
 		if (!value)
-			die(KT_USAGE, "option '%s': '%s' is not JSON: %s", *args, eq + 1, e.text);
-		if (option_set(l->obj, *args, value, &err))
+			die(KT_USAGE, "option '%s': '%s' is not JSON: %s", name, eq + 1, e.text);
+		if (option_set(l->obj, name, value, &err))
 			die(KT_USAGE, "%s", err.msg);
 	}
 	if (l->timeout_ms) {
@@ -170,13 +168,11 @@ static void print_exit(struct load *l)
 	const struct btf *btf = bpf_object__btf(l->obj);
 	const struct btf_type *type;
 	_cleanup_free_ char *uei = read_uei(l, &type);
-	json_auto_t *j = json_object();
+	json_auto_t *j = KT_PACK("{sO}", "programs", l->programs);
 	struct kt_err err;
 
-	if (!uei)
-		return;
-	const struct btf_member *m = btf_members(type);
-	for (int i = 0; i < btf_vlen(type); i++, m++) {
+	const struct btf_member *m = uei ? btf_members(type) : NULL;
+	for (int i = 0; uei && i < btf_vlen(type); i++, m++) {
 		const char *name = btf__name_by_offset(btf, m->name_off), *at = uei + m->offset / 8;
 		__s64 size = btf__resolve_size(btf, m->type);
 
@@ -189,6 +185,64 @@ static void print_exit(struct load *l)
 	}
 	if (kt_json_line(stdout, j, &err))
 		die(KT_TROUBLE, "%s", err.msg);
+}
+
+enum { STATS_LOG = 4, LOG_SIZE = 4096 };
+
+/* "processed 15 insns (limit 1000000) max_states_per_insn 0 total_states 1 peak_states 1 mark_read 0" */
+static json_int_t figure(const char *log, const char *before)
+{
+	const char *p = strstr(log, before);
+
+	return p ? strtoll(p + strlen(before), NULL, 10) : -1;
+}
+
+static void add_program(struct load *l, const struct bpf_program *p, const char *log)
+{
+	struct bpf_prog_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_prog_get_info_by_fd(bpf_program__fd(p), &info, &len))
+		return;
+	json_array_append_new(l->programs, KT_PACK("{ss sI sI sI sI sI sI}", "program", bpf_program__name(p),
+		"verified_insns", (json_int_t)info.verified_insns, "total_states", figure(log, "total_states "),
+		"peak_states", figure(log, "peak_states "), "verify_us", figure(log, "verification time "),
+		"xlated_bytes", (json_int_t)info.xlated_prog_len, "jited_bytes", (json_int_t)info.jited_prog_len));
+}
+
+/*
+ * Load it with no more of the verifier's log than its figures. Where that fails it is loaded once more, the way in which
+ * libbpf shows the log.
+ */
+static void load(struct load *l, char **options)
+{
+	_cleanup_free_ char *logs = NULL;
+	struct bpf_program *p;
+	size_t n = 0;
+
+	bpf_object__for_each_program(p, l->obj)
+		n++;
+	logs = xcalloc(n, LOG_SIZE);
+	n = 0;
+	bpf_object__for_each_program(p, l->obj) {
+		bpf_program__set_log_level(p, STATS_LOG);
+		bpf_program__set_log_buf(p, logs + LOG_SIZE * n++, LOG_SIZE);
+	}
+	libbpf_set_print(NULL);
+	int failed = bpf_object__load(l->obj);
+	libbpf_set_print(say);
+	if (failed) {
+		bpf_object__close(l->obj);
+		l->ops = NULL;
+		open_object(l);
+		set_options(l, options);
+		if (bpf_object__load(l->obj))
+			die(KT_TROUBLE, "cannot load '%s': %s", l->path, strerror(errno));
+	}
+	l->programs = json_array();
+	n = 0;
+	bpf_object__for_each_program(p, l->obj)
+		add_program(l, p, failed ? "" : logs + LOG_SIZE * n++);
 }
 
 static void keep(struct load *l)
@@ -219,9 +273,7 @@ int main(int argc, char **argv)
 	parse_options(argc, argv, &l);
 	open_object(&l);
 	set_options(&l, argv + optind + 1);
-	if (bpf_object__load(l.obj))
-		die(KT_TROUBLE, "cannot load '%s': %s", l.path, strerror(errno));
-	if (!l.verify)
-		keep(&l);
+	load(&l, argv + optind + 1);
+	keep(&l);
 	return KT_OK;
 }

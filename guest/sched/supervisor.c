@@ -256,8 +256,11 @@ _Noreturn void supervisor_main(const struct supervise *s)
 	json_t *output = s->results ? json_array() : output_lines(&v.out);
 	json_auto_t *errors = output_lines(&v.err);
 	json_array_extend(output, errors);
-	say(&v, KT_PACK("{ss sI sb so sb so so so so}", "event", "ended", "at_ns", (json_int_t)at, "asked", asked, "exit", exit,
+	json_t *record = KT_PACK("{ss sI sb so sb so so so so}", "event", "ended", "at_ns", (json_int_t)at, "asked", asked, "exit", exit,
 			"timed_out", timed_out, "loader", loader_record(&v), "output", output, "kernel_log", log,
-			"dump", exit_dump(v.watch)));
+			"dump", exit_dump(v.watch));
+	if (json_object_get(own, "programs"))
+		json_object_set(record, "programs", json_object_get(own, "programs"));
+	say(&v, record);
 	_exit(KT_OK);
 }
