@@ -128,7 +128,7 @@ tests/helper/usual: tests/helper/usual.o
 .flags: FORCE
 	@echo '$(CC) $(CPPFLAGS) $(KT_CFLAGS)' | cmp -s - $@ || echo '$(CC) $(CPPFLAGS) $(KT_CFLAGS)' >$@
 packages:
-	@$(PKG_CONFIG) --exists $(PACKAGES) 2>/dev/null || \
+	@{ $(PKG_CONFIG) --exists $(PACKAGES) && { [ -d .deps/usr ] || $(PKG_CONFIG) --atleast-version=1.4 libbpf; }; } 2>/dev/null || \
 		{ echo "ktstr: packages to build with are missing; 'make deps' installs them" >&2; exit 1; }
 
 # A bare machine has make and sh: packages first, then make again, which now finds pkg-config and what it knows.
@@ -160,10 +160,11 @@ LINT_C = $(sort $(shell find bin libexec guest tests -name '*.c' ! -name '*.bpf.
 SCRIPTS = $(shell grep -rlIE '^\#!/bin/(ba)?sh' .ci bin guest libexec man tests) $(wildcard tests/*.bats) $(wildcard tests/*.bash)
 lint:
 	$(Q)libexec/ktstr-deps build lint
+	$(Q)libexec/ktstr-libbpf .deps
 	$(Q)$(MAKE) --no-print-directory $(LINT_C:%=lint-%)
 	$(call msg,LINT,C)
 	$(Q)cppcheck -q --std=c11 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-		--suppress=resourceLeak '-D_Noreturn=__attribute__((noreturn))' $(CPPFLAGS) $(LINT_C)
+		--suppress=resourceLeak '-D_Noreturn=__attribute__((noreturn))' $(filter -I%,$(CPPFLAGS)) $(LINT_C)
 	$(call msg,LINT,scripts)
 	$(Q)shellcheck -x $(SCRIPTS)
 	$(call msg,LINT,manual)

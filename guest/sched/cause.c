@@ -85,7 +85,8 @@ char *sched_cause(const json_t *output)
 	char *rejected = verifier(output);
 	if (rejected)
 		return rejected;
-	json_array_foreach(output, i, v)
+	json_array_foreach(output, i, v) {
 		last = json_string_value(v);
+	}
 	return last ? xstrdup(last) : NULL;
 }

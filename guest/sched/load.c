@@ -220,8 +220,9 @@ static void load(struct load *l, char **options)
 	struct bpf_program *p;
 	size_t n = 0;
 
-	bpf_object__for_each_program(p, l->obj)
+	bpf_object__for_each_program(p, l->obj) {
 		n++;
+	}
 	logs = xcalloc(n, LOG_SIZE);
 	n = 0;
 	bpf_object__for_each_program(p, l->obj) {
@@ -241,8 +242,9 @@ static void load(struct load *l, char **options)
 	}
 	l->programs = json_array();
 	n = 0;
-	bpf_object__for_each_program(p, l->obj)
+	bpf_object__for_each_program(p, l->obj) {
 		add_program(l, p, failed ? "" : logs + LOG_SIZE * n++);
+	}
 }
 
 static void keep(struct load *l)

@@ -56,12 +56,14 @@ static void binary_command(const struct sched *s, struct strv *argv, struct strv
 	size_t i;
 
 	strv_add(argv, "%s", s->def->path);
-	json_array_foreach(s->def->args, i, value)
+	json_array_foreach(s->def->args, i, value) {
 		strv_add(argv, "%s", json_string_value(value));
+	}
 	strv_add(env, "PATH=/bin");
 	strv_add(env, "HOME=/");
-	json_object_foreach(s->def->env, name, value)
+	json_object_foreach(s->def->env, name, value) {
 		strv_add(env, "%s=%s", name, json_string_value(value));
+	}
 }
 
 static int start_supervisor(struct sched *s, struct kt_err *err)
@@ -332,9 +334,10 @@ void sched_phase_end(struct sched *s, unsigned phase)
 	if (!before || !after)
 		return;
 	more = json_object();
-	json_object_foreach(after, name, value)
+	json_object_foreach(after, name, value) {
 		json_object_set_new(more, name, json_integer(json_integer_value(value) -
 							     json_integer_value(json_object_get(before, name))));
+	}
 	record = new_record(s, "phase");
 	json_object_update_new(record, KT_PACK("{si sI so}", "phase", (int)phase, "duration_ns",
 					       (json_int_t)(now() - s->events_ns), "events", more));

@@ -104,8 +104,9 @@ static void put_array(FILE *f, const char *title, const json_t *lines)
 
 	if (json_array_size(lines))
 		fprintf(f, "\n--- %s ---\n", title);
-	json_array_foreach(lines, i, line)
+	json_array_foreach(lines, i, line) {
 		put(f, "  ", json_is_string(line) ? json_string_value(line) : "?", "\n");
+	}
 }
 
 /* Of a scheduler that died, or never came to be, all that is known. */

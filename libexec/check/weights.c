@@ -30,8 +30,9 @@ static double weight(const struct report *r, const struct report_worker *w)
 	json_t *step;
 	size_t i;
 
-	json_array_foreach(steps, i, step)
+	json_array_foreach(steps, i, step) {
 		nice += nice_in(json_object_get(step, "setup"), w->cgroup->name);
+	}
 	return pow(1.25, (double)-MAX(-20, MIN(nice, 19)));
 }
 
