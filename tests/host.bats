@@ -106,3 +106,41 @@ nothing_left() {
 		[[ $stderr == *"cpuset"* ]]
 	fi
 }
+
+# The nearest thing to a bare machine that every test has: a guest, with all controllers, where ktstr-work runs as a payload.
+@test "in a guest: cpusets, limits and a policy; and nothing left, though the run is killed" {
+	spec inner '[{"name":"a/b","workers":2,"cpuset":{"exact":[1]},"limits":{"cpu_weight":50}},
+		{"name":"c","workers":1,"policy":{"fifo":3},"cpuset":{"exact":[0]},"work":{"Bursty":{"burst_ms":5,"sleep_ms":15}}}]' \
+		'"assert":{"isolation":true}'
+	sed 's/"duration_s":1/"duration_s":0.3/' inner.json >bare.json
+	sed 's/"duration_s":1/"duration_s":60/' inner.json >long.json
+	cat >run.sh <<-'END'
+		#!/bin/sh
+		# What a shell can do alone. Cgroups of a run are ktstr-PID; killed is what runs the scenario, the child of ktstr-work.
+		left() { for dir in /sys/fs/cgroup/ktstr-[0-9]*; do [ ! -e "$dir" ] || echo; done | while read -r _; do printf 1; done; }
+		./ktstr-work --host bare.json >report
+		first=$?
+		workers=0 inside=0
+		while read -r line; do
+			case $line in '{"kind":"worker"'*) workers=$((workers + 1)) ;; esac
+			case $line in *'"cgroup":"a/b"'*'"cpus_used":"1"'*) inside=$((inside + 1)) ;; esac
+		done <report
+		after=$(left)
+		./ktstr-work --host --verbose long.json >report 2>said &
+		work=$!
+		until [ -d /sys/fs/cgroup/ktstr-$work/c ] && read -r pid </sys/fs/cgroup/ktstr-$work/c/cgroup.procs; do :; done
+		while read -r key value; do [ "$key" != PPid: ] || child=$value; done </proc/$pid/status
+		kill -9 $child
+		wait $work
+		echo "{\"first\": $first, \"workers\": $workers, \"inside\": $inside, \"left\": ${after:-0}, \"killed\": $?, \"left_then\": $(left)0}"
+	END
+	chmod +x run.sh
+	cp "$TREE/bin/ktstr-work" .
+	jq -n '{name: "bare", memory_mb: 256, duration_s: 1, payloads: {bare: {program: "./run.sh", primary: true, output: "json",
+		files: ["ktstr-work", "bare.json", "long.json"], checks: [{exit_code: 0}, {metric: "first", range: [0, 0]},
+		{metric: "workers", range: [3, 3]}, {metric: "inside", range: [2, 2]}, {metric: "left", max: 0},
+		{metric: "killed", range: [128, 128]}, {metric: "left_then", max: 0}]}}}' >outer.json
+	ktstr-topo 1n1l2c1t >plan
+	ktstr-boot --clock virtual --plan plan outer.json >out
+	ktstr-eval out
+}
