@@ -13,8 +13,13 @@ u64 returns, since;
 
 void OP(enqueue, struct task_struct *p, u64 enq_flags)
 {
-	/* One at a time, and none of the kernel's own threads. */
-	if (!(p->flags & PF_KTHREAD) && !(__sync_fetch_and_add(&returns, 1) % every) && !scx_bpf_dsq_nr_queued(ASIDE_DSQ)) {
+	bool returned = !p->scx.slice && !(enq_flags & SCX_ENQ_WAKEUP);
+
+	/*
+	 * One at a time, and none of the kernel's own threads. Only tasks that use up their slices: what all others wait for
+	 * would stay aside for good, for an idle CPU asks for nothing.
+	 */
+	if (returned && !(p->flags & PF_KTHREAD) && !(__sync_fetch_and_add(&returns, 1) % every) && !queued(ASIDE_DSQ)) {
 		since = bpf_ktime_get_ns();
 		dsq_insert(p, ASIDE_DSQ, slice_ns, enq_flags);
 	} else {
