@@ -22,7 +22,7 @@ build() {
 	[[ $(command -v ktstr-boot) == "$PWD/moved/"* ]]
 	# Every verb of the tree, and nothing that is not for people or programs.
 	[ "$(ktstr --help)" = "$("$TREE/bin/ktstr" --help)" ]
-	run -0 find moved -name '*.[cohd]'
+	run -0 find moved -name '*.[cohd]' ! -name '*.bpf.o' ! -path '*/share/ktstr/examples/*'
 	[ -z "$output" ]
 	local page
 	for page in "$TREE"/man/*.[157]; do
@@ -34,6 +34,7 @@ build() {
 	mkdir -p some/where
 	tar -C "$TREE" --exclude='*.[oad]' -c Makefile bin libexec guest tests | tar -C some/where -x
 	find some -exec touch {} +
+	[ ! -e "$TREE/.deps" ] || ln -s "$TREE/.deps" some/where/.deps # libbpf, as make deps unpacked it
 	umask 077
 	TREE=$PWD/some/where build clean
 	TREE=$PWD/some/where build guest/ktstr.img
