@@ -175,7 +175,6 @@ static void say_who(const struct engine *e, size_t first)
 		for (unsigned k = 0; k < b->n; k++)
 			kt_warn("worker %s %u is pid %d", batch_cgroup(b), k, (int)e->crew.members[b->first + k].pid);
 	}
-	kt_warn("go");
 }
 
 void engine_kick(const struct engine *e)
@@ -231,6 +230,8 @@ enum outcome engine_start(struct engine *e, size_t first, struct kt_err *err)
 		return OUTCOME_ERROR;
 	count_tasks(e, first, n);
 	uint64_t go_ns = crew_go(&e->crew, first, n);
+	if (e->opts->verbose)
+		kt_warn("go"); /* not before: who reads it may count on time that has begun */
 	if (!e->zero_ns)
 		e->zero_ns = go_ns;
 	return OUTCOME_DONE;
