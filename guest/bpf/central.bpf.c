@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * central - one CPU makes all decisions. Everybody waits in one queue, and a CPU that has nothing to run asks; it takes
- * somebody out of the queue when the central CPU, which is interrupted for that, has granted it.
+ * somebody out of the queue when the central CPU, which is interrupted for that, has granted it. The queue is in the order of
+ * virtual time, so that those whom it interrupts on the central CPU get the rest of their turn.
  */
 #define OWN_ENQUEUE
 #define OWN_DISPATCH
 #define OWN_SELECT_CPU
-#include "fifo.h"
+#define CHARGE(p, ns) ((ns) * 100 / (p)->scx.weight)
+#include "vtime.h"
 
 const volatile s32 central_cpu = 0;
 
@@ -24,7 +26,7 @@ void OP(enqueue, struct task_struct *p, u64 enq_flags)
 		dsq_insert(p, SCX_DSQ_LOCAL, slice_ns, enq_flags | SCX_ENQ_PREEMPT);
 		return;
 	}
-	dsq_insert(p, SHARED_DSQ, slice_ns, enq_flags);
+	dsq_insert_vtime(p, SHARED_DSQ, slice_ns, vtime_of(p, enq_flags), enq_flags);
 	/* Not for its own: it would interrupt whom it has just let run, who would come back here. */
 	if (scx_bpf_task_cpu(p) != central_cpu)
 		scx_bpf_kick_cpu(central_cpu, SCX_KICK_PREEMPT);
@@ -68,4 +70,4 @@ void OP(dispatch, s32 cpu, struct task_struct *prev)
 		scx_bpf_kick_cpu(central_cpu, SCX_KICK_PREEMPT);
 }
 
-SCHEDULER("central", FIFO_OPS);
+SCHEDULER("central", VTIME_OPS);
