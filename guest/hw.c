@@ -90,13 +90,24 @@ static bool dma_piece(size_t size)
 	return true;
 }
 
+int hw_fw_cfg_prepare(struct kt_err *err)
+{
+	uint32_t id;
+
+	file.piece = mmap(NULL, PIECE + PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
+	if (file.piece == MAP_FAILED)
+		return kt_fail(err, "cannot lock %d bytes for the payload: %s", PIECE + PAGE, strerror(errno));
+	outw(FW_CFG_ID, PORT_FW_CFG_SELECT);
+	fw_cfg_read(&id, sizeof(id));
+	file.dma = (id & FW_CFG_ID_DMA) && find_pages();
+	return 0;
+}
+
 bool hw_fw_cfg_open(const char *name, size_t *size)
 {
 	struct { uint32_t size; uint16_t select, reserved; char name[56]; } entry; /* big-endian */
-	uint32_t n, id;
+	uint32_t n;
 
-	outw(FW_CFG_ID, PORT_FW_CFG_SELECT);
-	fw_cfg_read(&id, sizeof(id));
 	outw(FW_CFG_FILE_DIR, PORT_FW_CFG_SELECT);
 	fw_cfg_read(&n, sizeof(n));
 	for (n = __builtin_bswap32(n); n; n--) {
@@ -104,11 +115,6 @@ bool hw_fw_cfg_open(const char *name, size_t *size)
 		if (strncmp(entry.name, name, sizeof(entry.name)))
 			continue;
 		*size = file.left = __builtin_bswap32(entry.size);
-		file.piece = mmap(NULL, PIECE + PAGE, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
-		if (file.piece == MAP_FAILED)
-			return false;
-		file.dma = (id & FW_CFG_ID_DMA) && find_pages();
 		outw(__builtin_bswap16(entry.select), PORT_FW_CFG_SELECT);
 		return true;
 	}
@@ -119,10 +125,8 @@ ssize_t hw_fw_cfg_next(const char **data)
 {
 	size_t n = MIN(file.left, (size_t)PIECE);
 
-	if (!n) {
-		munmap(file.piece, PIECE + PAGE);
+	if (!n)
 		return 0;
-	}
 	if (!file.dma)
 		fw_cfg_read(file.piece, n);
 	else if (!dma_piece(n))

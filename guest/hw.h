@@ -13,6 +13,8 @@
 /* Allow port I/O in this process. */
 int hw_init(struct kt_err *err);
 void hw_say(const void *buf, size_t n);
+/* Once, before the checkpoint: the pages that fw_cfg files are read into. It takes some thousand blocks of kernel code. */
+int hw_fw_cfg_prepare(struct kt_err *err);
 /*
  * Open the fw_cfg file called name, one at a time; false: not there. Then piece by piece: the next one, valid until the
  * one after it; 0 at the end, -1 when the device fails. By DMA, which takes the guest no time, where the device has it

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * symbols.h - addresses of kernel variables that the host reads or writes (libexec/boot/watchdog.c): a kernel image has no
- * symbol table, so they are the running kernel's own word. To read all of /proc/kallsyms takes half a second: init does it
- * before the checkpoint, and keeps what is wanted in a file, as lines of the same form.
+ * symbol table, so they are the running kernel's own word. A small BPF program asks for them by name; /proc/kallsyms, which
+ * has to be read from one end to the other, was four tenths of a boot. init does it before the checkpoint, and keeps them in a
+ * file: a line "ADDRESS NAME" for each.
  */
 #ifndef GUEST_SYMBOLS_H
 #define GUEST_SYMBOLS_H

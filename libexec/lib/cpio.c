@@ -112,9 +112,11 @@ static int unpack_link(struct source *s, int dirfd, const char *name, size_t siz
 
 static int unpack_file(struct source *s, int dirfd, const char *name, unsigned mode, size_t size, struct kt_err *err)
 {
-	_cleanup_close_ int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode & 07777);
+	_cleanup_close_ int fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode & 07777);
 	const char *data = NULL;
 
+	if (fd < 0 && errno == EEXIST && !unlinkat(dirfd, name, 0))
+		fd = openat(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode & 07777);
 	if (fd < 0)
 		return kt_fail(err, "payload: cannot write '%s': %s", name, strerror(errno));
 	for (size_t n = 0; size; size -= n) {
@@ -123,7 +125,7 @@ static int unpack_file(struct source *s, int dirfd, const char *name, unsigned m
 		if (kt_write_all(fd, data, n))
 			return kt_fail(err, "payload: cannot write '%s': %s", name, strerror(errno));
 	}
-	return fchmod(fd, mode & 07777) ? kt_fail(err, "payload: cannot chmod '%s': %s", name, strerror(errno)) : 0;
+	return 0;
 }
 
 static int unpack_one(struct source *s, int dirfd, const char *name, unsigned mode, size_t size, struct kt_err *err)

@@ -53,7 +53,7 @@ int main(void)
 	struct kt_err err;
 	size_t size;
 
-	if (hw_init(&err) < 0)
+	if (hw_init(&err) < 0 || hw_fw_cfg_prepare(&err) < 0)
 		return 1;
 	hw_ready();
 	const char *payload;
