@@ -48,6 +48,22 @@ int cgroup_delegate(const char *root, const char *name, struct kt_err *err)
 	return 0;
 }
 
+int cgroup_undelegate(const char *root, const char *name, const char *keep, struct kt_err *err)
+{
+	_cleanup_free_ char *enabled = file_of(root, name, "cgroup.subtree_control");
+	char have[256];
+
+	if (read_text(enabled, have, sizeof(have), err))
+		return -1;
+	for (char *rest = have, *word; (word = strsep(&rest, " "));) {
+		_cleanup_free_ char *off = xasprintf("-%s", word);
+
+		if (*word && !(keep && has_word(keep, word)) && write_text(enabled, off, err) && errno != EBUSY)
+			return -1;
+	}
+	return 0;
+}
+
 enum outcome cgroup_open_root(const char *root, struct kt_err *err)
 {
 	struct statfs fs;

@@ -15,6 +15,11 @@
 enum outcome cgroup_open_root(const char *root, struct kt_err *err);
 /* Let what is made in a cgroup have the controllers that the cgroup has. name "" is the root. */
 int cgroup_delegate(const char *root, const char *name, struct kt_err *err);
+/*
+ * Take that back, but for what the list keep has (words; NULL: none) and what another needs by now. Until then nobody can be
+ * put into a cgroup, whether there is still one in it or not.
+ */
+int cgroup_undelegate(const char *root, const char *name, const char *keep, struct kt_err *err);
 int cgroup_make(const char *root, const char *name, struct kt_err *err);
 /* Remove it. Whatever process is left in it, such as a worker's child, is killed. */
 int cgroup_remove(const char *root, const char *name, struct kt_err *err);

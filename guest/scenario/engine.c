@@ -71,6 +71,18 @@ enum outcome engine_make(struct engine *e, const char *name, struct kt_err *err)
 	return o == OUTCOME_DONE ? make_one(e, name, parent, err) : o;
 }
 
+/* When the last cgroup in it is gone, it can have workers again. */
+static int close_parent(const struct engine *e, const char *name, struct kt_err *err)
+{
+	const char *slash = strrchr(name, '/');
+	_cleanup_free_ char *outer = xasprintf("%.*s", slash ? (int)(slash - name) : 0, name);
+
+	for (size_t i = 0; i < e->nr_made; i++)
+		if (!strncmp(e->made[i], name, strlen(outer) + 1))
+			return 0;
+	return slash ? cgroup_undelegate(engine_root(e), outer, NULL, err) : 0;
+}
+
 int engine_remove(struct engine *e, const char *name, struct kt_err *err)
 {
 	for (size_t i = 0; i < e->nr_made; i++) {
@@ -80,7 +92,7 @@ int engine_remove(struct engine *e, const char *name, struct kt_err *err)
 			return -1;
 		free(e->made[i]);
 		memmove(&e->made[i], &e->made[i + 1], (--e->nr_made - i) * sizeof(*e->made));
-		return 0;
+		return close_parent(e, name, err);
 	}
 	return 0;
 }

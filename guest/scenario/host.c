@@ -111,25 +111,6 @@ static int make_root(struct host *h, struct kt_err *err)
 	return 0;
 }
 
-/* Take back what the mount's own cgroups were given. */
-static int restore_controllers(const struct host *h, struct kt_err *err)
-{
-	_cleanup_free_ char *enabled = xasprintf("%s/cgroup.subtree_control", h->mount);
-	char now[256];
-
-	if (read_text(enabled, now, sizeof(now), err))
-		return -1;
-	for (char *rest = now, *word; (word = strsep(&rest, " "));) {
-		_cleanup_free_ char *off = xasprintf("-%s", word), *padded = xasprintf(" %s ", h->controllers);
-		_cleanup_free_ char *looked = xasprintf(" %s ", word);
-
-		/* Another may need it by now: then it stays. */
-		if (*word && !strstr(padded, looked) && write_text(enabled, off, err) && errno != EBUSY)
-			return -1;
-	}
-	return 0;
-}
-
 static int save_sysctls(struct host *h, const struct step *s, struct kt_err *err)
 {
 	for (size_t i = 0; i < s->nr_ops; i++) {
@@ -263,7 +244,7 @@ enum outcome host_run(const struct spec *spec, const struct topo *plan, const st
 		bad = save_sysctls(&h, &spec->steps[i], err);
 	if (!bad)
 		o = run(&h, spec, plan, opts, out, err);
-	if (h.lock >= 0 && (remove_tree(h.root, &left) || restore_controllers(&h, &left))) {
+	if (h.lock >= 0 && (remove_tree(h.root, &left) || cgroup_undelegate(h.mount, "", h.controllers, &left))) {
 		kt_warn("%s", left.msg);
 		o = OUTCOME_ERROR;
 	}
