@@ -35,7 +35,7 @@ endif
 NO_GUEST_TESTS = eval kernel spec topo work worktypes-cpu-io-wake
 
 LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report report-payload scheduler
-LIB += spec spec-work spec-cgroup spec-step scene resolve op ops-cgroup ops-task ops-machine ops-payload ops-sched
+LIB += spec spec-work spec-cgroup spec-step scene scene-check resolve op ops-cgroup ops-task ops-machine ops-payload ops-sched
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += closure closure-libs dynamic program payload-spec
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts

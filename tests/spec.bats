@@ -164,6 +164,14 @@ resolve() {
 	[ "$stderr" = "ktstr-work: --work-type: Sequence cannot do without 'first'" ]
 	run -129 --separate-stderr ktstr-work --resolve --plan plan --work-type Nothing spec.json
 	[ "$stderr" = "ktstr-work: --work-type: there is no work type 'Nothing'" ]
+	ktstr-topo --no-qemu 1n1l2c1t >plan
+	run -129 --separate-stderr ktstr-work --resolve --plan plan --work-type NumaWorkingSetSweep spec.json
+	diff - <(printf '%s\n' "$stderr") <<-'END'
+		ktstr-work: x: $.backdrop.cgroups[0]: NumaWorkingSetSweep: it needs two NUMA nodes that have memory, and there is 1
+		ktstr-work: x: $.steps[0].setup[0]: NumaWorkingSetSweep: it needs two NUMA nodes that have memory, and there is 1
+		ktstr-work: x: $.steps[0].ops[1].AddCgroupDef: NumaWorkingSetSweep: it needs two NUMA nodes that have memory, and there is 1
+		ktstr-work: --work-type: NumaWorkingSetSweep cannot be the work of 'x'
+	END
 }
 
 @test "old names are taken, with a note" {

@@ -38,10 +38,10 @@ int affinity_need_several(const struct cpumask *allowed, struct kt_err *err)
 	return kt_fail(err, "it needs two CPUs or more, but may only use CPU %s", cpulist_format(allowed, list));
 }
 
-int affinity_check_several(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err)
+int affinity_check_several(const void *args, const struct work_place *at, struct kt_err *err)
 {
-	(void)args, (void)plan;
-	return cpus ? affinity_need_several(cpus, err) : 0;
+	(void)args;
+	return affinity_need_several(&at->cpus, err);
 }
 
 unsigned cpumask_nth(const struct cpumask *m, unsigned n)

@@ -3,7 +3,7 @@
 #ifndef KT_AFFINITY_H
 #define KT_AFFINITY_H
 
-#include "topology.h"
+#include "work.h"
 #include <sys/types.h>
 
 /* Of this thread. */
@@ -14,7 +14,7 @@ int affinity_set_cpu(pid_t tid, unsigned cpu);
 /* For types that move between CPUs: an error when there is only one. */
 int affinity_need_several(const struct cpumask *allowed, struct kt_err *err);
 /* The check() of such types. */
-int affinity_check_several(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err);
+int affinity_check_several(const void *args, const struct work_place *at, struct kt_err *err);
 /* CPU number n of them, from 0. */
 unsigned cpumask_nth(const struct cpumask *m, unsigned n);
 

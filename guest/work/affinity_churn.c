@@ -91,6 +91,7 @@ const struct work_type work_affinity_churn = {
 	.latency = "from asking to be on another CPU to running there",
 	.args = rows,
 	.args_size = sizeof(struct churn),
+	.traits = WORK_PINS,
 	.check = affinity_check_several,
 	.prepare = prepare,
 	.run = run,

@@ -43,6 +43,19 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 	return 0;
 }
 
+static unsigned traits_of(const void *args)
+{
+	const struct asymmetric *a = args;
+	unsigned traits = 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(a->class); i++) {
+		unsigned policy = classes[a->class[i]].sched_policy;
+
+		traits |= policy == SCHED_DEADLINE ? WORK_ROOT | WORK_DEADLINE : policy == SCHED_FIFO ? WORK_ROOT : 0;
+	}
+	return traits;
+}
+
 static void work(struct worker *w, const void *args)
 {
 	const struct asymmetric *a = args;
@@ -76,6 +89,7 @@ const struct work_type work_asymmetric_waker = {
 	.args = rows,
 	.args_size = sizeof(struct asymmetric),
 	.group_size = ring_pair,
+	.traits_of = traits_of,
 	.prepare = prepare,
 	.run = run,
 	.verify = ring_verify,

@@ -128,6 +128,11 @@ static bool parse_dest(const struct jcur *c, void *out, void *ctx)
 	return true;
 }
 
+static const char *dest_of(const void *args)
+{
+	return ((const struct storm *)args)->dest;
+}
+
 static const char *const reaps[] = { "SigIgn", "Waitpid", NULL };
 
 static const struct row rows[] = {
@@ -147,6 +152,8 @@ const struct work_type work_cgroup_attach_storm = {
 	.latency = "of the move, from asking for it until it is done",
 	.args = rows,
 	.args_size = sizeof(struct storm),
+	.traits = WORK_ROOT | WORK_CGROUP | WORK_FORKS,
+	.dest = dest_of,
 	.prepare = prepare,
 	.run = run,
 };

@@ -128,6 +128,7 @@ const struct work_type work_cgroup_churn = {
 	.latency = "from asking to be in another cgroup to running in it",
 	.args = rows,
 	.args_size = sizeof(struct churn),
+	.traits = WORK_ROOT | WORK_CGROUP | WORK_STAYS,
 	.setup = setup,
 	.prepare = prepare,
 	.run = run,

@@ -227,5 +227,6 @@ const struct work_type work_exec = {
 	.args_size = sizeof(struct exec),
 	.setup = setup,
 	.run = run,
+	.traits = WORK_FORKS,
 	.program = program,
 };

@@ -41,5 +41,6 @@ const struct work_type work_fork_exit = {
 	.unit = "one child forked, run and reaped",
 	.gap = "nothing; waiting for the child counts",
 	.latency = "from just before fork() to the child's first instructions",
+	.traits = WORK_FORKS,
 	.run = run,
 };

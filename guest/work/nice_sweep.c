@@ -38,6 +38,7 @@ const struct work_type work_nice_sweep = {
 	.name = "NiceSweep",
 	.summary = "Sets its nice value from -20 to 19, over and over, and spins a little with each: reweighting of running tasks.",
 	.unit = "512 spins with one nice value",
+	.traits = WORK_ROOT,
 	.prepare = prepare,
 	.run = run,
 };

@@ -54,19 +54,20 @@ static int need_several(unsigned n, const struct cpumask *cpus, struct kt_err *e
 		       cpulist_format(cpus, list));
 }
 
-static int check(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err)
+/* It knows the nodes by the CPUs that it had when it started. */
+static int check(const void *args, const struct work_place *at, struct kt_err *err)
 {
 	unsigned n = 0;
 
 	(void)args;
-	if (!cpus)
-		return 0;
-	for (unsigned i = 0; i < plan->nr_nodes; i++) {
-		struct cpumask of_node = cpumask_and(cpus, &plan->nodes[i].cpus);
+	for (unsigned i = 0; i < at->plan->nr_nodes; i++) {
+		struct cpumask first = cpumask_and(&at->first_cpus, &at->plan->nodes[i].cpus), now = cpumask_and(&at->cpus, &first);
 
-		n += cpumask_count(&of_node) > 0;
+		if (cpumask_count(&first) && !cpumask_count(&now))
+			return kt_fail(err, "all of its CPUs of node %u are taken from it", i);
+		n += cpumask_count(&now) > 0;
 	}
-	return need_several(n, cpus, err);
+	return need_several(n, &at->cpus, err);
 }
 
 static int prepare(struct worker *w, const void *args, struct kt_err *err)
@@ -110,6 +111,7 @@ const struct work_type work_numa_migration_churn = {
 	.latency = "from asking to be on another node to running there",
 	.args = rows,
 	.args_size = sizeof(struct churn),
+	.traits = WORK_PINS | WORK_LASTING,
 	.check = check,
 	.prepare = prepare,
 	.run = run,

@@ -68,18 +68,32 @@ static int need_several(unsigned n, struct kt_err *err)
 	return n > 1 ? 0 : kt_fail(err, "it needs two NUMA nodes that have memory, and there is %u", n);
 }
 
-static int check(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err)
+static int need_node(const struct work_place *at, unsigned node, struct kt_err *err)
 {
+	char list[CPULIST_LEN];
+
+	return cpumask_test(&at->nodes, node) ? 0 :
+		kt_fail(err, "its memory cannot be on node %u: cpuset_mems allows %s", node, cpulist_format(&at->nodes, list));
+}
+
+static int check(const void *args, const struct work_place *at, struct kt_err *err)
+{
+	const struct topo *plan = at->plan;
 	const struct sweep *a = args;
 	unsigned n = 0;
 
-	(void)cpus;
-	for (unsigned i = 0; i < a->n; i++)
+	for (unsigned i = 0; i < a->n; i++) {
 		if (a->nodes[i] >= plan->nr_nodes || !plan->nodes[a->nodes[i]].memory_mib)
 			return kt_fail(err, "there is no node %u that has memory: plan %s has %u nodes", a->nodes[i], plan->name,
 				       plan->nr_nodes);
-	for (unsigned i = 0; i < plan->nr_nodes; i++)
+		if (need_node(at, a->nodes[i], err))
+			return -1;
+	}
+	for (unsigned i = 0; !a->n && i < plan->nr_nodes; i++) {
+		if (plan->nodes[i].memory_mib && need_node(at, i, err))
+			return -1;
 		n += plan->nodes[i].memory_mib > 0;
+	}
 	return a->n ? 0 : need_several(n, err);
 }
 
@@ -145,6 +159,7 @@ const struct work_type work_numa_working_set_sweep = {
 	.latency = "from asking for the memory on another node until all of it is there",
 	.args = rows,
 	.args_size = sizeof(struct sweep),
+	.traits = WORK_LASTING,
 	.check = check,
 	.prepare = prepare,
 	.run = run,

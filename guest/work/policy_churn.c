@@ -44,6 +44,7 @@ const struct work_type work_policy_churn = {
 	.unit = "the spins with one policy",
 	.args = rows,
 	.args_size = sizeof(struct churn),
+	.traits = WORK_ROOT,
 	.prepare = prepare,
 	.run = run,
 };

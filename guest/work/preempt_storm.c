@@ -70,6 +70,7 @@ const struct work_type work_preempt_storm = {
 	.args = rows,
 	.args_size = sizeof(struct storm),
 	.group_size = group_size,
+	.traits = WORK_ROOT,
 	.prepare = prepare,
 	.run = run,
 };

@@ -106,10 +106,10 @@ static int need_one(const struct cpumask *cpus, struct kt_err *err)
 	return kt_fail(err, "all of them must be on one CPU, but CPUs %s may be used", cpulist_format(cpus, list));
 }
 
-static int check(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err)
+static int check(const void *args, const struct work_place *at, struct kt_err *err)
 {
-	(void)args, (void)plan;
-	return cpus ? need_one(cpus, err) : 0;
+	(void)args;
+	return need_one(&at->cpus, err);
 }
 
 static int prepare(struct worker *w, const void *args, struct kt_err *err)
@@ -174,6 +174,7 @@ const struct work_type work_priority_inversion = {
 	.latency = "of the high ones, from wanting the mutex to holding it",
 	.args = rows,
 	.args_size = sizeof(struct inversion),
+	.traits = WORK_ROOT | WORK_LASTING,
 	.check = check,
 	.group_size = group_size,
 	.setup = setup,

@@ -58,6 +58,7 @@ const struct work_type work_rt_starvation = {
 	.args = rows,
 	.args_size = sizeof(struct starvation),
 	.group_size = group_size,
+	.traits = WORK_ROOT,
 	.prepare = prepare,
 	.run = run,
 };

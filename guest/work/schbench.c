@@ -140,17 +140,16 @@ static void run(struct worker *w, const void *args)
 	w->last_ns = now_ns(); /* gaps are its threads' */
 }
 
-static int check(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err)
+static int check(const void *args, const struct work_place *at, struct kt_err *err)
 {
 	const struct schbench *a = args;
 
-	(void)cpus, (void)plan;
 	if (a->pipe_bytes && (a->rps || a->auto_rps))
 		return kt_fail(err, "pipe_transfer_bytes goes with neither requests_per_sec nor auto_rps");
 	if (a->rps && a->rps < a->message_threads)
 		return kt_fail(err, "%d requests a second are less than one for each of %u message threads", (int)a->rps,
 			       a->message_threads);
-	return 0;
+	return bench_count(a, cpumask_count(&at->cpus), err) ? 0 : -1;
 }
 
 static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
@@ -266,6 +265,7 @@ const struct work_type work_schbench = {
 	.latency = "of worker threads, from the message thread's time stamp before it wakes all who asked to running",
 	.args = rows,
 	.args_size = sizeof(struct schbench),
+	.traits = WORK_FORKS,
 	.check = check,
 	.setup = setup,
 	.prepare = prepare,

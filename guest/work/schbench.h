@@ -56,6 +56,8 @@ static inline unsigned own_operations(const struct schbench *a)
 }
 
 /* All of its memory. */
+/* Threads that it will have, on so many CPUs; 0 and err: too many. */
+unsigned bench_count(const struct schbench *a, unsigned cpus, struct kt_err *err);
 int bench_prepare(struct bench *b, struct worker *w, const struct schbench *args, struct kt_err *err);
 /* Start the threads; -1 and err when not all could be: then those that could are gone again. */
 int bench_start(struct bench *b, struct kt_err *err);

@@ -289,15 +289,26 @@ static unsigned dim_of(const struct schbench *a, unsigned percent)
 	return kib ? matrix_dim(kib) : 0;
 }
 
+unsigned bench_count(const struct schbench *a, unsigned cpus, struct kt_err *err)
+{
+	unsigned per_message = a->worker_threads ? a->worker_threads : (cpus + a->message_threads - 1) / a->message_threads;
+	unsigned n = a->message_threads * (1 + per_message);
+
+	if (n <= MAX_THREADS)
+		return n;
+	kt_fail(err, "%u threads, more than %d", n, MAX_THREADS);
+	return 0;
+}
+
 int bench_prepare(struct bench *b, struct worker *w, const struct schbench *a, struct kt_err *err)
 {
 	unsigned cpus = cpumask_count(&w->cpus_allowed), own = a->split_percent < 0 ? 100 : a->split_percent;
 
 	b->args = a;
-	b->per_message = a->worker_threads ? a->worker_threads : (cpus + a->message_threads - 1) / a->message_threads;
-	b->n = a->message_threads * (1 + b->per_message);
-	if (b->n > MAX_THREADS)
-		return kt_fail(err, "%u threads, more than %d", b->n, MAX_THREADS);
+	b->n = bench_count(a, cpus, err);
+	if (!b->n)
+		return -1;
+	b->per_message = b->n / a->message_threads - 1;
 	atomic_store(&b->rps, MAX((a->rps ? a->rps : AUTO_START) / a->message_threads, 1));
 	b->dim = dim_of(a, own);
 	b->shared_dim = dim_of(a, 100 - own);

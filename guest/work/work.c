@@ -26,6 +26,11 @@ unsigned work_group_size(const struct work_type *type, const void *args)
 	return type->group_size ? type->group_size(args) : 1;
 }
 
+unsigned work_traits(const struct work_type *type, const void *args)
+{
+	return type->traits | (type->traits_of ? type->traits_of(args) : 0);
+}
+
 static void describe(FILE *f, const struct work_type *t)
 {
 	_cleanup_free_ void *args = xcalloc(1, t->args_size);

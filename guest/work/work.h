@@ -15,12 +15,31 @@
 #ifndef KT_WORK_H
 #define KT_WORK_H
 
+#include "cpulist.h"
 #include "program.h"
 #include "rows.h"
+#include "topology.h"
 
-struct cpumask;
-struct topo;
 struct worker;
+
+/* Where workers are. */
+struct work_place {
+	const struct topo *plan;
+	struct cpumask cpus, first_cpus; /* that any of them may use: now, and when they started */
+	struct cpumask nodes;            /* that their memory may come from */
+};
+
+/* What there is to know of a type before anything runs. */
+enum work_trait {
+	WORK_ROOT = 1,     /* does what only root may */
+	WORK_CGROUP = 2,   /* is in a cgroup */
+	WORK_FORKS = 4,    /* has children or threads */
+	WORK_PINS = 8,     /* sets CPU affinities */
+	WORK_DEADLINE = 16, /* some of its workers are of SCHED_DEADLINE */
+	WORK_OTHERS = 32,  /* works on other workers of its cgroup */
+	WORK_STAYS = 64,   /* has cgroups of its own below that it was born in: it cannot be moved to another */
+	WORK_LASTING = 128, /* what check() asks for has to be so for as long as it runs */
+};
 
 struct work_type {
 	const char *name;
@@ -30,9 +49,13 @@ struct work_type {
 	const char *latency;           /* what it records in w->wake_latency: from when to when; NULL: nothing */
 	const struct row *args;        /* NULL-named last row; NULL when there are none */
 	size_t args_size;
-	/* Before anything runs: can it work there? cpus is where any of the workers may run, NULL when that is not known; plan is
-	 * the machine. 0, or -1 and err: the spec is refused. What only the machine knows is prepare()'s. NULL: anywhere. */
-	int (*check)(const void *args, const struct cpumask *cpus, const struct topo *plan, struct kt_err *err);
+	unsigned traits;               /* enum work_trait */
+	unsigned (*traits_of)(const void *args); /* more of them, by its parameters; NULL: none */
+	/* Before anything runs: can it work there? 0, or -1 and err: the spec is refused. What only the machine knows is
+	 * prepare()'s. NULL: anywhere. */
+	int (*check)(const void *args, const struct work_place *at, struct kt_err *err);
+	/* A cgroup that it moves tasks to, by its name in the one that its own is in; NULL: none. */
+	const char *(*dest)(const void *args);
 	/* Workers form groups of this size, by index; NULL: 1. */
 	unsigned (*group_size)(const void *args);
 	/* In the parent, before the group is forked: the memory it shares, its pipes. 0, or -1 and err. Descriptors go
@@ -58,6 +81,7 @@ extern const struct work_type *const work_types[]; /* NULL-terminated, in the or
 size_t work_types_count(void);
 /* Workers in a group of this type: at least 1. */
 unsigned work_group_size(const struct work_type *type, const void *args);
+unsigned work_traits(const struct work_type *type, const void *args);
 /* For people: every type with what it does, its unit, and its parameters. */
 void work_types_print(FILE *f);
 /* For programs: every parameter, as rows_print() prints it, under prefix.Type. */

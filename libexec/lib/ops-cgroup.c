@@ -228,7 +228,12 @@ static bool parse_limits(const struct jcur *c, void *args, struct spec_reader *r
 
 static bool check_limits(struct scene *sc, const struct op *op)
 {
-	return scene_need(sc, op, "cgroup", ((struct limits_args *)op->args)->cgroup) || sc->guess;
+	const struct limits_args *a = op->args;
+	struct scene_cgroup *cg = scene_need(sc, op, "cgroup", a->cgroup);
+
+	if (cg && a->limits.pids_max != LIMIT_NONE)
+		cg->pids_max = a->limits.pids_max;
+	return cg || sc->guess;
 }
 
 const struct op_kind op_set_limits = {

@@ -32,7 +32,7 @@ static bool check_offline(struct scene *sc, const struct op *op)
 	if (!cpumask_test(&sc->online, cpu))
 		return scene_error(sc, op, NULL, "CPU %u is offline already", cpu);
 	for (size_t i = 0; i < sc->nr_batches; i++)
-		if (sc->batches[i].running && sc->batches[i].b.work->policy.kind == POLICY_DEADLINE)
+		if (sc->batches[i].running && work_is_deadline(sc->batches[i].b.work))
 			return scene_error(sc, op, NULL, "no CPU can go offline while there are workers of policy deadline");
 	cpumask_clear(&sc->online, cpu);
 	return true;

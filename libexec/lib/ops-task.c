@@ -81,9 +81,14 @@ static bool check_affinity(struct scene *sc, const struct op *op)
 		return sc->guess;
 	if (!scene_has_workers(sc, cg))
 		return scene_error(sc, op, "cgroup", "cgroup '%s' has no workers at this point", cg->name);
-	for (size_t i = 0; ok && i < sc->nr_batches; i++)
-		if (sc->batches[i].running && sc->batches[i].cgroup == cg)
-			ok = scene_check_affinity(sc, op->path, cg, &a->affinity, &sc->batches[i].b.work->policy);
+	for (size_t i = 0; ok && i < sc->nr_batches; i++) {
+		struct scene_batch *b = &sc->batches[i];
+
+		if (!b->running || b->cgroup != cg)
+			continue;
+		ok = scene_check_affinity(sc, op->path, cg, &a->affinity, b->b.work);
+		b->affinity = a->affinity;
+	}
 	sc->nr_affinities++;
 	return ok;
 }
@@ -129,8 +134,8 @@ static bool parse_move(const struct jcur *c, void *args, struct spec_reader *rd)
 /* What belongs to the backdrop must not end up in a cgroup that goes with its step. */
 static bool move_batches(struct scene *sc, const struct op *op, const struct scene_cgroup *from, struct scene_cgroup *to)
 {
-	const struct work_spec *dl = NULL;
 	struct cpumask cpus = scene_cpus(sc, to);
+	bool deadline = false;
 
 	for (size_t i = 0; i < sc->nr_batches; i++) {
 		struct scene_batch *b = &sc->batches[i];
@@ -140,13 +145,15 @@ static bool move_batches(struct scene *sc, const struct op *op, const struct sce
 		if (b->owner == SPEC_BACKDROP && to->owner != SPEC_BACKDROP)
 			return scene_error(sc, op, NULL, "workers of the backdrop cannot move to '%s', which goes with its step",
 					   to->name);
-		if (b->b.work->policy.kind == POLICY_DEADLINE)
-			dl = b->b.work;
+		if (work_traits(b->b.work->type, b->b.work->args) & WORK_STAYS)
+			return scene_error(sc, op, "from", "%s has cgroups of its own in '%s': it cannot be moved", b->b.work->type->name,
+					   from->name);
+		deadline |= work_is_deadline(b->b.work);
 		b->cgroup = to;
 		if (to->owner == SPEC_BACKDROP)
 			b->owner = SPEC_BACKDROP;
 	}
-	if (dl && !cpumask_equal(&cpus, &sc->online))
+	if (deadline && !cpumask_equal(&cpus, &sc->online))
 		return scene_error(sc, op, NULL, "policy deadline needs every CPU: '%s' has a cpuset", to->name);
 	return true;
 }

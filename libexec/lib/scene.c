@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What exists in a scenario: see scene.h. */
 #include "scene.h"
-#include "intent.h"
-#include "work/work.h"
-#include <linux/mempolicy.h>
 
 void scene_init(struct scene *sc, const struct spec *spec, const struct topo *plan, const char *file,
 		struct kt_errs *errs)
@@ -110,7 +107,8 @@ struct cpumask scene_nodes(const struct scene *sc, const struct scene_cgroup *cg
 		return outer;
 	}
 	outer = scene_nodes(sc, cg->parent);
-	return cg->has_mems ? cpumask_and(&outer, &cg->mems) : outer;
+	struct cpumask own = cpumask_and(&outer, &cg->mems);
+	return cg->has_mems && cpumask_count(&own) ? own : outer;
 }
 
 bool scene_frozen(const struct scene_cgroup *cg)
@@ -146,6 +144,7 @@ static struct scene_cgroup *add_one(struct scene *sc, const char *name, size_t l
 	cg->made_by = xstrdup(path);
 	cg->parent = parent;
 	cg->owner = sc->step;
+	cg->pids_max = LIMIT_NONE;
 	sc->cgroups = xrealloc(sc->cgroups, sc->nr_cgroups + 1, sizeof(struct scene_cgroup *));
 	sc->cgroups[sc->nr_cgroups++] = cg;
 	return cg;
@@ -174,96 +173,6 @@ struct scene_cgroup *scene_add(struct scene *sc, const char *name, const char *p
 	return add_one(sc, name, strlen(name), parent, path);
 }
 
-bool scene_check_cpus(const struct scene *sc, const char *path, const struct scene_cgroup *cg, const struct cpumask *cpus)
-{
-	struct cpumask outer = scene_cpus(sc, cg->parent), usable = cpumask_and(cpus, &outer);
-	struct cpumask stray = cpumask_minus(cpus, &outer), off = cpumask_minus(&stray, &sc->online);
-	char a[CPULIST_LEN], b[CPULIST_LEN];
-
-	stray = cpumask_minus(&stray, &off);
-	if (cpumask_count(&stray))
-		return scene_error_at(sc, path, "cpuset %s is not within that of '%s', which is %s", cpulist_format(cpus, a),
-				      cg->parent->name, cpulist_format(&outer, b));
-	if (!cpumask_count(&usable))
-		return scene_error_at(sc, path, "no CPU of cpuset %s is on at this point", cpulist_format(cpus, a));
-	return true;
-}
-
-bool scene_check_mems(const struct scene *sc, const char *path, const struct scene_cgroup *cg, const struct cpumask *mems)
-{
-	struct cpumask outer = scene_nodes(sc, cg->parent), stray = cpumask_minus(mems, &outer);
-	char a[CPULIST_LEN], b[CPULIST_LEN];
-
-	return !cpumask_count(&stray) ||
-		scene_error_at(sc, path, "nodes %s are not within those of '%s', which are %s", cpulist_format(mems, a),
-			       cg->parent->name, cpulist_format(&outer, b));
-}
-
-bool scene_check_affinity(const struct scene *sc, const char *path, const struct scene_cgroup *cg,
-			  const struct affinity *a, const struct policy *policy)
-{
-	struct cpumask pool = scene_cpus(sc, cg), in = cpumask_and(&a->cpus, &pool), off = cpumask_minus(&sc->online, &pool);
-	char x[CPULIST_LEN], y[CPULIST_LEN];
-
-	if ((a->kind == AFFINITY_EXACT || a->kind == AFFINITY_RANDOM_SUBSET) && !cpumask_count(&in))
-		return scene_error_at(sc, path, "affinity %s has no CPU of those that %s%s%s may use, which are %s",
-				      cpulist_format(&a->cpus, x), cg ? "cgroup '" : "the runner", cg ? cg->name : "", cg ? "'" : "",
-				      cpulist_format(&pool, y));
-	if (a->kind == AFFINITY_SMT_SIBLING_PAIR && !affinity_smt_cores(sc->plan, &pool))
-		return scene_error_at(sc, path, "SmtSiblingPair needs a core with two threads: plan %s has none in CPUs %s",
-				      sc->plan->name, cpulist_format(&pool, y));
-	if (policy->kind == POLICY_DEADLINE && (cpumask_count(&off) || (a->kind != AFFINITY_INHERIT &&
-	    a->kind != AFFINITY_CROSS_CGROUP)))
-		return scene_error_at(sc, path, "policy deadline needs every CPU: it goes with no cpuset and no affinity");
-	return true;
-}
-
-/* Policy nodes are those of the cpuset: its cpuset_mems, or where its CPUs are. Relative ones are numbered in it. */
-static bool check_mem_policy(const struct scene *sc, const char *path, const struct scene_cgroup *cg,
-			     const struct mem_policy *mem)
-{
-	struct cpumask nodes = scene_nodes(sc, cg), of_cpus = { 0 };
-	char a[CPULIST_LEN], b[CPULIST_LEN];
-	bool confined = false, has_mems = false;
-
-	for (const struct scene_cgroup *c = cg; c; c = c->parent) {
-		confined |= c->has_cpus;
-		has_mems |= c->has_mems;
-	}
-	if (confined && !has_mems) {
-		struct cpumask cpus = scene_cpus(sc, cg);
-		for (unsigned i = 0; i < sc->plan->nr_cpus; i++)
-			if (cpumask_test(&cpus, sc->plan->cpus[i].cpu))
-				cpumask_set(&of_cpus, sc->plan->cpus[i].node);
-		nodes = of_cpus;
-	}
-	struct cpumask stray = cpumask_minus(&mem->nodes, &nodes);
-	return mem->flags & MPOL_F_RELATIVE_NODES || !cpumask_count(&stray) ||
-		scene_error_at(sc, path, "mem_policy nodes %s are not within the nodes of the cpuset, which are %s",
-			       cpulist_format(&mem->nodes, a), cpulist_format(&nodes, b));
-}
-
-/* What the work type itself asks of the machine, on the CPUs that any of the workers may use. */
-static bool check_work(const struct scene *sc, const char *path, const struct scene_cgroup *cg, const struct work_spec *work)
-{
-	struct cpumask pool = scene_cpus(sc, cg), cpus = { 0 };
-	struct kt_err err;
-
-	if (!work->type->check)
-		return true;
-	for (unsigned i = 0; i < work->workers; i++) {
-		uint64_t random = 0;
-		struct cpumask one = work->affinity.kind == AFFINITY_INHERIT ? pool :
-			affinity_resolve(&work->affinity, sc->plan, &pool, i, &random);
-
-		cpus = cpumask_or(&cpus, &one);
-	}
-	if (work->affinity.kind == AFFINITY_RANDOM_SUBSET)
-		cpus = cpumask_and(&work->affinity.cpus, &pool);
-	return !work->type->check(work->args, &cpus, sc->plan, &err) ||
-		scene_error_at(sc, path, "%s: %s", work->type->name, err.msg);
-}
-
 bool scene_spawn(struct scene *sc, struct scene_cgroup *cg, const char *name, const struct work_spec *work,
 		 unsigned group, const char *path)
 {
@@ -276,8 +185,7 @@ bool scene_spawn(struct scene *sc, struct scene_cgroup *cg, const char *name, co
 				      inner->name);
 	if (scene_frozen(cg))
 		return scene_error_at(sc, path, "cgroup '%s' is frozen: workers would never get ready in it", cg->name);
-	if (!scene_check_affinity(sc, path, cg, &work->affinity, &work->policy) ||
-	    !check_mem_policy(sc, path, cg, &work->mem) || !check_work(sc, path, cg, work))
+	if (!scene_check_workers(sc, path, cg, work))
 		return false;
 	if (sc->nr_workers + work->workers > SPEC_MAX_WORKERS)
 		return scene_error_at(sc, path, "%lld workers in all, more than %d", (long long)(sc->nr_workers + work->workers),
@@ -286,7 +194,8 @@ bool scene_spawn(struct scene *sc, struct scene_cgroup *cg, const char *name, co
 	sc->batches[sc->nr_batches++] = (struct scene_batch){
 		.b = { .work = work, .cgroup = name, .path = path, .group = group, .step = sc->step,
 		       .first = sc->nr_workers, .n = work->workers },
-		.owner = sc->step, .cgroup = cg, .running = true, .cpus = scene_cpus(sc, cg),
+		.owner = sc->step, .cgroup = cg, .running = true, .affinity = work->affinity,
+		.first_cpus = scene_cpus(sc, cg), .cpus = scene_cpus(sc, cg),
 	};
 	sc->nr_workers += work->workers;
 	return true;
@@ -309,6 +218,7 @@ bool scene_add_def(struct scene *sc, const struct cgroup_def *def)
 		cg->has_cpus = true;
 		cg->cpus = def->cpuset.cpus;
 	}
+	cg->pids_max = def->limits.pids_max;
 	if (def->has_mems) {
 		ok &= scene_check_mems(sc, def->path, cg, &def->mems);
 		cg->has_mems = true;
@@ -448,7 +358,7 @@ static bool rehearse_ops(struct scene *sc, const struct step *step)
 			sc->guess = true;
 			continue;
 		}
-		ok &= op->kind->check(sc, op);
+		ok &= op->kind->check(sc, op) && scene_check_running(sc, op->path);
 		scene_note_cpus(sc);
 	}
 	return ok;
@@ -462,6 +372,7 @@ static bool rehearse_step(struct scene *sc, const struct step *step)
 		ok &= scene_add_def(sc, &step->setup[i]);
 	if (sc->spec->short_form && step != &sc->spec->backdrop)
 		ok &= scene_run_payloads(sc);
+	ok &= scene_check_running(sc, step->path);
 	ok &= rehearse_ops(sc, step);
 	/* One repetition with errors is enough of them. */
 	for (sc->repeat = 1; ok && sc->repeat < step->hold.repeats; sc->repeat++)
@@ -489,10 +400,10 @@ bool scene_rehearse(struct spec *spec, const struct topo *plan, const char *file
 	for (size_t i = 0; i < spec->nr_steps; i++) {
 		sc.step = i;
 		ok &= rehearse_step(&sc, &spec->steps[i]);
-		ok &= scene_end_step(&sc);
+		ok &= scene_end_step(&sc) && scene_check_running(&sc, spec->steps[i].path);
 	}
 	sc.step = SPEC_BACKDROP;
-	ok &= scene_end_step(&sc);
+	ok &= scene_end_step(&sc) && scene_check_companions(&sc);
 	keep_batches(&sc, spec);
 	scene_deinit(&sc);
 	return ok;

@@ -23,6 +23,7 @@ struct scene_cgroup {
 	bool implicit;                /* made because one in it was asked for */
 	bool has_cpus, has_mems, frozen;
 	struct cpumask cpus, mems;    /* as they were set */
+	int64_t pids_max;             /* the same; LIMIT_NONE, LIMIT_MAX */
 };
 
 struct scene_batch {
@@ -30,6 +31,9 @@ struct scene_batch {
 	int owner;
 	struct scene_cgroup *cgroup;  /* NULL: beside the cgroups */
 	bool running;
+	bool begun, broken;           /* scene_check_running()'s: seen before; cannot go on, as was said */
+	struct affinity affinity;     /* as it is now */
+	struct cpumask first_cpus;    /* of its cgroup when it started */
 	struct cpumask cpus;          /* every CPU it might use at any time */
 };
 
@@ -93,14 +97,26 @@ bool scene_run_payloads(struct scene *sc);
 /* Stop what runs in it. */
 bool scene_stop(struct scene *sc, const char *path, struct scene_cgroup *cg);
 bool scene_remove(struct scene *sc, const char *path, struct scene_cgroup *cg);
-/* May it be set so? */
-bool scene_check_cpus(const struct scene *sc, const char *path, const struct scene_cgroup *cg, const struct cpumask *cpus);
-bool scene_check_mems(const struct scene *sc, const char *path, const struct scene_cgroup *cg, const struct cpumask *mems);
-bool scene_check_affinity(const struct scene *sc, const char *path, const struct scene_cgroup *cg,
-			  const struct affinity *a, const struct policy *policy);
 /* Cpusets have changed: note what running batches may use now. */
 void scene_note_cpus(struct scene *sc);
 /* The step is over: stop and remove what is its own. */
 bool scene_end_step(struct scene *sc);
+
+/* scene-check.c: what cannot be. */
+
+/* May it be set so? */
+bool scene_check_cpus(const struct scene *sc, const char *path, const struct scene_cgroup *cg, const struct cpumask *cpus);
+bool scene_check_mems(const struct scene *sc, const char *path, const struct scene_cgroup *cg, const struct cpumask *mems);
+bool scene_check_affinity(const struct scene *sc, const char *path, const struct scene_cgroup *cg,
+			  const struct affinity *a, const struct work_spec *work);
+/* May such workers start there? */
+bool scene_check_workers(const struct scene *sc, const char *path, const struct scene_cgroup *cg,
+			 const struct work_spec *work);
+/* After the step or the op at path: does everybody who runs still have what it needs? Each error is said once. */
+bool scene_check_running(struct scene *sc, const char *path);
+/* At the end, when all workers are known: those that work on others have them. */
+bool scene_check_companions(const struct scene *sc);
+/* Has it workers of SCHED_DEADLINE? */
+bool work_is_deadline(const struct work_spec *work);
 
 #endif

@@ -5,7 +5,7 @@
 #include "work/work.h"
 #include <linux/mempolicy.h>
 
-enum { MAX_COMM = 15, MAX_SECONDS = 86400 };
+enum { MAX_COMM = 15 };
 
 static bool unknown_work(const struct jcur *c, const char *name)
 {
@@ -113,13 +113,16 @@ static bool parse_priority(const struct jcur *c, void *out, void *ctx)
 	return true;
 }
 
+/* The kernel takes no shorter and no longer period: kernel.sched_deadline_period_min_us and _max_us. */
+enum { MIN_PERIOD_US = 100, MAX_PERIOD_US = 1 << 22 };
+
 static const struct row deadline_rows[] = {
 	{ .name = "runtime_us", .kind = ROW_NS, .required = true, .offset = offsetof(struct policy, runtime_ns), .min = 2,
-	  .max = 1e6 * MAX_SECONDS, .help = "CPU time in each period" },
+	  .max = MAX_PERIOD_US, .help = "CPU time in each period" },
 	{ .name = "deadline_us", .kind = ROW_NS, .required = true, .offset = offsetof(struct policy, deadline_ns),
-	  .min = 2, .max = 1e6 * MAX_SECONDS, .help = "by when in the period it is had" },
+	  .min = 2, .max = MAX_PERIOD_US, .help = "by when in the period it is had" },
 	{ .name = "period_us", .kind = ROW_NS, .offset = offsetof(struct policy, period_ns), .min = 0,
-	  .max = 1e6 * MAX_SECONDS, .help = "the period; 0: the deadline" },
+	  .max = MAX_PERIOD_US, .help = "the period, 100 or more; 0: the deadline" },
 	{ 0 }
 };
 
@@ -136,6 +139,9 @@ static bool parse_deadline(const struct jcur *c, void *out, void *ctx)
 	if (p->runtime_ns > p->deadline_ns || p->deadline_ns > p->period_ns)
 		return jcur_error(c, "runtime %.15g us <= deadline %.15g us <= period %.15g us must hold", p->runtime_ns / 1e3,
 				  p->deadline_ns / 1e3, p->period_ns / 1e3);
+	if (p->period_ns < MIN_PERIOD_US * NSEC_PER_USEC)
+		return jcur_error(c, "a period of %.15g us is shorter than %d us, which is as short as the kernel has them",
+				  p->period_ns / 1e3, MIN_PERIOD_US);
 	return true;
 }
 

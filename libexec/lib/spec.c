@@ -203,7 +203,7 @@ int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struc
 {
 	struct jdoc jdoc = { .file = file, .errs = errs };
 	struct jcur root = jcur_root(&jdoc, doc);
-	struct spec s = { .json = json_incref(doc), .backdrop.path = xstrdup("$.backdrop") };
+	struct spec s = { .json = json_incref(doc), .plan = plan, .backdrop.path = xstrdup("$.backdrop") };
 	struct spec_reader rd = { .plan = plan, .spec = &s };
 
 	rows_default(spec_assert_rows, &s.assert);
@@ -295,6 +295,21 @@ static void override_step(struct step *step, const struct work_type *type)
 			override_def(step->ops[i].args, type);
 }
 
+/* The new work asks other things of its place. */
+static int rehearse_again(struct spec *s, const struct work_type *type, struct kt_err *err)
+{
+	struct kt_errs errs = { 0 };
+
+	if (!s->plan)
+		return 0;
+	free(s->batches);
+	s->batches = NULL;
+	bool ok = scene_rehearse(s, s->plan, s->name, &errs);
+	kt_errs_print(&errs);
+	kt_errs_deinit(&errs);
+	return ok ? 0 : kt_fail(err, "%s cannot be the work of '%s'", type->name, s->name);
+}
+
 int spec_override_work(struct spec *s, const char *name, struct kt_err *err)
 {
 	const struct work_type *type = work_type_find(name);
@@ -307,5 +322,5 @@ int spec_override_work(struct spec *s, const char *name, struct kt_err *err)
 	override_step(&s->backdrop, type);
 	for (size_t i = 0; i < s->nr_steps; i++)
 		override_step(&s->steps[i], type);
-	return 0;
+	return rehearse_again(s, type, err);
 }

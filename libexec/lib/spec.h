@@ -185,6 +185,7 @@ struct spec {
 	struct step *steps;           /* the short form is one step, with no name and no ops */
 	size_t nr_steps;
 	bool short_form;
+	const struct topo *plan;      /* that it was checked against; NULL: none */
 	struct batch *batches;
 	size_t nr_batches;
 	unsigned nr_workers;          /* in all batches */
@@ -213,7 +214,8 @@ json_t *spec_batches_to_json(const struct spec *s);
 
 /*
  * Have swappable cgroups do another type of work, with its defaults: those whose groups have numbers of workers that
- * are multiples of its group. Changes the document, too. -1 and err when there is no such type or it needs parameters.
+ * are multiples of its group. Changes the document, too. -1 and err when there is no such type, it needs parameters, or it
+ * cannot work there, which is said on stderr for each place.
  */
 int spec_override_work(struct spec *s, const char *name, struct kt_err *err);
 
