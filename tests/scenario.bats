@@ -14,6 +14,8 @@ setup_file() {
 	boot everything >everything.jsonl
 	boot everything >again.jsonl
 	! boot refused >refused.jsonl
+	! boot no_irq >no_irq.jsonl
+	! boot timer_irq >timer_irq.jsonl
 	boot io_weight >io_weight.jsonl || true # not every kernel has it
 }
 
@@ -178,6 +180,18 @@ workers() {
 	during thawed '.online == "0-1,3" and $cg["bg"]["cpuset.cpus.effective"] == "3"'
 	jq -es 'map(select(.kind == "sample")) | .[0].online == "0-3" and (.[-1] | .online == "0-3" and
 		.rt_runtime == "1000000")' everything.jsonl
+}
+
+@test "SteerIrq: by name or number, undone at the end; what is not there or cannot be moved fails the run" {
+	during frozen '.irq9 == "1"'
+	jq -es 'map(select(.kind == "sample").irq9) | .[0] == .[-1] and (.[0] | . != "1" and . != "2")' everything.jsonl
+	jq -es 'map(select(.op == "SteerIrq").result) == [{irq: "acpi", numbers: [9], cpu: 2}, {irq: "9", numbers: [9], cpu: 1}]' \
+		everything.jsonl
+	grep '"kind":"end"' no_irq.jsonl | grep -F "\"reason\":\"\$.steps[0].ops[1]: SteerIrq: there is no interrupt 'acp' here\""
+	grep '"kind":"end"' timer_irq.jsonl | grep -F "\"reason\":\"\$.steps[1].ops[0]: SteerIrq: cannot write '1' to" |
+		grep -E "'/proc/irq/0/smp_affinity_list': (Operation not permitted|Input/output error)"
+	# What had been done by then is taken back.
+	jq -es 'map(select(.kind == "sample").irq9) | any(. == "1") and .[-1] != "1"' timer_irq.jsonl
 }
 
 @test "what the kernel refuses fails the run with its place in the spec, and everything is taken back" {

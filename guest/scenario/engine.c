@@ -298,22 +298,6 @@ static void keep(int ret, struct kt_err *now, int *worst, struct kt_err *err)
 	}
 }
 
-static int restore_sysctls(struct engine *e, struct kt_err *err)
-{
-	struct kt_err now;
-	int ret = 0;
-
-	while (e->nr_sysctls) {
-		struct saved *s = &e->sysctls[--e->nr_sysctls];
-
-		keep(write_text(s->path, s->value, &now), &now, &ret, err);
-		free(s->path);
-		free(s->value);
-	}
-	free(e->sysctls);
-	return ret;
-}
-
 static int restore_cpus(struct engine *e, struct kt_err *err)
 {
 	struct kt_err now;
@@ -343,7 +327,7 @@ int engine_destroy(struct engine *e, struct kt_err *err)
 		free(e->made[e->nr_made]);
 	}
 	keep(restore_cpus(e, &now), &now, &ret, err);
-	keep(restore_sysctls(e, &now), &now, &ret, err);
+	keep(saved_restore(&e->saved, &now), &now, &ret, err);
 	for (size_t i = 0; i < e->spec->nr_batches; i++)
 		free(e->dirs[i]);
 	free(e->dirs);

@@ -10,6 +10,7 @@
 #define KT_ENGINE_H
 
 #include "crew.h"
+#include "machine.h"
 #include "op.h"
 #include "op-list.h"
 #include "outcome.h"
@@ -35,8 +36,7 @@ struct engine {
 	char **dirs;                /* of batches: struct worker's cgroup_dir */
 	char **made;                /* cgroups that exist, in the order in which they were made */
 	size_t nr_made;
-	struct saved { char *path, *value; } *sysctls; /* as they were */
-	size_t nr_sysctls;
+	struct saved_values saved;  /* of the machine, that ops changed */
 	struct cpumask offline;     /* CPUs that were taken off */
 	struct phase { int64_t start_ns, end_ns; } *phases; /* one a step */
 	unsigned *last_phase;       /* of batches: the phase in which they stopped */

@@ -3,7 +3,7 @@
 #include "host.h"
 #include "cgroup.h"
 #include "files.h"
-#include "op.h"
+#include "machine.h"
 #include "record.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -17,14 +17,11 @@
 
 #define PREFIX "ktstr-"
 
-struct sysctl_value { char *path, value[256]; };
-
 struct host {
 	char *mount, *root;   /* of cgroup2; of this run, below it */
 	int lock;             /* on root: somebody lives */
 	char controllers[256]; /* that the mount's own cgroups had before */
-	struct sysctl_value *sysctls;
-	size_t nr_sysctls;
+	struct saved_values saved;
 };
 
 static char *find_mount(void)
@@ -111,27 +108,21 @@ static int make_root(struct host *h, struct kt_err *err)
 	return 0;
 }
 
-static int save_sysctls(struct host *h, const struct step *s, struct kt_err *err)
+static int save_values(struct host *h, const struct step *s, struct kt_err *err)
 {
-	for (size_t i = 0; i < s->nr_ops; i++) {
-		struct sysctl_value v = { 0 };
+	int ret = 0;
 
-		if (!streq(s->ops[i].kind->name, "WriteSysctl"))
-			continue;
-		v.path = xasprintf("/proc/sys/%s", ((const struct sysctl_args *)s->ops[i].args)->name);
-		for (char *p = v.path + strlen("/proc/sys/"); *p; p++)
-			if (*p == '.')
-				*p = '/';
-		if (!access(v.path, F_OK) && read_text(v.path, v.value, sizeof(v.value), err))
-			return -1;
-		h->sysctls = xrealloc(h->sysctls, h->nr_sysctls + 1, sizeof(v));
-		h->sysctls[h->nr_sysctls++] = v;
+	for (size_t i = 0; i < s->nr_ops && !ret; i++) {
+		_cleanup_(strv_deinit) struct strv files = machine_files(&s->ops[i]);
+
+		for (size_t k = 0; k < files.n && !ret; k++)
+			ret = saved_keep(&h->saved, files.v[k], err);
 	}
-	return 0;
+	return ret;
 }
 
 /* As the child does when it can. */
-static void restore_machine(const struct host *h, const struct topo *plan)
+static void restore_machine(struct host *h, const struct topo *plan)
 {
 	struct kt_err err;
 	char now[256];
@@ -143,9 +134,8 @@ static void restore_machine(const struct host *h, const struct topo *plan)
 		    write_text(path, "1", &err))
 			kt_warn("%s", err.msg);
 	}
-	for (size_t i = h->nr_sysctls; i--;)
-		if (*h->sysctls[i].value && write_text(h->sysctls[i].path, h->sysctls[i].value, &err))
-			kt_warn("%s", err.msg);
+	if (saved_restore(&h->saved, &err))
+		kt_warn("%s", err.msg);
 }
 
 static _Noreturn void child(const struct host *h, pid_t parent, const struct spec *spec, const struct topo *plan,
@@ -239,9 +229,9 @@ enum outcome host_run(const struct spec *spec, const struct topo *plan, const st
 	h.root = xasprintf("%s/" PREFIX "%d", h.mount, (int)getpid());
 	if (make_root(&h, err))
 		o = OUTCOME_UNSUPPORTED;
-	bool bad = o == OUTCOME_UNSUPPORTED || save_sysctls(&h, &spec->backdrop, err);
+	bool bad = o == OUTCOME_UNSUPPORTED || save_values(&h, &spec->backdrop, err);
 	for (size_t i = 0; i < spec->nr_steps && !bad; i++)
-		bad = save_sysctls(&h, &spec->steps[i], err);
+		bad = save_values(&h, &spec->steps[i], err);
 	if (!bad)
 		o = run(&h, spec, plan, opts, out, err);
 	if (h.lock >= 0 && (remove_tree(h.root, &left) || cgroup_undelegate(h.mount, "", h.controllers, &left))) {
@@ -249,9 +239,7 @@ enum outcome host_run(const struct spec *spec, const struct topo *plan, const st
 		o = OUTCOME_ERROR;
 	}
 	kt_closep(&h.lock);
-	for (size_t i = 0; i < h.nr_sysctls; i++)
-		free(h.sysctls[i].path);
-	free(h.sysctls);
+	saved_deinit(&h.saved);
 	free(h.root);
 	free(h.mount);
 	return o;

@@ -34,33 +34,50 @@ enum outcome op_run_cpu_online(struct engine *e, const struct op *op, json_t **r
 	return o;
 }
 
-static void save(struct engine *e, const char *path, const char *value)
+/* Write a value, remembered as it was, and read what came of it. */
+static int set_value(struct engine *e, const char *path, const char *value, char *after, size_t size, struct kt_err *err)
 {
-	for (size_t i = 0; i < e->nr_sysctls; i++)
-		if (streq(e->sysctls[i].path, path))
-			return;
-	e->sysctls = xrealloc(e->sysctls, e->nr_sysctls + 1, sizeof(*e->sysctls));
-	e->sysctls[e->nr_sysctls++] = (struct saved){ xstrdup(path), xstrdup(value) };
+	return saved_keep(&e->saved, path, err) || write_text(path, value, err) || read_text(path, after, size, err) ? -1 : 0;
 }
 
 enum outcome op_run_write_sysctl(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
 {
 	const struct sysctl_args *a = op->args;
-	_cleanup_free_ char *path = xasprintf("/proc/sys/%s", a->name);
+	_cleanup_(strv_deinit) struct strv files = machine_files(op);
 	char before[256], after[256];
 
-	for (char *p = path + strlen("/proc/sys/"); *p; p++)
-		if (*p == '.')
-			*p = '/';
-	if (access(path, F_OK)) {
+	if (!files.n) {
 		kt_fail(err, "this kernel has no sysctl %s", a->name);
 		return OUTCOME_UNSUPPORTED;
 	}
-	if (read_text(path, before, sizeof(before), err))
-		return OUTCOME_ERROR;
-	save(e, path, before);
-	if (write_text(path, a->value, err) || read_text(path, after, sizeof(after), err))
+	if (read_text(files.v[0], before, sizeof(before), err) || set_value(e, files.v[0], a->value, after, sizeof(after), err))
 		return OUTCOME_ERROR;
 	*result = KT_PACK("{ss ss ss}", "name", a->name, "before", before, "after", after);
+	return OUTCOME_DONE;
+}
+
+enum outcome op_run_steer_irq(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
+{
+	const struct irq_args *a = op->args;
+	_cleanup_(strv_deinit) struct strv files = machine_files(op);
+	char cpu[16], after[CPULIST_LEN];
+	unsigned number;
+
+	if (!files.n) {
+		kt_fail(err, "there is no interrupt '%s' here", a->name);
+		return OUTCOME_ERROR;
+	}
+	snprintf(cpu, sizeof(cpu), "%u", a->cpu);
+	*result = KT_PACK("{ss s[] si}", "irq", a->name, "numbers", "cpu", (int)a->cpu);
+	for (size_t i = 0; i < files.n; i++) {
+		if (set_value(e, files.v[i], cpu, after, sizeof(after), err))
+			return OUTCOME_ERROR;
+		if (!streq(after, cpu)) {
+			kt_fail(err, "'%s' is '%s' and not '%s'", files.v[i], after, cpu);
+			return OUTCOME_ERROR;
+		}
+		if (sscanf(files.v[i], "/proc/irq/%u/", &number) == 1)
+			json_array_append_new(json_object_get(*result, "numbers"), json_integer(number));
+	}
 	return OUTCOME_DONE;
 }

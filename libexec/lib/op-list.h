@@ -20,6 +20,7 @@
 	X(unfreeze_cgroup) \
 	X(capture_cgroup_procs) \
 	X(write_sysctl) \
+	X(steer_irq) \
 	X(cpu_offline) \
 	X(cpu_online) \
 	X(run_payload) \

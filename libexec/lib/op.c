@@ -10,12 +10,17 @@ const struct op_kind *const op_kinds[] = { OPS(ENTRY) NULL };
 
 static bool unknown_op(const struct jcur *c, const char *name)
 {
-	static const char *const later[] = { "CaptureSnapshot", "WatchSnapshot" };
+	static const struct { const char *name, *wants; } later[] = {
+		{ "CaptureSnapshot", "snapshots" }, { "WatchSnapshot", "snapshots" },
+		{ "ReadKernelHot", "kernel memory" }, { "ReadKernelCold", "kernel memory" },
+		{ "WriteKernelHot", "kernel memory" }, { "WriteKernelCold", "kernel memory" },
+		{ "PinBpfMap", "the maps of a scheduler" },
+	};
 	const char *names[ARRAY_SIZE(op_kinds)];
 
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-		if (streq(name, later[i]))
-			return jcur_error(c, "%s is not in this version", name);
+		if (streq(name, later[i].name))
+			return jcur_error(c, "%s is an op that is not built yet: this version has no access to %s", name, later[i].wants);
 	for (size_t i = 0; i < ARRAY_SIZE(op_kinds); i++)
 		names[i] = op_kinds[i] ? op_kinds[i]->name : NULL;
 	const char *near = nearest_name(name, names);

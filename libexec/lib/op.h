@@ -29,6 +29,7 @@ struct op_kind {
 
 extern const struct op_kind *const op_kinds[]; /* NULL-terminated, in the order of op-list.h */
 extern const struct op_kind op_add_cgroup_def; /* its args are a struct cgroup_def */
+extern const struct op_kind op_write_sysctl, op_steer_irq;
 /* Read one op; ret->path is filled in any case. */
 bool op_parse(const struct jcur *c, struct op *ret, struct spec_reader *rd);
 void op_deinit(struct op *op);
@@ -46,6 +47,7 @@ struct affinity_args { const char *cgroup; struct affinity affinity; };
 struct move_args { const char *from, *to; };                      /* from "": those beside the cgroups */
 struct capture_args { const char *cgroup, *tag; };
 struct sysctl_args { const char *name, *value; char *text; };
+struct irq_args { const char *name; char *text; bool is_number; unsigned cpu; };
 struct cpu_args { unsigned cpu; };
 struct payload_args { unsigned index; const char *cgroup; int64_t timeout_ns; }; /* RunPayload, ...; of spec->payloads */
 struct scheduler_args { const char *name; };                     /* spec_scheduler() finds it */

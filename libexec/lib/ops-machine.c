@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ops on the machine: CPUs and sysctls. guest/scenario/ops-machine.c does them; both are undone at the end of the run. */
+/* Ops on the machine: CPUs, interrupts, sysctls. guest/scenario/ops-machine.c does them; all is undone at the end of the run. */
 #include "scene.h"
 
-static bool parse_cpu(const struct jcur *c, void *args, struct spec_reader *rd)
+static bool read_cpu(const struct jcur *c, const struct spec_reader *rd, unsigned *ret)
 {
-	struct cpu_args *a = args;
 	int64_t cpu;
 
 	if (!jcur_int(c, 0, CPUMASK_MAX - 1, &cpu))
 		return false;
-	a->cpu = cpu;
+	*ret = cpu;
 	if (!rd->plan)
 		return true;
 	struct cpumask all = topo_all_cpus(rd->plan);
 	char list[CPULIST_LEN];
-	return cpumask_test(&all, cpu) || jcur_error(c, "there is no CPU %u: plan %s has %s", a->cpu, rd->plan->name,
+	return cpumask_test(&all, cpu) || jcur_error(c, "there is no CPU %u: plan %s has %s", *ret, rd->plan->name,
 						     cpulist_format(&all, list));
+}
+
+static bool parse_cpu(const struct jcur *c, void *args, struct spec_reader *rd)
+{
+	return read_cpu(c, rd, &((struct cpu_args *)args)->cpu);
 }
 
 static bool parse_offline(const struct jcur *c, void *args, struct spec_reader *rd)
@@ -56,6 +60,56 @@ static bool check_online(struct scene *sc, const struct op *op)
 const struct op_kind op_cpu_online = {
 	.name = "CpuOnline", .type = "integer", .args_size = sizeof(struct cpu_args), .parse = parse_cpu,
 	.check = check_online, .help = "bring a CPU back",
+};
+
+static bool parse_irq(const struct jcur *c, void *out, void *ctx)
+{
+	struct irq_args *a = out;
+	int64_t number;
+
+	(void)ctx;
+	if (json_is_integer(c->j)) {
+		if (!jcur_int(c, 0, 1 << 20, &number))
+			return false;
+		a->name = a->text = xasprintf("%lld", (long long)number);
+		a->is_number = true;
+		return true;
+	}
+	if (!json_is_string(c->j))
+		return jcur_error(c, "must be a string or a whole number");
+	if (!jcur_str(c, &a->name))
+		return false;
+	return (*a->name != '.' && !strchr(a->name, '/')) || jcur_error(c, "'%s' is no name of an interrupt", a->name);
+}
+
+static bool parse_irq_cpu(const struct jcur *c, void *out, void *ctx)
+{
+	return read_cpu(c, ctx, &((struct irq_args *)out)->cpu);
+}
+
+static const struct row irq_rows[] = {
+	{ .name = "irq", .kind = ROW_CUSTOM, .required = true, .type = "string, or integer", .parse = parse_irq,
+	  .help = "its number, or its name as /proc/interrupts has it: then all that are called so" },
+	{ .name = "cpu", .kind = ROW_CUSTOM, .required = true, .type = "integer", .parse = parse_irq_cpu,
+	  .help = "the CPU that handles it from now on" },
+	{ 0 }
+};
+
+static void irq_deinit(void *args)
+{
+	free(((struct irq_args *)args)->text);
+}
+
+static bool check_steer(struct scene *sc, const struct op *op)
+{
+	unsigned cpu = ((struct irq_args *)op->args)->cpu;
+
+	return cpumask_test(&sc->online, cpu) || scene_error(sc, op, "cpu", "CPU %u is offline at this point", cpu);
+}
+
+const struct op_kind op_steer_irq = {
+	.name = "SteerIrq", .type = "object", .rows = irq_rows, .args_size = sizeof(struct irq_args),
+	.deinit = irq_deinit, .check = check_steer, .help = "have an interrupt handled by one CPU",
 };
 
 static bool parse_sysctl_name(const struct jcur *c, void *out, void *ctx)

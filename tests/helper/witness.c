@@ -127,16 +127,17 @@ static void look_at_cgroups(json_t *all, const char *dir, int depth)
 static void look(uint64_t zero, int work)
 {
 	json_int_t from = (json_int_t)(clock_now() - zero);
-	char online[256] = "", rt[64] = "";
+	char online[256] = "", rt[64] = "", irq[256] = "";
 	json_t *all = json_object();
 	struct kt_err err;
 
 	slurp("/sys/devices/system/cpu/online", online, sizeof(online));
 	slurp("/proc/sys/kernel/sched_rt_runtime_us", rt, sizeof(rt));
+	slurp("/proc/irq/9/smp_affinity_list", irq, sizeof(irq));
 	look_at_cgroups(all, ROOT, DEPTH);
 	json_t *runner = look_at_processes(ROOT, work);
-	_cleanup_json_ json_t *j = KT_PACK("{ss,sI,sI,ss,ss,so,so}", "kind", "sample", "from_ns", from, "to_ns",
-		(json_int_t)(clock_now() - zero), "online", online, "rt_runtime", rt, "cgroups", all, "runner", runner);
+	_cleanup_json_ json_t *j = KT_PACK("{ss,sI,sI,ss,ss,ss,so,so}", "kind", "sample", "from_ns", from, "to_ns",
+		(json_int_t)(clock_now() - zero), "online", online, "rt_runtime", rt, "irq9", irq, "cgroups", all, "runner", runner);
 	if (kt_json_line(stdout, j, &err) || fflush(stdout))
 		die(KT_TROUBLE, "cannot write");
 }
