@@ -34,7 +34,7 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval kernel spec topo work worktypes-cpu-io-wake
 
-LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report report-payload scheduler
+LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report report-worker report-scheduler report-payload scheduler
 LIB += spec spec-work spec-cgroup spec-step scene scene-check resolve op ops-cgroup ops-task ops-machine ops-payload ops-sched
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += closure closure-libs dynamic program payload-spec

@@ -12,7 +12,7 @@ setup_file() {
 	cd "$BATS_FILE_TMPDIR" || return
 	local root="$BATS_TEST_DIRNAME/.."
 	# shellcheck disable=SC2046
-	printf '%s\n' "$root"/libexec/lib/{kt,json,rows,program,payload-spec,cpulist,lines,printable,histogram,report,report-payload}.c \
+	printf '%s\n' "$root"/libexec/lib/{kt,json,rows,program,payload-spec,cpulist,lines,printable,histogram,report,report-worker,report-scheduler,report-payload}.c \
 		"$root"/libexec/check/*.c "$root/bin/ktstr-eval.c" \
 		"$BATS_TEST_DIRNAME"/helper/{histogram-check,eval-fuzz}.c |
 		xargs -n 1 -P 2 gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
@@ -26,7 +26,7 @@ sanitized() {
 		cd "$BATS_FILE_TMPDIR" || exit
 		# shellcheck disable=SC2046
 		gcc -fsanitize=address,undefined -o "$BATS_TEST_TMPDIR/$1" "$1.o" "${@:2}" \
-			{kt,json,rows,program,payload-spec,cpulist,lines,printable,histogram,report,report-payload}.o $(pkg-config --libs jansson) -lm
+			{kt,json,rows,program,payload-spec,cpulist,lines,printable,histogram,report,report-worker,report-scheduler,report-payload}.o $(pkg-config --libs jansson) -lm
 	)
 }
 

@@ -5,11 +5,6 @@
 
 struct cache_pipe { struct cache cache; int64_t burst; };
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
-{
-	return cache_prepare(w, &((const struct cache_pipe *)args)->cache, err);
-}
-
 static uint64_t position, walked; /* each worker is a process */
 
 static void work(struct worker *w, const void *args)
@@ -51,7 +46,7 @@ const struct work_type work_cache_pipe = {
 	.args_size = sizeof(struct cache_pipe),
 	.group_size = ring_pair,
 	.setup = ring_pipes,
-	.prepare = prepare,
+	.prepare = cache_prepare,
 	.run = run,
 	.verify = verify,
 };

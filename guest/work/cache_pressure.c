@@ -4,22 +4,9 @@
 
 struct cache_pressure { struct cache cache; };
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
-{
-	return cache_prepare(w, args, err);
-}
-
 static void run(struct worker *w, const void *args)
 {
-	const struct cache *c = args;
-	uint64_t steps = cache_steps(c);
-
-	while (worker_running(w)) {
-		cache_walk(w, c, 0, steps);
-		w->iterations++;
-		worker_tick(w, 1);
-	}
-	cache_check(w, c, w->work_units * steps);
+	cache_run(w, args, NULL);
 }
 
 static const struct row rows[] = {
@@ -34,7 +21,7 @@ const struct work_type work_cache_pressure = {
 	.unit = "one walk through the buffer",
 	.args = rows,
 	.args_size = sizeof(struct cache_pressure),
-	.prepare = prepare,
+	.prepare = cache_prepare,
 	.run = run,
 	.verify = work_verify_right,
 };

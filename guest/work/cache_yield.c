@@ -5,23 +5,14 @@
 
 struct cache_yield { struct cache cache; };
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static void yield(void)
 {
-	return cache_prepare(w, args, err);
+	sched_yield();
 }
 
 static void run(struct worker *w, const void *args)
 {
-	const struct cache *c = args;
-	uint64_t steps = cache_steps(c);
-
-	while (worker_running(w)) {
-		cache_walk(w, c, 0, steps);
-		sched_yield();
-		w->iterations++;
-		worker_tick(w, 1);
-	}
-	cache_check(w, c, w->work_units * steps);
+	cache_run(w, args, yield);
 }
 
 static const struct row rows[] = {
@@ -36,7 +27,7 @@ const struct work_type work_cache_yield = {
 	.unit = "one walk through the buffer and one sched_yield()",
 	.args = rows,
 	.args_size = sizeof(struct cache_yield),
-	.prepare = prepare,
+	.prepare = cache_prepare,
 	.run = run,
 	.verify = work_verify_right,
 };

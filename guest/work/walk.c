@@ -4,9 +4,9 @@
 
 enum { TICK_STEPS = 16384 };
 
-int cache_prepare(struct worker *w, const struct cache *c, struct kt_err *err)
+int cache_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
-	return work_alloc(w, cache_bytes(c), err);
+	return work_alloc(w, cache_bytes(args), err);
 }
 
 uint64_t cache_walk(struct worker *w, const struct cache *c, uint64_t at, uint64_t steps)
@@ -32,4 +32,18 @@ void cache_check(struct worker *w, const struct cache *c, uint64_t steps)
 
 	for (uint64_t i = 0; i < cache_steps(c); i++)
 		w->wrong |= buffer[i * c->stride] != (uint8_t)(turns + (i < more));
+}
+
+void cache_run(struct worker *w, const struct cache *c, void (*then)(void))
+{
+	uint64_t steps = cache_steps(c);
+
+	while (worker_running(w)) {
+		cache_walk(w, c, 0, steps);
+		if (then)
+			then();
+		w->iterations++;
+		worker_tick(w, 1);
+	}
+	cache_check(w, c, w->work_units * steps);
 }

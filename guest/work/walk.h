@@ -27,11 +27,13 @@ static inline uint64_t cache_steps(const struct cache *c)
 	return (cache_bytes(c) + c->stride - 1) / c->stride;
 }
 
-/* In prepare(). */
-int cache_prepare(struct worker *w, const struct cache *c, struct kt_err *err);
+/* The prepare() of types whose args begin with a struct cache. */
+int cache_prepare(struct worker *w, const void *args, struct kt_err *err);
 /* So many steps from step at on, round and round; gives the step to go on from. In a long walk the worker ticks now and
  * then, so that it is seen running, and shares its turn. */
 uint64_t cache_walk(struct worker *w, const struct cache *c, uint64_t at, uint64_t steps);
+/* The run() of types that walk the whole buffer for a unit, and then do something else; NULL: nothing. */
+void cache_run(struct worker *w, const struct cache *c, void (*then)(void));
 /* In the end: is the buffer as that many steps from 0 on have left it? Else w->wrong. */
 void cache_check(struct worker *w, const struct cache *c, uint64_t steps);
 

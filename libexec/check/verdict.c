@@ -5,7 +5,7 @@
  * looks like. Only a whole report reaches the checks.
  */
 #include "verdict.h"
-#include "lib/report-payload.h"
+#include "lib/report-read.h"
 
 static const struct { const char *verdict; int code; } exits[] = {
 	{ "pass", KT_OK },

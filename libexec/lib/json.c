@@ -88,36 +88,35 @@ char *jcur_path(const struct jcur *c)
 	return path;
 }
 
-static char *vformat(const char *fmt, va_list ap)
+/* "file: path: message" */
+static char *say(const struct jcur *c, const char *fmt, va_list ap)
 {
-	char *msg;
+	_cleanup_free_ char *path = jcur_path(c), *msg = NULL;
 
 	if (vasprintf(&msg, fmt, ap) < 0)
 		die(KT_TROUBLE, "out of memory");
-	return msg;
+	return xasprintf("%s: %s: %s", c->doc->file, path, msg);
 }
 
 bool jcur_error(const struct jcur *c, const char *fmt, ...)
 {
-	_cleanup_free_ char *path = jcur_path(c);
 	va_list ap;
 
 	va_start(ap, fmt);
-	_cleanup_free_ char *msg = vformat(fmt, ap);
+	_cleanup_free_ char *msg = say(c, fmt, ap);
 	va_end(ap);
-	kt_errs_add(c->doc->errs, "%s: %s: %s", c->doc->file, path, msg);
+	kt_errs_add(c->doc->errs, "%s", msg);
 	return false;
 }
 
 void jcur_note(const struct jcur *c, const char *fmt, ...)
 {
-	_cleanup_free_ char *path = jcur_path(c);
 	va_list ap;
 
 	va_start(ap, fmt);
-	_cleanup_free_ char *msg = vformat(fmt, ap);
+	_cleanup_free_ char *msg = say(c, fmt, ap);
 	va_end(ap);
-	kt_warn("note: %s: %s: %s", c->doc->file, path, msg);
+	kt_warn("note: %s", msg);
 }
 
 static const char *type_name(const json_t *j)

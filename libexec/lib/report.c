@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Reading a report: see report.h. */
+/* Reading a report: see report.h. The records of workers, schedulers and payloads have files of their own. */
 #include "report.h"
 
 #include "lines.h"
 #include "printable.h"
-#include "report-payload.h"
+#include "report-read.h"
 #include "spec.h"
 
-enum { MAX_TID = 1 << 22, MAX_LOG = 64 * 1024 };
-static const int64_t JSON_MAX = INT64_C(1) << 53;
+enum { MAX_LOG = 64 * 1024 };
 
 static const char *const outcomes[] = {
 	[REPORT_DONE] = "done", [REPORT_LOST] = "lost", [REPORT_UNSUPPORTED] = "unsupported",
@@ -46,21 +45,21 @@ void report_defect(struct report *r, const char *fmt, ...)
 	keep_defects(r, &one);
 }
 
-static bool need_int(const struct jcur *obj, const char *key, int64_t min, int64_t max, int64_t *ret)
+bool report_need_int(const struct jcur *obj, const char *key, int64_t min, int64_t max, int64_t *ret)
 {
 	struct jcur c;
 
 	return jcur_need(obj, key, &c) && jcur_int(&c, min, max, ret);
 }
 
-static bool need_str(const struct jcur *obj, const char *key, const char **ret)
+bool report_need_str(const struct jcur *obj, const char *key, const char **ret)
 {
 	struct jcur c;
 
 	return jcur_need(obj, key, &c) && jcur_str(&c, ret);
 }
 
-static bool need_cpus(const struct jcur *obj, const char *key, struct cpumask *ret)
+bool report_need_cpus(const struct jcur *obj, const char *key, struct cpumask *ret)
 {
 	struct kt_err err;
 	struct jcur c;
@@ -91,8 +90,8 @@ static bool cgroups_from_batches(const struct jcur *list, struct report *r)
 		const char *name;
 		int64_t workers;
 
-		if (!jcur_is_object(&e) || !need_str(&e, "cgroup", &name) ||
-		    !need_int(&e, "workers", 1, SPEC_MAX_WORKERS, &workers) || !add_cgroup(list, r, name, workers))
+		if (!jcur_is_object(&e) || !report_need_str(&e, "cgroup", &name) ||
+		    !report_need_int(&e, "workers", 1, SPEC_MAX_WORKERS, &workers) || !add_cgroup(list, r, name, workers))
 			return false;
 	}
 	return true;
@@ -111,7 +110,7 @@ static bool cgroups_from_spec(const struct jcur *spec, const struct jcur *list, 
 		const char *name;
 
 		workers = each;
-		if (!jcur_is_object(&def) || !need_str(&def, "name", &name) ||
+		if (!jcur_is_object(&def) || !report_need_str(&def, "name", &name) ||
 		    (jcur_get(&def, "workers", &c) && !jcur_int(&c, 1, SPEC_MAX_WORKERS, &workers)) ||
 		    !add_cgroup(list, r, name, workers))
 			return false;
@@ -149,15 +148,15 @@ static bool read_run(const struct jcur *c, struct report *r)
 	const char *clock;
 	int64_t version;
 
-	if (!need_int(c, "ktstr", 0, JSON_MAX, &version))
+	if (!report_need_int(c, "ktstr", 0, REPORT_INT_MAX, &version))
 		return false;
 	if (version != 1)
 		return jcur_error(c, "has schema version %lld, and this program reads 1", (long long)version);
-	if (!need_str(c, "name", &r->name) || !jcur_need(c, "spec", &spec) || !jcur_is_object(&spec) ||
-	    !jcur_need(c, "plan", &plan) || !jcur_is_object(&plan) || !need_str(&plan, "name", &r->topology) ||
+	if (!report_need_str(c, "name", &r->name) || !jcur_need(c, "spec", &spec) || !jcur_is_object(&spec) ||
+	    !jcur_need(c, "plan", &plan) || !jcur_is_object(&plan) || !report_need_str(&plan, "name", &r->topology) ||
 	    !jcur_need(c, "kernel", &kernel) || !jcur_is_object(&kernel) ||
-	    !need_str(&kernel, "release", &r->kernel) || !need_str(c, "clock", &clock) ||
-	    !need_int(c, "seed", 0, JSON_MAX, &r->seed) || !read_cgroups(c, &spec, r) ||
+	    !report_need_str(&kernel, "release", &r->kernel) || !report_need_str(c, "clock", &clock) ||
+	    !report_need_int(c, "seed", 0, REPORT_INT_MAX, &r->seed) || !read_cgroups(c, &spec, r) ||
 	    !report_read_payloads(&spec, r))
 		return false;
 	r->scheduler.wanted = json_is_object(json_object_get(spec.j, "scheduler")) ||
@@ -168,202 +167,12 @@ static bool read_run(const struct jcur *c, struct report *r)
 	return true;
 }
 
-static bool read_exit(const struct jcur *c, struct report_worker *w)
-{
-	struct jcur params;
-	const char *name, *signal;
-	int64_t code;
-
-	if (!jcur_variant(c, &name, &params))
-		return false;
-	if (streq(name, "timed_out") && !params.j) {
-		w->end = WORKER_TIMED_OUT;
-	} else if (streq(name, "exited") && params.j) {
-		if (!jcur_int(&params, 0, 255, &code))
-			return false;
-		w->end = WORKER_EXITED;
-		w->exit_code = code;
-	} else if (streq(name, "signaled") && json_is_integer(params.j)) {
-		if (!jcur_int(&params, 1, 64, &code)) /* a real-time signal, which has no name */
-			return false;
-		w->end = WORKER_SIGNALED;
-		snprintf(w->signal, sizeof(w->signal), "signal %d", (int)code);
-	} else if (streq(name, "signaled") && params.j) {
-		if (!jcur_str(&params, &signal))
-			return false;
-		if (strlen(signal) >= sizeof(w->signal))
-			return jcur_error(&params, "is not the name of a signal");
-		w->end = WORKER_SIGNALED;
-		memcpy(w->signal, signal, strlen(signal) + 1);
-	} else {
-		return jcur_error(c, "must be {\"exited\": CODE}, {\"signaled\": NAME} or \"timed_out\"");
-	}
-	return true;
-}
-
-/*
- * The worker's place, from the spec: a record for a worker nobody asked for, or a second one, is a
- * defect.
- */
-static struct report_worker *worker_slot(const struct jcur *c, struct report *r)
-{
-	int64_t cgroup_index, index;
-	const char *name;
-
-	if (!need_str(c, "cgroup", &name) ||
-	    !need_int(c, "cgroup_index", 0, SPEC_MAX_WORKERS - 1, &cgroup_index) ||
-	    !need_int(c, "index", 0, SPEC_MAX_WORKERS - 1, &index))
-		return NULL;
-	struct report_cgroup *cg = (size_t)cgroup_index < r->nr_cgroups ? &r->cgroups[cgroup_index] : NULL;
-	if (!cg || !streq(cg->name, name)) {
-		jcur_error(c, "the spec has no cgroup %lld named '%s'", (long long)cgroup_index, name);
-		return NULL;
-	}
-	if (index >= cg->nr_workers) {
-		jcur_error(c, "worker %lld of cgroup '%s', which has %u", (long long)index, name,
-			   cg->nr_workers);
-		return NULL;
-	}
-	if (cg->workers[index].present) {
-		jcur_error(c, "a second record of worker %lld of cgroup '%s'", (long long)index, name);
-		return NULL;
-	}
-	cg->workers[index].cgroup = cg;
-	cg->workers[index].index = index;
-	return &cg->workers[index];
-}
-
-static bool read_wake_latency(const struct jcur *c, struct report_cgroup *cg)
-{
-	struct histogram h;
-
-	if (!histogram_from_json(c, &h))
-		return false;
-	if (!cg->wake_latency)
-		cg->wake_latency = xcalloc(1, sizeof(*cg->wake_latency));
-	histogram_merge(cg->wake_latency, &h);
-	return true;
-}
-
-static bool read_worker(const struct jcur *c, struct report *r)
-{
-	if (!r->workers)
-		return false; /* no run record to hold it against, or a bad one, which has been said */
-	struct report_worker *w = worker_slot(c, r);
-	struct jcur completed, exit, wake;
-	const char *work;
-
-	if (!w || !need_int(c, "tid", 1, MAX_TID, &w->tid) || !need_str(c, "work", &work) ||
-	    !need_cpus(c, "cpuset", &w->cpuset) || !need_cpus(c, "cpus_used", &w->cpus_used) ||
-	    !need_int(c, "work_units", 0, JSON_MAX, &w->work_units) ||
-	    !need_int(c, "iterations", 0, JSON_MAX, &w->iterations) ||
-	    !need_int(c, "migrations", 0, JSON_MAX, &w->migrations) ||
-	    !need_int(c, "cpu_time_ns", 0, JSON_MAX, &w->cpu_time_ns) ||
-	    !need_int(c, "wall_time_ns", 0, JSON_MAX, &w->wall_time_ns) ||
-	    !need_int(c, "off_cpu_ns", 0, w->wall_time_ns, &w->off_cpu_ns) ||
-	    !need_int(c, "max_gap_ns", 0, JSON_MAX, &w->max_gap_ns) ||
-	    !need_int(c, "max_gap_at_ns", 0, JSON_MAX, &w->max_gap_at_ns) ||
-	    !need_int(c, "max_gap_cpu", -1, CPUMASK_MAX - 1, &w->max_gap_cpu) ||
-	    !jcur_need(c, "completed", &completed) || !jcur_bool(&completed, &w->completed) ||
-	    !jcur_need(c, "exit", &exit) || !read_exit(&exit, w))
-		return false;
-	if (strlen(work) >= sizeof(w->work))
-		return jcur_error(c, "work '%.40s...' is no work type", work);
-	memcpy(w->work, work, strlen(work) + 1);
-	if (jcur_get(c, "wake_latency", &wake) && !read_wake_latency(&wake, &r->cgroups[w->cgroup->index]))
-		return false;
-	w->present = true;
-	return true;
-}
-
-static void replace(char **s, const char *with)
-{
-	free(*s);
-	*s = xstrdup(with);
-}
-
-static bool read_exit_info(const struct jcur *c, struct report_scheduler *s)
-{
-	const char *kind;
-	struct jcur reason, message;
-
-	if (!jcur_is_object(c) || !need_str(c, "kind", &kind) || !jcur_need(c, "reason", &reason) ||
-	    !jcur_need(c, "message", &message))
-		return false;
-	if (!json_is_string(reason.j) || !json_is_string(message.j))
-		return jcur_error(c, "has a reason and a message that are strings");
-	replace(&s->kind, kind);
-	replace(&s->reason, json_string_value(reason.j));
-	replace(&s->message, json_string_value(message.j));
-	return true;
-}
-
-static bool read_scheduler_end(const struct jcur *c, struct report_scheduler *s)
-{
-	struct jcur asked, exit;
-	int64_t at;
-	bool by_us;
-
-	if (!need_int(c, "at_ns", -JSON_MAX, JSON_MAX, &at) || !jcur_need(c, "asked", &asked) || !jcur_bool(&asked, &by_us) ||
-	    !jcur_need(c, "exit", &exit))
-		return false;
-	s->attached = false;
-	/* The first death is the one to explain; what came after it followed from it. */
-	if (s->died)
-		return true;
-	if (json_is_object(exit.j) && !read_exit_info(&exit, s))
-		return false;
-	/* Asked to go, but gone of an error before it could. */
-	s->died = !by_us || (s->kind && !strncmp(s->kind, "error", 5));
-	s->died_at_ns = at;
-	json_decref(s->end);
-	s->end = json_incref(c->j);
-	return true;
-}
-
-static bool read_scheduler(const struct jcur *c, struct report *r)
-{
-	struct report_scheduler *s = &r->scheduler;
-	const char *event, *name;
-
-	if (!need_str(c, "event", &event) || !need_str(c, "name", &name))
-		return false;
-	replace(&s->name, name);
-	s->builtin = json_is_string(json_object_get(c->j, "how")) && streq(json_string_value(json_object_get(c->j, "how")), "builtin");
-	if (streq(event, "enabled")) {
-		s->attached = true;
-		s->enabled++;
-	} else if (streq(event, "ended")) {
-		return read_scheduler_end(c, s);
-	} else if (streq(event, "phase")) {
-		struct jcur events;
-		int64_t ns;
-
-		if (!need_int(c, "duration_ns", 0, JSON_MAX, &ns) || !jcur_need(c, "events", &events) || !jcur_is_object(&events))
-			return false;
-		if (!s->phases)
-			s->phases = json_array();
-		if (json_array_size(s->phases) < REPORT_SCX_PHASES)
-			json_array_append(s->phases, c->j);
-	} else if (streq(event, "tasks")) {
-		int64_t of, under;
-
-		/* One for each wave of workers. */
-		if (!need_int(c, "of", 0, SPEC_MAX_WORKERS, &of) || !need_int(c, "under", 0, of, &under))
-			return false;
-		s->tasks_counted = true;
-		s->tasks = MIN(s->tasks + of, JSON_MAX);
-		s->tasks_under = MIN(s->tasks_under + under, JSON_MAX);
-	}
-	return true;
-}
-
 static bool read_end(const struct jcur *c, struct report *r)
 {
 	const char *outcome, *reason = NULL;
 	struct jcur why;
 
-	if (!need_str(c, "outcome", &outcome))
+	if (!report_need_str(c, "outcome", &outcome))
 		return false;
 	if (jcur_get(c, "reason", &why) && !json_is_string(why.j))
 		return jcur_error(&why, "must be a string");
@@ -410,7 +219,7 @@ json_t *report_log_tail(const struct report *r)
 static const struct kind {
 	const char *name;
 	bool (*read)(const struct jcur *c, struct report *r); /* NULL: kept as it is, see keep_log() */
-} kinds[] = { { "run", read_run }, { "worker", read_worker }, { "payload", report_read_payload }, { "scheduler", read_scheduler },
+} kinds[] = { { "run", read_run }, { "worker", report_read_worker }, { "payload", report_read_payload }, { "scheduler", report_read_scheduler },
 	      { "end", read_end }, { "log", NULL } };
 
 static const struct kind *kind_find(const char *name, size_t len)
@@ -465,7 +274,7 @@ static void read_parsed(struct reader *rd, const char *line, size_t len, struct 
 	}
 	struct jdoc doc = { .file = rd->where, .errs = errs };
 	struct jcur c = jcur_root(&doc, j);
-	if (!jcur_is_object(&c) || !need_str(&c, "kind", &name))
+	if (!jcur_is_object(&c) || !report_need_str(&c, "kind", &name))
 		return;
 	const struct kind *k = kind_find(name, strlen(name));
 	if (!k)
@@ -551,12 +360,7 @@ void report_deinit(struct report *r)
 	free(r->workers);
 	report_payloads_deinit(r);
 	free(r->reason);
-	free(r->scheduler.name);
-	free(r->scheduler.kind);
-	free(r->scheduler.reason);
-	free(r->scheduler.message);
-	json_decref(r->scheduler.end);
-	json_decref(r->scheduler.phases);
+	report_scheduler_deinit(&r->scheduler);
 	kt_errs_deinit(&r->defects);
 	for (size_t i = 0; i < REPORT_TAIL; i++)
 		free(r->tail[i].line);
