@@ -117,14 +117,14 @@ fails_with() {
 	run -0 --separate-stderr ktstr-eval strays.jsonl
 }
 
-@test "workers that die, or do not stop: their records say how, and the verdict counts them" {
-	spec dead '[{"name":"kill","workers":2},{"name":"stop","workers":1},{"name":"well","workers":1}]' \
+@test "workers that die, or do not stop: their records say how, and the verdict counts them; a stranger in a cgroup goes with it" {
+	spec dead '[{"name":"kill","workers":2},{"name":"stop","workers":1},{"name":"left","workers":1}]' \
 		'"assert":{"max_gap_ms":10000}'
 	sed -i 's/"duration_s":1/"duration_s":0.2/' dead.json
 	boot dead "$BATS_FILE_TMPDIR/meddle/bin/ktstr-boot"
 	jq -es 'map(select(.kind == "worker")) | map([.cgroup, .completed, .exit]) ==
 		[["kill", false, {"signaled": "SIGKILL"}], ["kill", false, {"signaled": "SIGKILL"}],
-		["stop", false, "timed_out"], ["well", true, {"exited": 0}]] and
+		["stop", false, "timed_out"], ["left", true, {"exited": 0}]] and
 		(.[:2] | all(.wall_time_ns > 0 and .wall_time_ns < 0.2e9)) and all(.work_units > 0)' dead.jsonl
 	jq -es 'last | .outcome == "done"' dead.jsonl
 	fails_with dead '(.[:2][] | "tid \(.tid) died: killed by SIGKILL"), "tid \(.[2].tid) timed out: did not stop when told to"'

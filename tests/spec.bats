@@ -175,13 +175,17 @@ resolve() {
 }
 
 @test "old names are taken, with a note" {
-	printf '{"name": "x", "steps": [{"setup": [{"name": "a", "work": "CpuSpin"}], "ops": [{"SpawnHost": {"work": {"CpuSpin": {}}}}]}]}' >spec.json
+	printf '{"name": "x", "steps": [{"setup": [{"name": "a", "work": "CpuSpin"}], "ops": [{"SpawnHost": {"work": {"CpuSpin": {}}}},
+		{"Spawn": {"work": "IoSync"}}]}]}' >spec.json
 	run -0 --separate-stderr ktstr-work --check --plan plan spec.json
 	diff - <(printf '%s\n' "$stderr") <<-'END'
 		ktstr-work: note: spec.json: $.steps[0].setup[0].work: CpuSpin is called SpinWait now
 		ktstr-work: note: spec.json: $.steps[0].ops[0]: SpawnHost is called Spawn now
 		ktstr-work: note: spec.json: $.steps[0].ops[0].SpawnHost.work: CpuSpin is called SpinWait now
+		ktstr-work: note: spec.json: $.steps[0].ops[1].Spawn.work: IoSync is called IoSyncWrite now
 	END
+	run -0 --separate-stderr ktstr-work --resolve --plan plan spec.json
+	[ "$(jq -r .work <<<"$output" | paste -sd' ')" = "SpinWait SpinWait IoSyncWrite" ]
 }
 
 @test "names at the edge of what is allowed" {

@@ -5,6 +5,7 @@
  *   stray  move to the root cgroup, out of their cpuset
  *   kill   get a SIGKILL
  *   stop   get a SIGSTOP, so that they cannot stop when they are told to
+ *   left   get a stranger into their cgroup, nobody's child, who stays when they are gone
  */
 #include "kt.h"
 #include <fcntl.h>
@@ -14,12 +15,32 @@
 
 #define ROOT "/sys/fs/cgroup/"
 
-static void move(pid_t pid)
+static void move(pid_t pid, const char *cgroup)
 {
-	_cleanup_close_ int fd = open(ROOT "cgroup.procs", O_WRONLY | O_CLOEXEC);
+	_cleanup_free_ char *path = xasprintf(ROOT "%s/cgroup.procs", cgroup);
+	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
 
 	if (dprintf(fd, "%d", (int)pid) < 0)
 		die(KT_TROUBLE, "cannot move %d: %s", (int)pid, strerror(errno));
+}
+
+/* In the cgroup before its parent is gone: then whoever waits for that finds it there. */
+static void leave(const char *cgroup)
+{
+	pid_t parent = fork();
+
+	if (parent) {
+		waitpid(parent, NULL, 0);
+		return;
+	}
+	pid_t orphan = fork();
+	if (!orphan) {
+		signal(SIGTERM, SIG_IGN);
+		for (;;)
+			pause();
+	}
+	move(orphan, cgroup);
+	_exit(0);
 }
 
 static void meddle(void)
@@ -32,10 +53,12 @@ static void meddle(void)
 
 		for (int pid; f && fscanf(f, "%d", &pid) == 1;)
 			if (i == 0)
-				move(pid);
+				move(pid, ".");
 			else
 				kill(pid, i == 1 ? SIGKILL : SIGSTOP);
 	}
+	if (!access(ROOT "left", F_OK))
+		leave("left");
 }
 
 int main(int argc, char **argv)
