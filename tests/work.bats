@@ -29,6 +29,30 @@ load workers
 	jq -es '.[1] | .index == 1 and .name == "Step[0]" and .start_ns == 0 and .end_ns >= 400000000' out
 }
 
+# Three cycles a spin, at the least, on no CPU of more than 6 GHz.
+@test "a unit is as much CPU time as its spins take" {
+	spec 0.3 '{"name": "spin", "workers": 1, "work": "SpinWait"}' '{"name": "mixed", "workers": 1, "work": "Mixed"}' \
+		'{"name": "bursty", "workers": 1, "work": {"Bursty": {"burst_ms": 2, "sleep_ms": 20}}}' \
+		'{"name": "seq", "workers": 1, "work": {"Sequence": {"first": {"spin_ms": 50}}}}'
+	work >out
+	jq -es 'map(select(.kind == "worker")) | length == 4 and all(.cpu_time_ns / .work_units > 500)' out
+	figure bursty '.iterations <= 300 / 22 + 2' # it does sleep
+	spec 1 '{"name": "pipe", "workers": 2, "work": {"PipeIo": {"burst": 1000000}}}' \
+		'{"name": "futex", "workers": 2, "work": {"FutexPingPong": {"spin": 1000000}}}' \
+		'{"name": "fan", "workers": 2, "work": {"FutexFanOut": {"fan_out": 1, "spin": 1000000}}}' \
+		'{"name": "waker", "workers": 2, "work": {"AsymmetricWaker": {"burst": 1000000}}}' \
+		'{"name": "mutex", "workers": 2, "work": {"MutexContention": {"contenders": 2, "work": 1000000, "hold": 1}}}' \
+		'{"name": "signal", "workers": 2, "work": {"SignalStorm": {"work": 1000000}}}' \
+		'{"name": "queue", "workers": 2, "work": {"ProducerConsumerImbalance": {"producers": 1, "consume_iters": 1000000}}}' \
+		'{"name": "fault", "workers": 1, "work": {"PageFaultChurn": {"spin": 1000000}}}' \
+		'{"name": "cross", "workers": 2, "work": {"CrossAffinityChurn": {"spin": 1000000}}}' \
+		'{"name": "churn", "workers": 1, "work": {"AffinityChurn": {"spin": 1000000}}}'
+	work >out
+	# Of the second of a pair only where it has the same to do; of a queue's, only the consumer.
+	jq -es 'map(select(.kind == "worker" and (.cgroup == "queue" and .index == 0 or .cgroup == "waker" and .index == 1 | not))) |
+		length == 16 and all(.work_units > 0 and .cpu_time_ns / .work_units > 500000)' out
+}
+
 @test "partners wake each other, and the latencies are counted" {
 	spec 0.3 '{"name": "pipe", "workers": 4, "work": {"PipeIo": {"burst": 0}}}' \
 		'{"name": "futex", "workers": 4, "work": {"FutexPingPong": {"spin": 0}}}'

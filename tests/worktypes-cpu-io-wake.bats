@@ -380,7 +380,14 @@ counter() {
 	work-cost calls WakeChain read write
 	work-cost calls EpollStorm epoll_wait read write futex
 	work-cost calls ThunderingHerd futex clock_nanosleep pause
-	# And one that is not named is noticed.
+	for type in YieldHeavy Mixed CacheYield Sequence; do
+		work-cost makes $type sched_yield
+	done
+	work-cost makes IoSyncWrite fdatasync
+	work-cost makes IoConvoy pread64
+	# And one that is not named is noticed, and one that is not made.
+	run -1 --separate-stderr work-cost makes SpinWait sched_yield
+	[ "$stderr" = "work-cost: SpinWait does not make system call sched_yield" ]
 	run -1 --separate-stderr work-cost calls YieldHeavy
 	[ "$stderr" = "work-cost: YieldHeavy makes system call 24" ]
 }

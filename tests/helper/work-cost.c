@@ -2,12 +2,13 @@
 /*
  * usage: work-cost cost [TYPE...]
  *        work-cost calls TYPE CALL...
+ *        work-cost makes TYPE CALL
  *        work-cost tick
  *
  * tick prints what a worker_tick() takes, in ns. The others run one group of workers of a type, alone, without a scenario
  * around it. cost prints, of each type (all without one), the CPU time of a work unit in ns with telemetry and without: TYPE,
  * tabs, the two; or the reason why it cannot run so. calls runs the type and fails if a worker, from go to stop, makes another
- * system call than these and those of the clock.
+ * system call than these and those of the clock; makes fails if it does without that one.
  *
  * Without telemetry means that worker_tick() only counts, and worker_woken() does nothing (linked with --wrap). Types that
  * look at the time of the last tick then see one that goes on by as much as a tick took with telemetry; a unit whose length is
@@ -297,30 +298,56 @@ static const struct work_type *find(const char *name)
 	return type;
 }
 
+static const struct { const char *name; int number; } known[] = {
+	{ "futex", SYS_futex }, { "read", SYS_read }, { "write", SYS_write }, { "epoll_wait", SYS_epoll_wait },
+	{ "pread64", SYS_pread64 }, { "pwrite64", SYS_pwrite64 }, { "fdatasync", SYS_fdatasync },
+	{ "clock_nanosleep", SYS_clock_nanosleep }, { "sched_yield", SYS_sched_yield }, { "pause", SYS_pause },
+};
+
 static int call_number(const char *name)
 {
-	static const struct { const char *name; int number; } known[] = {
-		{ "futex", SYS_futex }, { "read", SYS_read }, { "write", SYS_write }, { "epoll_wait", SYS_epoll_wait },
-		{ "pread64", SYS_pread64 }, { "pwrite64", SYS_pwrite64 }, { "fdatasync", SYS_fdatasync },
-		{ "clock_nanosleep", SYS_clock_nanosleep }, { "sched_yield", SYS_sched_yield }, { "pause", SYS_pause },
-	};
-
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (streq(known[i].name, name))
 			return known[i].number;
 	die_usage("no system call '%s' is known here", name);
 }
 
-static int check_calls(const struct work_type *type, char **names)
+static void allow_always(void)
 {
 	/* A clock without vDSO is a system call; the last three are the end, of sanitizers too. */
 	static const int always[] = { SYS_clock_gettime, SYS_getcpu, SYS_rt_sigreturn, SYS_exit_group,
 					SYS_sigaltstack };
-	_cleanup_free_ void *args = args_of(type);
-	struct kt_err err = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		calls[nr_calls++] = always[i];
+}
+
+/* With every call allowed but that one it comes to grief. */
+static int check_makes(const struct work_type *type, const char *name)
+{
+	_cleanup_free_ void *args = args_of(type);
+	int number = call_number(name);
+	struct kt_err err = { 0 };
+
+	allow_always();
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (known[i].number != number)
+			calls[nr_calls++] = known[i].number;
+	if (!args)
+		die_usage("%s needs parameters", type->name);
+	if (!run_group(type, args, &err))
+		die(KT_NO, "%s does not make system call %s", type->name, name);
+	if (run->bad_call == number)
+		return KT_OK;
+	die(KT_TROUBLE, "%s: system call %d: %s", type->name, run->bad_call, err.msg);
+}
+
+static int check_calls(const struct work_type *type, char **names)
+{
+	_cleanup_free_ void *args = args_of(type);
+	struct kt_err err = { 0 };
+
+	allow_always();
 	for (; *names && nr_calls < MAX_CALLS; names++)
 		calls[nr_calls++] = call_number(*names);
 	if (!args)
@@ -341,10 +368,12 @@ int main(int argc, char **argv)
 	sigaction(SIGSYS, &act, NULL);
 	if (argc >= 3 && streq(argv[1], "calls"))
 		return check_calls(find(argv[2]), argv + 3);
+	if (argc == 4 && streq(argv[1], "makes"))
+		return check_makes(find(argv[2]), argv[3]);
 	if (argc == 2 && streq(argv[1], "tick"))
 		return printf("%.1f\n", cost_of_tick()) < 0;
 	if (argc < 2 || !streq(argv[1], "cost"))
-		die_usage("cost, calls or tick?");
+		die_usage("cost, calls, makes or tick?");
 	for (int i = 2; i < argc; i++)
 		print_cost(find(argv[i]));
 	for (size_t i = 0; argc == 2 && work_types[i]; i++)
