@@ -32,10 +32,11 @@ STATIC_FLAGS =
 TESTS = $(NO_GUEST_TESTS:%=tests/%.bats)
 export ASAN_OPTIONS = detect_leaks=0
 endif
-NO_GUEST_TESTS = eval kernel spec topo work worktypes-cpu-io-wake
+NO_GUEST_TESTS = eval flags kernel spec topo work worktypes-cpu-io-wake
 
-LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report report-worker report-scheduler report-payload scheduler
-LIB += spec spec-work spec-cgroup spec-step scene scene-check resolve op ops-cgroup ops-task ops-machine ops-payload ops-sched
+LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report report-worker report-scheduler report-payload
+LIB += scheduler flags spec spec-work spec-cgroup spec-step scene scene-check resolve
+LIB += op ops-cgroup ops-task ops-machine ops-payload ops-sched
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += closure closure-libs dynamic program payload-spec
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
@@ -118,7 +119,7 @@ $(TURNS): libexec/turns.c Makefile
 
 # A loader as other people write them: bpftool's skeleton, and shared libraries. The line is for libbpf 1.5 and later.
 tests/helper/usual.skel.h: guest/bpf/fifo.bpf.o
-	$(Q).deps/usr/sbin/bpftool gen skeleton $< name usual | sed '/map->link = /d' >$@
+	$(Q).deps/usr/sbin/bpftool gen skeleton $< name usual >$@ && sed -i '/map->link = /d' $@
 tests/helper/usual.o: tests/helper/usual.skel.h
 tests/helper/usual: tests/helper/usual.o
 	$(call msg,LD,$@)

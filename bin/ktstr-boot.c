@@ -21,6 +21,10 @@ static const char usage[] =
 	"  -k, --kernel KERNEL    a path, a build tree, a cached release or a prefix of one\n"
 	"      --scheduler FILE   run under this scheduler in place of the spec's: a file of JSON, a BPF object,\n"
 	"                         a binary, or none\n"
+	"      --profile NAME     with these of the scheduler's flags: names with + between, or default, for none\n"
+	"      --required-flags LIST, --excluded-flags LIST\n"
+	"                         flags besides those that the spec requires and excludes, with commas between\n"
+	"      --list-profiles    print the profiles that the scheduler can be run with, and run nothing\n"
 	"      --clock CLOCK      virtual (default where KVM is not usable) or real\n"
 	"      --accel ACCEL      auto (default), kvm or tcg\n"
 	"      --ns-per-insn N    virtual clock: guest nanoseconds per instruction, a power of two (default 1)\n"
@@ -34,12 +38,17 @@ static const char usage[] =
 	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
 	"  -h, --help             this text\n";
 
-enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_WORK_TYPE, OPT_SCHEDULER };
+enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_WORK_TYPE, OPT_SCHEDULER,
+	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES };
 
 static const struct option longopts[] = {
 	{ "plan", required_argument, NULL, 'p' },
 	{ "kernel", required_argument, NULL, 'k' },
 	{ "scheduler", required_argument, NULL, OPT_SCHEDULER },
+	{ "profile", required_argument, NULL, OPT_PROFILE },
+	{ "required-flags", required_argument, NULL, OPT_REQUIRED_FLAGS },
+	{ "excluded-flags", required_argument, NULL, OPT_EXCLUDED_FLAGS },
+	{ "list-profiles", no_argument, NULL, OPT_LIST_PROFILES },
 	{ "clock", required_argument, NULL, OPT_CLOCK },
 	{ "accel", required_argument, NULL, OPT_ACCEL },
 	{ "ns-per-insn", required_argument, NULL, OPT_NS_PER_INSN },
@@ -83,6 +92,10 @@ static void parse_options(int argc, char **argv, struct boot *b)
 		case 'p': b->plan_path = optarg; break;
 		case 'k': b->kernel_arg = optarg; break;
 		case OPT_SCHEDULER: b->scheduler_arg = optarg; break;
+		case OPT_PROFILE: b->profile_arg = optarg; break;
+		case OPT_REQUIRED_FLAGS: b->required_arg = optarg; break;
+		case OPT_EXCLUDED_FLAGS: b->excluded_arg = optarg; break;
+		case OPT_LIST_PROFILES: b->list_profiles = true; break;
 		case OPT_CLOCK: b->clock = choice("--clock", optarg, (const char *[]){ "auto", "virtual", "real", NULL }); break;
 		case OPT_ACCEL: b->accel = choice("--accel", optarg, (const char *[]){ "auto", "kvm", "tcg", NULL }); break;
 		case OPT_NS_PER_INSN:
@@ -135,6 +148,8 @@ int main(int argc, char **argv)
 	kt_init("ktstr-boot");
 	vm_init(&b.vm);
 	parse_options(argc, argv, &b);
+	if (b.list_profiles)
+		return boot_list_profiles(&b);
 	b.signals = signal_events();
 	boot_load(&b);
 	if (b.dry_run)

@@ -105,6 +105,23 @@ detection_table() {
 	END
 }
 
+@test "flags: arguments of a binary and options of an object arrive, by profile" {
+	small flags '"scheduler":{"binary":"'"$TREE"'/tests/helper/usual","args":["-s","3000"],"flags":[
+		{"name":"short","args":["-s","1000"]},{"name":"flood","args":["-f"],"requires":["short"]}]},"excluded_flags":["flood"]'
+	run -0 --separate-stderr ktstr run --runs runs --profiles flags.json
+	[[ ${lines[0]} == *PASS*"[sched=usual/default]" ]]
+	[[ ${lines[1]} == *PASS*"[sched=usual/short]" ]]
+	[[ ${lines[3]} == flags*usual/default*pass* ]]
+	[[ ${lines[4]} == flags*usual/short*pass* ]]
+	[ "$(jq -r '.profile // (select(.event == "ended") | .output[0])' runs/*/report.jsonl | paste -sd,)" = \
+		"default,slice 3000 us,short,slice 1000 us" ]
+	small flags '"scheduler":{"bpf":"erring.bpf.o","flags":[{"name":"early","options":{"events":7}}]},"required_flags":["early"]'
+	sed -i 's/"workers":1/"workers":4/' flags.json
+	run -1 judge flags.json
+	[[ ${lines[0]} == *"[sched=erring/early]"* ]]
+	[[ ${lines[1]} == *"giving up after 7 events"* ]]
+}
+
 @test "objects that are no schedulers are named as what they are" {
 	echo 'not an object' >text.bpf.o
 	small bad '"scheduler":{"bpf":"text.bpf.o"}'

@@ -22,12 +22,13 @@ struct boot_scheduler {
 struct boot {
 	/* as asked for */
 	const char *plan_path, *spec_path, *kernel_arg, *scheduler_arg, *keep;
+	const char *profile_arg, *required_arg, *excluded_arg; /* names of flags; NULL: none */
 	enum boot_clock clock;
 	enum boot_accel accel;
 	int64_t seed;            /* -1: the spec's */
 	const char *work_type;   /* of swappable cgroups; NULL: the spec's */
 	int64_t timeout_ns;      /* 0: boot_load() sets it */
-	bool cold, console_live, dry_run;
+	bool cold, console_live, dry_run, list_profiles;
 	bool prepare;            /* make the checkpoint and stop there */
 	int signals;
 	int64_t start_ns;
@@ -41,6 +42,7 @@ struct boot {
 	int payload;             /* boot_payload()'s */
 	char *image;             /* the guest's initramfs */
 	char *scheduler_dir;     /* where its declaration stands */
+	uint32_t profile;        /* flags that it is run with */
 	struct boot_scheduler *schedulers; /* under test: the first, and the staged ones */
 	size_t nr_schedulers;
 	int ram[TOPO_MAX_NODES]; /* the guest's memory while it runs */
@@ -62,6 +64,10 @@ void boot_load(struct boot *b);
 char *boot_own_path(const char *in_tree, const char *installed);
 /* Put the scheduler that --scheduler names into the spec, in place of its own. */
 void boot_override_scheduler(struct boot *b, json_t *doc);
+/* The profile that the scheduler is run with: the one that is asked for, or that with the flags that are required and no more. */
+void boot_choose_profile(struct boot *b);
+/* Read the spec, and print the names of all profiles that its scheduler can be run with. */
+int boot_list_profiles(struct boot *b);
 /* Find the files of the spec's schedulers, and add to the programs what they need. */
 void boot_load_schedulers(struct boot *b);
 /* Add them to the payload, and to the guest's spec where they are found there. */
@@ -70,6 +76,8 @@ int boot_payload_schedulers(const struct boot *b, json_t *spec, FILE *f, struct 
 void boot_choose_accel(struct boot *b);
 /* The name of the signal that came, without SIG, once; NULL when none did. */
 const char *boot_interrupted(const struct boot *b);
+/* The spec, with the scheduler of the command line; what cannot be read is said, and ends the program. */
+json_t *boot_load_spec(struct boot *b);
 /* The archive the guest unpacks: plan.json, spec.json, args, schedulers, and the programs. A memfd. */
 int boot_payload(struct boot *b, struct kt_err *err);
 int boot_dry_run(struct boot *b);

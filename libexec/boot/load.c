@@ -102,6 +102,8 @@ int boot_payload(struct boot *b, struct kt_err *err)
 	json_object_del(spec, "assert");
 	json_object_del(spec, "description");
 	json_object_del(spec, "expect");
+	json_object_del(spec, "required_flags");
+	json_object_del(spec, "excluded_flags");
 	drop_checks(spec);
 	if (!f)
 		return kt_fail(err, "cannot make the payload: %s", strerror(errno));
@@ -150,6 +152,17 @@ static void load_programs(struct boot *b)
 	}
 }
 
+json_t *boot_load_spec(struct boot *b)
+{
+	struct kt_err err;
+	json_t *doc = kt_json_load(b->spec_path, &err);
+
+	if (!doc)
+		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "%s", err.msg);
+	boot_override_scheduler(b, doc);
+	return doc;
+}
+
 void boot_load(struct boot *b)
 {
 	struct kt_errs errs = { 0 };
@@ -157,15 +170,13 @@ void boot_load(struct boot *b)
 
 	if (checkpoint_limit(&b->cache_limit, &err) < 0)
 		die(KT_USAGE, "%s", err.msg);
-	json_auto_t *doc = kt_json_load(b->spec_path, &err);
-	if (!doc)
-		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "%s", err.msg);
-	boot_override_scheduler(b, doc);
+	json_auto_t *doc = boot_load_spec(b);
 	load_plan(b, &errs);
 	if (spec_from_json(doc, b->spec_path, &b->plan, &b->spec, &errs) < 0) {
 		kt_errs_print(&errs);
 		exit(KT_USAGE);
 	}
+	boot_choose_profile(b);
 	if (b->work_type && spec_override_work(&b->spec, b->work_type, &err))
 		die(KT_USAGE, "--work-type: %s", err.msg);
 	if (b->seed < 0)

@@ -43,12 +43,15 @@ static void emit(json_t *record)
 static void emit_run(const struct boot *b)
 {
 	json_t *programs = b->programs.n ? closure_to_json(&b->programs) : NULL;
+	const struct flags *flags = &b->spec.scheduler.flags;
+	_cleanup_free_ char *profile = flags->n ? flags_name(flags, b->profile) : NULL;
 
-	emit(KT_PACK("{ss,si,ss,sO,so,sO,s{ss,ss},s{ss},ss,ss,si,sI,so*}", "kind", "run", "ktstr", 1, "name", b->spec.name,
+	emit(KT_PACK("{ss,si,ss,sO,so,sO,s{ss,ss},s{ss},ss,ss,si,sI,ss*,so*}", "kind", "run", "ktstr", 1, "name", b->spec.name,
 		     "spec", b->spec.json, "batches", spec_batches_to_json(&b->spec), "plan", b->plan_json, "kernel", "release", b->kernel.release, "sha256",
 		     b->kernel.sha256, "qemu", "version", b->plan.qemu_version, "accel",
 		     b->vm_config.accel == VM_KVM ? "kvm" : "tcg", "clock", b->vm_config.virtual_clock ? "virtual" : "real",
-		     "ns_per_insn", 1 << b->vm_config.icount_shift, "seed", (json_int_t)b->seed, "programs", programs));
+		     "ns_per_insn", 1 << b->vm_config.icount_shift, "seed", (json_int_t)b->seed, "profile", profile,
+		     "programs", programs));
 }
 
 static double ms(int64_t ns)

@@ -60,6 +60,69 @@ void boot_override_scheduler(struct boot *b, json_t *doc)
 	b->scheduler_dir = from_file ? dir_of(b->scheduler_arg) : xstrdup(".");
 }
 
+/* "a,b": the flags of these names. */
+static uint32_t flags_of(const struct boot *b, const char *option, const char *names)
+{
+	const struct scheduler_def *def = &b->spec.scheduler;
+	uint32_t all = 0;
+	struct kt_err err;
+
+	for (const char *p = names; p && def->kind != SCHEDULER_NONE;) {
+		size_t n = strcspn(p, ",");
+		_cleanup_free_ char *name = xasprintf("%.*s", (int)n, p);
+		uint32_t flag = flags_find(&def->flags, name, &err);
+
+		if (!flag)
+			die(KT_USAGE, "%s: %s", option, err.msg);
+		all |= flag;
+		p = p[n] ? p + n + 1 : NULL;
+	}
+	return all;
+}
+
+static void add_wanted_flags(struct boot *b)
+{
+	struct flags_want *want = &b->spec.want;
+	struct kt_err err;
+
+	want->required |= flags_of(b, "--required-flags", b->required_arg);
+	want->excluded |= flags_of(b, "--excluded-flags", b->excluded_arg);
+	if (flags_settle(&b->spec.scheduler.flags, want, &err))
+		die(KT_USAGE, "%s", err.msg);
+}
+
+void boot_choose_profile(struct boot *b)
+{
+	struct kt_err err;
+
+	add_wanted_flags(b);
+	b->profile = b->spec.want.required;
+	if (b->profile_arg && flags_profile(&b->spec.scheduler.flags, &b->spec.want, b->profile_arg, &b->profile, &err))
+		die(KT_USAGE, "--profile: %s", err.msg);
+}
+
+int boot_list_profiles(struct boot *b)
+{
+	json_auto_t *doc = boot_load_spec(b);
+	uint32_t profiles[PROFILES_MAX];
+	struct kt_errs errs = { 0 };
+	struct kt_err err;
+
+	if (spec_from_json(doc, b->spec_path, NULL, &b->spec, &errs) < 0) {
+		kt_errs_print(&errs);
+		return KT_USAGE;
+	}
+	add_wanted_flags(b);
+	int n = flags_profiles(&b->spec.scheduler.flags, &b->spec.want, profiles, &err);
+	if (n < 0)
+		die(KT_USAGE, "%s", err.msg);
+	for (int i = 0; i < n; i++) {
+		_cleanup_free_ char *name = flags_name(&b->spec.scheduler.flags, profiles[i]);
+		puts(name);
+	}
+	return KT_OK;
+}
+
 /* Add dir/name to the places; true if it is there. */
 static bool look(struct strv *places, const char *dir, size_t len, const char *name)
 {
@@ -164,6 +227,27 @@ void boot_load_schedulers(struct boot *b)
 		load(b, &b->spec.staged[i]);
 }
 
+/* Put the flags of the profile into a declaration: the guest knows of none. */
+static void apply_profile(const struct boot *b, json_t *own)
+{
+	const struct flags *f = &b->spec.scheduler.flags;
+	json_t *args = json_copy(json_object_get(own, "args")), *options = json_copy(json_object_get(own, "options"));
+
+	json_object_del(own, "flags");
+	for (size_t i = 0; i < f->n; i++) {
+		if (!(b->profile >> i & 1))
+			continue;
+		if (f->v[i].args)
+			json_array_extend(args ? args : (args = json_array()), f->v[i].args);
+		if (f->v[i].options)
+			json_object_update(options ? options : (options = json_object()), f->v[i].options);
+	}
+	if (args)
+		json_object_set_new(own, "args", args);
+	if (options)
+		json_object_set_new(own, "options", options);
+}
+
 int boot_payload_schedulers(const struct boot *b, json_t *spec, FILE *f, struct kt_err *err)
 {
 	json_t *staged = json_object_get(spec, "staged_schedulers");
@@ -180,6 +264,8 @@ int boot_payload_schedulers(const struct boot *b, json_t *spec, FILE *f, struct 
 		json_object_set_new(own, scheduler_kind_name(s->def->kind), json_string(s->in_guest));
 		if (s->def == &b->spec.scheduler)
 			json_object_set_new(own, "name", json_string(s->def->name));
+		if (s->def == &b->spec.scheduler)
+			apply_profile(b, own);
 		json_object_set_new(s->def == &b->spec.scheduler ? spec : staged, s->def == &b->spec.scheduler ? "scheduler" :
 				    s->def->name, own);
 		if (s->def->kind == SCHEDULER_BINARY)

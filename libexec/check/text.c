@@ -137,8 +137,10 @@ void verdict_print(const json_t *verdict, FILE *f)
 	const json_t *scheduler = json_object_get(verdict, "scheduler");
 
 	put(f, "ktstr_test '", name ? name : "?", "' ");
-	if (str(scheduler, "name"))
-		put(f, "[sched=", str(scheduler, "name"), "] ");
+	if (str(scheduler, "name")) {
+		put(f, "[sched=", str(scheduler, "name"), str(scheduler, "profile") ? "/" : "");
+		put(f, "", str(scheduler, "profile") ? str(scheduler, "profile") : "", "] ");
+	}
 	fputs("[topo=", f);
 	put(f, "", topology ? topology : "?", "] ");
 	if (streq(v, "pass")) {

@@ -141,7 +141,8 @@ static json_t *scheduler(const struct report *r)
 
 	if (!s->wanted)
 		return json_null();
-	return KT_PACK("{s:s?, s:b, s:b, s:b, s:I, s:I, s:O?}", "name", s->name, "enabled", s->enabled > 0, "attached", s->attached,
+	return KT_PACK("{s:s?, s:O*, s:b, s:b, s:b, s:I, s:I, s:O?}", "name", s->name, "profile",
+		       json_object_get(r->run, "profile"), "enabled", s->enabled > 0, "attached", s->attached,
 		       "died", s->died, "workers", (json_int_t)s->tasks, "workers_under", (json_int_t)s->tasks_under,
 		       "end", s->end);
 }

@@ -79,6 +79,12 @@ ARRAY_OF(files, is_string)
 ARRAY_OF(enable, is_write)
 ARRAY_OF(disable, is_write)
 
+static bool parse_scheduler_flags(const struct jcur *c, void *out, void *ctx)
+{
+	(void)ctx;
+	return flags_parse(c, &((struct scheduler_def *)out)->flags);
+}
+
 static bool set_kind(const struct jcur *c, struct scheduler_def *d, enum scheduler_kind kind)
 {
 	if (d->kind != SCHEDULER_NONE)
@@ -150,6 +156,8 @@ const struct row scheduler_rows[] = {
 	  .help = "files of the host that it finds in its working directory" },
 	{ .name = "kernel_args", .kind = ROW_STR, .offset = offsetof(struct scheduler_def, kernel_args),
 	  .help = "added to the kernel's command line" },
+	{ .name = "flags", .kind = ROW_CUSTOM, .type = "array of objects", .parse = parse_scheduler_flags, .sub = flag_rows,
+	  .help = "bpf, binary: what it can be run with and without" },
 	{ 0 }
 };
 
@@ -169,6 +177,27 @@ static void default_name(struct scheduler_def *d)
 	}
 }
 
+/* A flag is what its scheduler has: arguments or options. */
+static bool check_flags(const struct jcur *c, const struct scheduler_def *d)
+{
+	struct jcur list, at;
+	bool ok = true;
+
+	if (!jcur_get(c, "flags", &list))
+		return true;
+	if (d->kind == SCHEDULER_BUILTIN)
+		return jcur_error(&list, "are for 'bpf' and 'binary'");
+	for (size_t i = 0; i < d->flags.n; i++) {
+		struct jcur flag = jcur_at(&list, i);
+
+		if (d->kind == SCHEDULER_BPF && jcur_get(&flag, "args", &at))
+			ok = jcur_error(&at, "are for 'binary'; a flag of a BPF object has 'options'");
+		if (d->kind == SCHEDULER_BINARY && jcur_get(&flag, "options", &at))
+			ok = jcur_error(&at, "are for 'bpf'; a flag of a binary has 'args'");
+	}
+	return ok;
+}
+
 bool scheduler_parse(const struct jcur *c, void *out, void *ctx)
 {
 	struct scheduler_def *d = out;
@@ -186,6 +215,7 @@ bool scheduler_parse(const struct jcur *c, void *out, void *ctx)
 		ok = jcur_error(c, "'options' are for 'bpf'");
 	if ((d->args || d->env) && d->kind != SCHEDULER_BINARY)
 		ok = jcur_error(c, "'args' and 'env' are for 'binary'");
+	ok &= check_flags(c, d);
 	if (!d->name)
 		default_name(d);
 	return ok;

@@ -11,8 +11,7 @@
 #ifndef KT_SCHEDULER_H
 #define KT_SCHEDULER_H
 
-#include "json.h"
-#include "rows.h"
+#include "flags.h"
 
 enum scheduler_kind {
 	SCHEDULER_NONE, /* the kernel's own */
@@ -32,6 +31,7 @@ struct scheduler_def {
 	json_t *files;            /* array of strings: host paths */
 	json_t *enable, *disable; /* arrays of "write FILE VALUE", builtin only */
 	const char *kernel_args;
+	struct flags flags;       /* what it can be run with and without; none for a builtin */
 };
 
 /* What is expected of it: a row's parse() of "survive", or {"exit": {"contains"|"matches": TEXT}}; keeps nothing. */

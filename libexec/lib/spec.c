@@ -107,11 +107,49 @@ static bool parse_staged(const struct jcur *c, void *out, void *ctx)
 			s->nr_staged++;
 		else
 			ok = d->kind != SCHEDULER_NONE ? false : jcur_error(&at, "must be a scheduler");
+		if (d->flags.n)
+			ok = jcur_error(&at, "has 'flags', which only $.scheduler can have");
 		if (d->kernel_args)
 			ok = jcur_error(&at, "has 'kernel_args', which only $.scheduler can have: the kernel is booted before");
 		d->name = name;
 	}
 	return ok;
+}
+
+/* The kernel's own scheduler has no flags, and a spec may be run under it beside others: then this says nothing. */
+static bool parse_flag_names(const struct jcur *c, const struct spec *s, uint32_t *ret)
+{
+	bool ok = jcur_is_array(c, 0);
+
+	for (size_t i = 0; ok && i < json_array_size(c->j); i++) {
+		struct jcur e = jcur_at(c, i);
+		const char *name;
+		struct kt_err err;
+
+		if (!jcur_str(&e, &name))
+			return false;
+		uint32_t flag = s->scheduler.kind == SCHEDULER_NONE ? 0 : flags_find(&s->scheduler.flags, name, &err);
+		if (!flag && s->scheduler.kind != SCHEDULER_NONE)
+			ok = jcur_error(&e, "%s", err.msg);
+		*ret |= flag;
+	}
+	return ok;
+}
+
+static bool parse_required_flags(const struct jcur *c, void *out, void *ctx)
+{
+	struct spec *s = out;
+
+	(void)ctx;
+	return parse_flag_names(c, s, &s->want.required);
+}
+
+static bool parse_excluded_flags(const struct jcur *c, void *out, void *ctx)
+{
+	struct spec *s = out;
+
+	(void)ctx;
+	return parse_flag_names(c, s, &s->want.excluded);
 }
 
 /* In the order they are read: ops need payloads and schedulers, cgroups need workers_per_cgroup, steps need duration_s. */
@@ -139,6 +177,10 @@ const struct row spec_rows[] = {
 	  .help = "programs to run beside the workers, by the names that they are given" },
 	{ .name = "scheduler", .kind = ROW_CUSTOM, .type = "object", .parse = parse_scheduler, .sub = scheduler_rows,
 	  .help = "the scheduler under test; the kernel's own when not given" },
+	{ .name = "required_flags", .kind = ROW_CUSTOM, .type = "array of strings", .parse = parse_required_flags,
+	  .help = "flags of the scheduler without which the test makes no sense" },
+	{ .name = "excluded_flags", .kind = ROW_CUSTOM, .type = "array of strings", .parse = parse_excluded_flags,
+	  .help = "flags of the scheduler with which it makes none" },
 	{ .name = "staged_schedulers", .kind = ROW_CUSTOM, .type = "object", .parse = parse_staged,
 	  .help = "more schedulers, by name, for ops to attach" },
 	{ .name = "cgroups", .kind = ROW_CUSTOM, .type = "array of objects", .parse = spec_parse_short,
@@ -199,6 +241,15 @@ static bool check_payloads(const struct jcur *root, struct spec *s)
 	return ok;
 }
 
+static bool check_flags(const struct jcur *root, struct spec *s)
+{
+	struct jcur c;
+	struct kt_err err;
+
+	return !jcur_get(root, "required_flags", &c) || !flags_settle(&s->scheduler.flags, &s->want, &err) ||
+		jcur_error(&c, "%s", err.msg);
+}
+
 int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struct spec *ret, struct kt_errs *errs)
 {
 	struct jdoc jdoc = { .file = file, .errs = errs };
@@ -209,7 +260,7 @@ int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struc
 	rows_default(spec_assert_rows, &s.assert);
 	bool ok = rows_parse(&root, spec_rows, &s, &rd);
 	if (json_is_object(doc))
-		ok &= check_form(&root, &s) & check_backdrop(&root);
+		ok &= check_form(&root, &s) & check_backdrop(&root) & check_flags(&root, &s);
 	if (json_is_object(doc))
 		ok &= check_payloads(&root, &s); /* once the form is known */
 	if (plan)

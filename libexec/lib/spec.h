@@ -196,6 +196,7 @@ struct spec {
 	int64_t wait_ns;              /* that waiting for payloads may add to the holds */
 	struct spec_assert assert;
 	struct scheduler_def scheduler;
+	struct flags_want want;       /* of its profiles; of the kernel's own scheduler, which has no flags, nothing */
 	struct scheduler_def *staged; /* more of them, for ops; their names differ */
 	size_t nr_staged;
 };
