@@ -151,7 +151,11 @@ exit_codes() { # PAGE: those that it lists
 		i=$((i + 1))
 	done
 	validate share/schema/plan.schema.json plan?.json
-	ktstr-topo 1n1l1c1t | ktstr-boot share/specs/first.json >report.jsonl
+	jq '.required_flags = ["a"] | .scheduler = {bpf: "fifo.bpf.o", flags: [{name: "a", options: {slice_ns: 5000000}, requires: []}]}' \
+		share/specs/first.json >flags.json
+	validate share/schema/spec.schema.json flags.json
+	ktstr-topo 1n1l1c1t | ktstr-boot flags.json >report.jsonl
+	jq -se 'map(.event // empty) | index("watchdog") and index("ended")' report.jsonl
 	validate share/schema/report.schema.json report.jsonl
 
 	# And what is wrong is not.
@@ -162,6 +166,8 @@ exit_codes() { # PAGE: those that it lists
 	}
 	refused spec share/specs/first.json '.cgroups[0].wrok = 1' wrok
 	refused spec share/specs/first.json '.cgroups[0].workers = -1' workers
+	refused spec flags.json '.scheduler.flags[0].name = "a+b"' name
+	refused report report.jsonl 'if .event == "enabled" then del(.at_ns) else . end' enabled
 	refused plan plan1.json '.cpus[0].llc = "0"' llc
 	refused report report.jsonl 'del(.kind)' kind
 	refused report report.jsonl 'if .kind == "worker" then .migrations = -1 else . end' migrations

@@ -95,7 +95,7 @@ json_t *boot_watchdog(const struct boot *b, const json_t *request, char **note)
 		*note = xasprintf("watchdog_timeout_s has no effect: %s", err.msg);
 		by = NULL;
 	}
-	return KT_PACK("{ss sO? sO? ss sO? sI sI ss?}", "kind", "scheduler", "name", json_object_get(request, "name"),
-		       "how", json_object_get(request, "how"), "event", "watchdog", "at_ns", json_object_get(request, "at_ns"),
+	return KT_PACK("{ss sO? sO? ss sI sI ss?}", "kind", "scheduler", "name", json_object_get(request, "name"),
+		       "how", json_object_get(request, "how"), "event", "watchdog",
 		       "timeout_ns", (json_int_t)b->spec.watchdog_timeout_ns, "was_ns", (json_int_t)was, "by", by);
 }
