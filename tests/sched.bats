@@ -122,6 +122,17 @@ detection_table() {
 	[[ ${lines[1]} == *"giving up after 7 events"* ]]
 }
 
+@test "payloads: they are a scheduler's tasks, and not waited for when it is gone" {
+	printf '{"name":"payload","topology":"1n2l1c1t","memory_mb":512,"watchdog_timeout_s":1,
+		"payloads":{"nap":{"program":"sleep","args":["0.1"],"primary":true}}}' >payload.json
+	run -0 judge payload.json --scheduler fifo.bpf.o
+	has '.event == "tasks" and .of == 1 and .under == 1'
+	sed -i 's/"0.1"/"30"/' payload.json
+	run -1 judge payload.json --scheduler stall.bpf.o
+	[[ ${lines[1]} == *"runnable task stall"* ]]
+	jq -se 'any(.[]; .kind == "payload" and .end == "stopped")' r.jsonl
+}
+
 @test "objects that are no schedulers are named as what they are" {
 	echo 'not an object' >text.bpf.o
 	small bad '"scheduler":{"bpf":"text.bpf.o"}'

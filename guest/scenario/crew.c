@@ -225,7 +225,7 @@ int crew_wait(struct crew *c, uint64_t until_ns, struct kt_err *err)
 int crew_wait_once(struct crew *c, uint64_t until_ns, struct kt_err *err)
 {
 	if (!c->interrupted)
-		crew_wait_until(c, until_ns);
+		sleep_until(c, c->news_fd, until_ns);
 	return c->interrupted ? crew_interrupted(c, err) : 0;
 }
 

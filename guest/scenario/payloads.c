@@ -84,6 +84,8 @@ enum outcome payload_start(struct engine *e, unsigned index, const char *cgroup,
 	enum outcome o = command_init(&cmd, &p->program, err) ? OUTCOME_ERROR : make_cgroup(e, r, &fd, err);
 	if (o == OUTCOME_DONE && start_minder(r, &cmd, fd, err))
 		o = OUTCOME_ERROR;
+	if (o == OUTCOME_DONE)
+		sched_count_tasks(&e->sched, &r->pid, 1); /* its program begins in the class of its minder */
 	return o == OUTCOME_DONE ? o : (kt_context(err, "payload '%s'", p->name), o);
 }
 
@@ -102,10 +104,14 @@ struct payload_run *payload_running(struct engine *e, unsigned index)
 	return NULL;
 }
 
-static int await(struct engine *e, const struct payload_run *r, uint64_t until_ns, struct kt_err *err)
+/* Until it is over, or the time; and, when it is worth waiting for only under the scheduler, until that is gone. */
+static int await(struct engine *e, const struct payload_run *r, uint64_t until_ns, bool under, struct kt_err *err)
 {
 	while (!over(r) && now_ns() < until_ns) {
 		engine_kick(e);
+		if (!sched_alive(&e->sched) && under)
+			return 0;
+		e->crew.news_fd = e->sched.fd;
 		if (crew_wait_once(&e->crew, MIN(until_ns, now_ns() + (uint64_t)WATCHDOG_PART_S * NSEC_PER_SEC), err))
 			return -1;
 	}
@@ -140,7 +146,7 @@ int payload_stop(struct engine *e, struct payload_run *r, enum minder_end how, s
 		atomic_store(&r->m->told, how);
 		if (write(r->control, "", 1) != 1)
 			return kt_fail(err, "cannot tell a minder to stop: %s", strerror(errno));
-		if (await(e, r, now_ns() + stop_limit_ns, err))
+		if (await(e, r, now_ns() + stop_limit_ns, false, err))
 			return -1;
 	}
 	return clean_up(e, r, err);
@@ -148,7 +154,9 @@ int payload_stop(struct engine *e, struct payload_run *r, enum minder_end how, s
 
 int payload_wait(struct engine *e, struct payload_run *r, uint64_t until_ns, struct kt_err *err)
 {
-	return await(e, r, until_ns, err) ? -1 : payload_stop(e, r, MINDER_TIMED_OUT, err);
+	if (await(e, r, until_ns, true, err))
+		return -1;
+	return payload_stop(e, r, sched_alive(&e->sched) ? MINDER_TIMED_OUT : MINDER_STOPPED, err);
 }
 
 int payloads_stop(struct engine *e, struct kt_err *err)

@@ -24,7 +24,7 @@ struct payload_run {
 enum outcome payload_start(struct engine *e, unsigned index, const char *cgroup, struct kt_err *err);
 /* The run of it that is not over, or NULL. */
 struct payload_run *payload_running(struct engine *e, unsigned index);
-/* Wait until it has ended by itself; stop it when that takes longer. */
+/* Wait until it has ended by itself; stop it when that takes longer, or when the scheduler under test is gone. */
 int payload_wait(struct engine *e, struct payload_run *r, uint64_t until_ns, struct kt_err *err);
 /* Have it end, if it has not: how is MINDER_STOPPED, MINDER_KILLED or MINDER_TIMED_OUT. Nothing of it is left. */
 int payload_stop(struct engine *e, struct payload_run *r, enum minder_end how, struct kt_err *err);

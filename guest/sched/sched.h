@@ -37,8 +37,8 @@ bool sched_alive(struct sched *s);
 /* Let go of it, wait until the kernel has too. -1 and err if that fails. */
 int sched_detach(struct sched *s, struct kt_err *err);
 /*
- * Count how many of these processes, which sleep or run, are of the scheduler's class: for a record that shows that the
- * workers were its tasks. Where none is wanted nothing is done.
+ * Count how many of these processes, which sleep or run, are of the scheduler's class: for a record that shows that they
+ * were its tasks. Where none is wanted nothing is done.
  */
 void sched_count_tasks(struct sched *s, const pid_t *pids, size_t n);
 /* A phase begins, or ends: the scheduler's event counters, whose differences are a record of the phase. */

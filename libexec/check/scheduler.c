@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The scheduler under test was attached before the workers ran, the workers were its tasks, and it was still there when they
- * were done. That it died is the first thing to know of a run: everything else followed from it. Or its death is what the
+ * The scheduler under test was attached before the workers ran, they and the payloads were its tasks, and it was still there
+ * when they were done. That it died is the first thing to know of a run: everything else followed from it. Or its death is what the
  * spec expects.
  */
 #include "check.h"
@@ -72,18 +72,18 @@ static void eval_run(const struct report *r, double threshold, struct results *o
 	else if (s->builtin)
 		result_add(out, VERDICT_PASS, 0, "the scheduler '%s' was switched on", s->name);
 	else if (!s->tasks_counted)
-		result_add(out, VERDICT_FAIL, 0, "nothing shows that a worker ran under the scheduler '%s'", s->name);
+		result_add(out, VERDICT_FAIL, 0, "nothing shows that a task ran under the scheduler '%s'", s->name);
 	else if (!s->tasks_under && s->tasks)
-		result_add(out, VERDICT_FAIL, 0, "none of %lld workers ran under the scheduler '%s'", (long long)s->tasks, s->name);
+		result_add(out, VERDICT_FAIL, 0, "none of %lld tasks ran under the scheduler '%s'", (long long)s->tasks, s->name);
 	else
-		result_add(out, VERDICT_PASS, 0, "%lld of %lld workers ran under the scheduler '%s'", (long long)s->tasks_under,
+		result_add(out, VERDICT_PASS, 0, "%lld of %lld tasks ran under the scheduler '%s'", (long long)s->tasks_under,
 			   (long long)s->tasks, s->name);
 }
 
 const struct check check_scheduler = {
 	.name = "scheduler",
 	.summary = "the scheduler under test is attached before the workers run, and until they are done",
-	.formula = "it was not enabled, had no worker, or died; or did not, though that is expected",
+	.formula = "it was not enabled, had no task, or died; or did not, though that is expected",
 	.on = CHECK_ALWAYS,
 	.eval_run = eval_run,
 };
