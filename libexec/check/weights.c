@@ -1,73 +1,185 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * CPU time in proportion to weight: of workers that share a cpuset and always want to run, each gets the part of the CPU time
- * of all of them that its weight, which its nice value gives it, is of all their weights. Made for a scenario that is made
- * for it: what sleeps, or could not use its part on one CPU, is not treated badly.
+ * of all of them that its weight is of all their weights. Made for a scenario that is made for it: what sleeps, or could not
+ * use its part on one CPU, is not treated badly.
+ *
+ * A worker's weight is what its nice value gives it, whatever cgroup it is in. When the spec gives a cgroup a cpu_weight, it
+ * is that of its cgroup (100 when that has none), shared out among the workers of the cgroup by their nice values.
  */
 #include "check.h"
 #include <math.h>
 
-/* The nice value that a list of CgroupDefs gives this cgroup; 0 if it has none. */
-static int64_t nice_in(const json_t *defs, const char *cgroup)
+enum { DEFAULT_CPU_WEIGHT = 100 };
+
+/* "$.steps[0].setup[1].groups[0]": what is there; NULL: nothing. */
+static json_t *at_path(json_t *j, const char *path)
 {
-	json_t *def;
-	size_t i;
+	if (*path++ != '$')
+		return NULL;
+	while (j && *path) {
+		bool element = *path++ == '[';
+		size_t n = strcspn(path, element ? "]" : ".[");
+		_cleanup_free_ char *key = xasprintf("%.*s", (int)n, path);
 
-	json_array_foreach(defs, i, def) {
-		const char *name = json_string_value(json_object_get(def, "name"));
-
-		if (name && streq(name, cgroup))
-			return json_integer_value(json_object_get(def, "nice"));
+		j = element ? json_array_get(j, strtoul(key, NULL, 10)) : json_object_get(j, key);
+		path += n + element;
 	}
-	return 0;
+	return j;
 }
 
-static double weight(const struct report *r, const struct report_worker *w)
+/* What started the workers of a cgroup: its CgroupDef, one of that's further groups, or a Spawn, which is alone in its op. */
+static const json_t *origin(const struct report *r, const struct report_cgroup *cg)
 {
-	const json_t *spec = json_object_get(r->run, "spec"), *steps = json_object_get(spec, "steps");
-	int64_t nice = nice_in(json_object_get(spec, "cgroups"), w->cgroup->name) +
-		       nice_in(json_object_get(json_object_get(spec, "backdrop"), "cgroups"), w->cgroup->name);
-	json_t *step;
+	json_t *spec = json_object_get(r->run, "spec"), *batches = json_object_get(r->run, "batches");
+	json_t *batch = json_array_get(batches, cg->index), *group = json_object_get(batch, "group");
+	const char *path = json_string_value(json_object_get(batch, "path"));
+
+	if (!batches)
+		return json_array_get(json_object_get(spec, "cgroups"), cg->index);
+	json_t *j = path ? at_path(spec, path) : NULL, *only = json_object_iter_value(json_object_iter(j));
+	if (group)
+		return json_array_get(json_object_get(j, "groups"), (size_t)json_integer_value(group) - 1);
+	return json_object_size(j) == 1 && json_is_object(only) ? only : j;
+}
+
+static double nice_weight(const struct report *r, const struct report_worker *w)
+{
+	json_int_t nice = json_integer_value(json_object_get(origin(r, w->cgroup), "nice"));
+
+	return pow(1.25, (double)-MAX(-20, MIN(nice, 19)));
+}
+
+/* Whether any object in j has this key. */
+static bool has_key(const json_t *j, const char *key)
+{
+	const char *k;
+	json_t *v;
 	size_t i;
 
-	json_array_foreach(steps, i, step) {
-		nice += nice_in(json_object_get(step, "setup"), w->cgroup->name);
+	if (json_object_get(j, key))
+		return true;
+	json_object_foreach((json_t *)j, k, v) {
+		if (has_key(v, key))
+			return true;
 	}
-	return pow(1.25, (double)-MAX(-20, MIN(nice, 19)));
+	json_array_foreach(j, i, v) {
+		if (has_key(v, key))
+			return true;
+	}
+	return false;
+}
+
+/* The cpu_weight that an object of this name in j has, or 0; false when two have different ones. */
+static bool cpu_weight(const json_t *j, const char *cgroup, json_int_t *weight)
+{
+	const char *k, *name = json_string_value(json_object_get(j, "name"));
+	json_int_t own = json_integer_value(json_object_get(json_object_get(j, "limits"), "cpu_weight"));
+	json_t *v;
+	size_t i;
+
+	if (name && streq(name, cgroup) && own) {
+		if (*weight && *weight != own)
+			return false;
+		*weight = own;
+	}
+	json_object_foreach((json_t *)j, k, v) {
+		if (!cpu_weight(v, cgroup, weight))
+			return false;
+	}
+	json_array_foreach(j, i, v) {
+		if (!cpu_weight(v, cgroup, weight))
+			return false;
+	}
+	return true;
+}
+
+/* What makes it unknown how much CPU time a worker is worth; NULL: nothing. */
+static const char *unknowable(const struct report *r, const json_t *spec, bool grouped)
+{
+	static const char *const limits[] = { "cpu_max", "cpu_quota_pct" }, *const ops[] = { "SetLimits", "MoveAllTasks" };
+	json_int_t ignored;
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		if (has_key(spec, limits[i]))
+			return limits[i];
+	for (size_t i = 0; grouped && i < ARRAY_SIZE(ops); i++)
+		if (has_key(spec, ops[i]))
+			return ops[i];
+	for (size_t i = 0; grouped && i < r->nr_cgroups; i++) {
+		if (strchr(r->cgroups[i].name, '/'))
+			return "a cgroup in another";
+		ignored = 0;
+		if (!cpu_weight(spec, r->cgroups[i].name, &ignored))
+			return "a cgroup with one cpu_weight now and another then";
+	}
+	return NULL;
+}
+
+static bool same_cgroup(const struct report_worker *a, const struct report_worker *b)
+{
+	return streq(a->cgroup->name, b->cgroup->name) && cpumask_equal(&a->cpuset, &b->cpuset);
+}
+
+static double *weigh(const struct report *r, const json_t *spec, bool grouped)
+{
+	double *own = xcalloc(r->nr_workers, sizeof(*own)), *weights = xcalloc(r->nr_workers, sizeof(*weights));
+
+	for (unsigned i = 0; i < r->nr_workers; i++)
+		own[i] = weights[i] = nice_weight(r, &r->workers[i]);
+	for (unsigned i = 0; grouped && i < r->nr_workers; i++) {
+		json_int_t weight = 0;
+		double all = 0;
+
+		for (unsigned k = 0; k < r->nr_workers; k++)
+			all += same_cgroup(&r->workers[i], &r->workers[k]) ? own[k] : 0;
+		cpu_weight(spec, r->workers[i].cgroup->name, &weight);
+		weights[i] = (double)(weight ? weight : DEFAULT_CPU_WEIGHT) * own[i] / all;
+	}
+	free(own);
+	return weights;
 }
 
 struct part { double got, worth; }; /* in % of its cpuset */
 
 /* False when nobody in its cpuset has another weight, or nobody ran. */
-static bool part_of(const struct report *r, const struct report_worker *w, struct part *ret)
+static bool part_of(const struct report *r, const double *weights, unsigned i, struct part *ret)
 {
-	double time = 0, weights = 0, own = weight(r, w);
+	const struct report_worker *w = &r->workers[i];
+	double time = 0, all = 0;
 	bool differ = false;
 
-	for (unsigned i = 0; i < r->nr_workers; i++) {
-		const struct report_worker *other = &r->workers[i];
+	for (unsigned k = 0; k < r->nr_workers; k++) {
+		const struct report_worker *other = &r->workers[k];
 
 		if (!cpumask_equal(&other->cpuset, &w->cpuset))
 			continue;
 		time += (double)other->cpu_time_ns;
-		weights += weight(r, other);
-		differ |= weight(r, other) != own;
+		all += weights[k];
+		differ |= fabs(weights[k] / weights[i] - 1) > 1e-9;
 	}
 	if (!differ || time <= 0)
 		return false;
-	*ret = (struct part){ 100 * (double)w->cpu_time_ns / time, 100 * own / weights };
+	*ret = (struct part){ 100 * (double)w->cpu_time_ns / time, 100 * weights[i] / all };
 	return true;
 }
 
 static void eval_run(const struct report *r, double threshold, struct results *out)
 {
+	const json_t *spec = json_object_get(r->run, "spec");
 	const struct report_worker *worst = NULL;
+	bool any = false, grouped = has_key(spec, "cpu_weight");
+	const char *what = unknowable(r, spec, grouped);
 	struct part p, at = { 0 };
 	double error = 0;
-	bool any = false;
 
+	if (what) {
+		result_add(out, VERDICT_INCONCLUSIVE, 0, "weights say nothing here: the spec has %s", what);
+		return;
+	}
+	_cleanup_free_ double *weights = weigh(r, spec, grouped);
 	for (unsigned i = 0; i < r->nr_workers; i++) {
-		if (!r->workers[i].completed || !part_of(r, &r->workers[i], &p))
+		if (!r->workers[i].completed || !part_of(r, weights, i, &p))
 			continue;
 		any = true;
 		double e = fabs(p.got / p.worth - 1) * 100;

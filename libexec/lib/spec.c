@@ -283,8 +283,11 @@ json_t *spec_batches_to_json(const struct spec *s)
 	for (size_t i = 0; i < s->nr_batches; i++) {
 		const struct batch *batch = &s->batches[i];
 
-		json_array_append_new(list, KT_PACK("{ss,si,ss}", "cgroup", batch_cgroup(batch), "workers", (int)batch->n,
-						    "path", batch->path));
+		json_t *j = KT_PACK("{ss,si,ss}", "cgroup", batch_cgroup(batch), "workers", (int)batch->n, "path", batch->path);
+
+		if (batch->group)
+			json_object_set_new(j, "group", json_integer(batch->group));
+		json_array_append_new(list, j);
 	}
 	return list;
 }
