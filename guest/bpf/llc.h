@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * llc.h - a queue for each last-level cache: a CPU serves the queue of its own LLC, and the others' when that is empty. A
- * task is queued where it ran last.
+ * task is queued where it ran last. Now and then a CPU serves the longest queue, or LLCs would stay as full as they are.
  */
 #ifndef BPF_LLC_H
 #define BPF_LLC_H
@@ -38,12 +38,32 @@ void OP(enqueue, struct task_struct *p, u64 enq_flags)
 }
 
 #ifndef OWN_DISPATCH
+enum { NOW_AND_THEN = 4 };
+u64 dispatches;
+
+static bool serve_longest(u64 own, u32 nr)
+{
+	s32 i, length, longest = scx_bpf_dsq_nr_queued(own);
+	u64 from = own;
+
+	bpf_for(i, 0, nr) {
+		length = scx_bpf_dsq_nr_queued(i);
+		if (length > longest) {
+			longest = length;
+			from = i;
+		}
+	}
+	return from != own && dsq_move_to_local(from);
+}
+
 void OP(dispatch, s32 cpu, struct task_struct *prev)
 {
 	u64 own = llc_of(cpu);
 	u32 nr = scx_bpf_nr_cpu_ids();
 	s32 i;
 
+	if (__sync_fetch_and_add(&dispatches, 1) % NOW_AND_THEN == 0 && serve_longest(own, nr))
+		return;
 	if (dsq_move_to_local(own))
 		return;
 	bpf_for(i, 1, nr)
