@@ -209,11 +209,14 @@ detection_table() {
 		jq -c 'select(.event == "ended") | .loader' r.jsonl >loader
 		case $option in
 		-d) jq -e '.daemonised and (.killed | not)' loader ;;
-		-k) jq -e '.killed and .exit.signaled == 9' loader ;;
+		-k) jq -e '.killed and .exit.signaled == "SIGKILL"' loader ;;
 		-f) jq -e '.output_bytes > 10000000 and (.killed | not)' loader ;;
 		-l) jq -e '.killed and .exit.exited == 0' loader ;;
 		esac
 	done
+	small usual '"scheduler":{"binary":"'"$TREE"'/tests/helper/usual","args":["-q"]}'
+	run -1 judge usual.json
+	[[ ${lines[1]} == "  the scheduler 'usual' died at +"*"ms: unregistered from user space (its loader exited with 3)" ]]
 	small usual '"scheduler":{"binary":"'"$TREE"'/tests/helper/usual","args":["-?"]}'
 	run -128 judge usual.json
 	[[ ${lines[0]} == *"the scheduler 'usual' did not load: "*"invalid option"* ]]

@@ -98,7 +98,7 @@ static json_t *exit_of(const struct minder *m)
 {
 	switch (m->child_end) {
 	case CHILD_EXITED: return KT_PACK("{si}", "exited", m->code);
-	case CHILD_SIGNALED: return record_signal(m->code);
+	case CHILD_SIGNALED: return kt_json_signal(m->code);
 	case CHILD_RUNS: break;
 	}
 	return json_null();

@@ -10,18 +10,11 @@ static void set(json_t *j, const char *key, json_t *value)
 		BUG("cannot build a record");
 }
 
-json_t *record_signal(int sig)
-{
-	const char *name = sigabbrev_np(sig);
-
-	return name ? KT_PACK("{ss+}", "signaled", "SIG", name) : KT_PACK("{si}", "signaled", sig);
-}
-
 static json_t *exit_of(const struct outside *o)
 {
 	switch (o->end) {
 	case OUTSIDE_EXITED: return KT_PACK("{si}", "exited", o->code);
-	case OUTSIDE_SIGNALED: return record_signal(o->code);
+	case OUTSIDE_SIGNALED: return kt_json_signal(o->code);
 	case OUTSIDE_TIMED_OUT: return json_string("timed_out");
 	case OUTSIDE_RUNS: break;
 	}

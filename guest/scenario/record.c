@@ -42,7 +42,7 @@ static json_t *exit_of(const struct member *m)
 	case MEMBER_EXITED:
 		return KT_PACK("{si}", "exited", m->code);
 	case MEMBER_SIGNALED:
-		return record_signal(m->code);
+		return kt_json_signal(m->code);
 	case MEMBER_TIMED_OUT:
 		return json_string("timed_out");
 	case MEMBER_ALIVE: break;

@@ -11,7 +11,6 @@ json_t *record_phase(unsigned index, const char *step, int64_t start_ns, int64_t
 json_t *record_op(const struct engine *e, const struct op *op, uint64_t start_ns, uint64_t end_ns, json_t *result);
 /* Worker number i of the crew, which has stopped. */
 json_t *record_worker(const struct engine *e, unsigned i);
-json_t *record_signal(int sig); /* {"signaled": "SIGTERM"} */
 /* Into the record of a worker that is a program: what is known from outside, instead of what it would say itself. */
 void record_outside(json_t *worker, const struct outside *o, bool worker_timed_out);
 /* What became of a payload that is over; its output is parsed here. */

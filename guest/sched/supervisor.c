@@ -196,12 +196,11 @@ static void end(struct supervisor *v)
 
 static json_t *loader_record(const struct supervisor *v)
 {
-	json_t *j = WIFSIGNALED(v->status) ? KT_PACK("{s{si}}", "exit", "signaled", WTERMSIG(v->status)) :
-		KT_PACK("{s{si}}", "exit", "exited", WEXITSTATUS(v->status));
+	json_t *exit = WIFSIGNALED(v->status) ? kt_json_signal(WTERMSIG(v->status)) :
+		KT_PACK("{si}", "exited", WEXITSTATUS(v->status));
 
-	json_object_update_new(j, KT_PACK("{sb sb sI}", "daemonised", v->daemonised, "killed", v->killed, "output_bytes",
-					  (json_int_t)(v->out.total + v->err.total)));
-	return j;
+	return KT_PACK("{so sb sb sI}", "exit", exit, "daemonised", v->daemonised, "killed", v->killed, "output_bytes",
+		       (json_int_t)(v->out.total + v->err.total));
 }
 
 /* The object's own account of its end, which ktstr-load passes on. */

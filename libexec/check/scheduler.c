@@ -47,9 +47,22 @@ static void eval_expected(const struct report_scheduler *s, const char *how, con
 			   "%s '%s')", s->name, all, verb, text);
 }
 
+/* Of somebody else's program the exit code is what it has to say: " (its loader exited with 3)", or "". */
+static char *loader_end(const struct report_scheduler *s)
+{
+	const json_t *exit = json_object_get(json_object_get(s->end, "loader"), "exit"), *code = json_object_get(exit, "exited");
+	const char *how = json_string_value(json_object_get(s->end, "how")), *sig = json_string_value(json_object_get(exit, "signaled"));
+
+	if (!how || !streq(how, "binary") || (!json_is_integer(code) && !sig))
+		return xstrdup("");
+	return sig ? xasprintf(" (its loader was killed by %s)", sig) :
+		xasprintf(" (its loader exited with %lld)", json_integer_value(code));
+}
+
 static void eval_run(const struct report *r, double threshold, struct results *out)
 {
 	const struct report_scheduler *s = &r->scheduler;
+	_cleanup_free_ char *loader = loader_end(s);
 	const char *how, *text;
 
 	(void)threshold;
@@ -64,9 +77,9 @@ static void eval_run(const struct report *r, double threshold, struct results *o
 		return;
 	}
 	if (s->died)
-		result_add(out, VERDICT_FAIL, 0, "the scheduler '%s' died at %+lldms: %s%s%s", s->name,
+		result_add(out, VERDICT_FAIL, 0, "the scheduler '%s' died at %+lldms: %s%s%s%s", s->name,
 			   (long long)s->died_at_ns / NSEC_PER_MSEC, s->reason && *s->reason ? s->reason : "its loader ended",
-			   s->message && *s->message ? ": " : "", s->message ? s->message : "");
+			   s->message && *s->message ? ": " : "", s->message ? s->message : "", loader);
 	else if (!s->enabled)
 		result_add(out, VERDICT_FAIL, 0, "the scheduler '%s' was never enabled", s->name);
 	else if (s->builtin)

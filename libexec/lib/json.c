@@ -37,6 +37,13 @@ int kt_json_line(FILE *f, const json_t *record, struct kt_err *err)
 	return 0;
 }
 
+json_t *kt_json_signal(int sig)
+{
+	const char *name = sigabbrev_np(sig);
+
+	return name ? KT_PACK("{ss+}", "signaled", "SIG", name) : KT_PACK("{si}", "signaled", sig);
+}
+
 struct jcur jcur_root(const struct jdoc *doc, json_t *j)
 {
 	return (struct jcur){ .doc = doc, .j = j };

@@ -25,6 +25,9 @@ json_t *kt_json_loads(const char *text, size_t len, const char *name, struct kt_
 int kt_json_line(FILE *f, const json_t *record, struct kt_err *err);
 #define KT_PACK(...) ({ json_t *j_ = json_pack(__VA_ARGS__); if (!j_) BUG("json_pack failed"); j_; })
 
+/* How a process ended, as records have it: {"signaled": "SIGTERM"}. */
+json_t *kt_json_signal(int sig);
+
 /* What a whole document is checked with. */
 struct jdoc {
 	const char *file; /* for messages */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usual [-s SLICE_US] [-d | -k | -f | -l] - a scheduler's loader as people write them: a skeleton made by bpftool, libbpf,
+ * usual [-s SLICE_US] [-d | -k | -f | -l | -q] - a scheduler's loader as people write them: a skeleton made by bpftool, libbpf,
  * its own handling of signals, and an eye on the object's exit record. With an option it misbehaves in one way:
  *   -d  goes into the background     -k  does not heed SIGTERM
  *   -f  floods its output            -l  leaves children behind
+ *   -q  exits with 3 after a while
  */
 typedef unsigned long long u64;
 struct user_exit_info {
@@ -41,7 +42,7 @@ int main(int argc, char **argv)
 
 	if (!skel)
 		return 1;
-	for (int c; (c = getopt(argc, argv, "s:dkfl")) != -1;) {
+	for (int c; (c = getopt(argc, argv, "s:dkflq")) != -1;) {
 		if (c == 's')
 			skel->rodata->slice_ns = strtoull(optarg, NULL, 10) * 1000;
 		else if (c == '?')
@@ -62,6 +63,10 @@ int main(int argc, char **argv)
 	if (how == 'l' && !fork())
 		for (signal(SIGTERM, SIG_IGN);;)
 			pause();
+	if (how == 'q') {
+		usleep(50000);
+		return 3;
+	}
 	while (!stop && !skel->data->uei.kind)
 		sleep(1);
 	bpf_link__destroy(link);
