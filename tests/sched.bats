@@ -159,8 +159,23 @@ detection_table() {
 	done
 }
 
-@test "a scheduler that the verifier rejects: program and reason on the first line, the log below" {
-	sed 's/dsq_insert(p, SHARED_DSQ + 1/dsq_insert((void *)enq_flags, SHARED_DSQ/' "$BPF/wrong_dsq.bpf.c" >rejected.bpf.c
+@test "a scheduler that the verifier rejects: program and reason on the first line, the log below, loops folded" {
+	cat >rejected.bpf.c <<-END
+		#define OWN_ENQUEUE
+		#include "fifo.h"
+		u64 sum;
+		void OP(enqueue, struct task_struct *p, u64 enq_flags)
+		{
+			u64 weight = p->scx.weight;
+		#pragma clang loop unroll(disable)
+			for (int i = 0; i < 12; i++) {
+				sum += weight * i;
+				sum ^= bpf_ktime_get_ns();
+			}
+			dsq_insert((void *)enq_flags, SHARED_DSQ, slice_ns, enq_flags);
+		}
+		SCHEDULER("rejected", FIFO_OPS);
+	END
 	make -s -C "$TREE" -f - <<-END
 		include Makefile
 		one: ; \$(CLANG) \$(BPF_FLAGS) -Iguest/bpf -c -o $PWD/rejected.bpf.o $PWD/rejected.bpf.c
@@ -170,6 +185,11 @@ detection_table() {
 	run -128 judge rejected.json
 	[[ ${lines[0]} == *"the scheduler 'rejected' did not load: the verifier rejects program enqueue: "* ]]
 	[[ $output == *"--- scheduler log ---"*"END PROG LOAD LOG"* ]]
+	# Iterations of the loop differ in their numbers; ktstr verify shows one of them.
+	grep -c 'sum += weight' <<<"$output" >unfolded
+	run -1 --separate-stderr ktstr verify rejected.bpf.o
+	[[ $stderr == *"... these "*" lines "*" times"* ]]
+	[ "$(grep -c 'sum += weight' <<<"$stderr")" -lt "$(<unfolded)" ]
 }
 
 @test "what cannot be is refused before a guest is started" {
