@@ -63,7 +63,7 @@ SWEEP = prepare pool record text
 LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
-TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu
+TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog
 STATIC = bin/ktstr-work guest/init guest/sched/ktstr-load
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img
@@ -83,6 +83,8 @@ guest/sched/ktstr-load: GUEST_LIBS += $(LIBBPF)
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 libexec/ktstr-cache: libexec/ktstr-cache.o
+tests/helper/watchdog: LIBS += $(LIBBPF)
+tests/helper/watchdog: libexec/boot/watchdog.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until

@@ -103,6 +103,35 @@ scx_kernels() {
 	done
 }
 
+@test "the watchdog of a kernel that has it in a variable; and of one that has it nowhere" {
+	PATH=$TREE/tests/helper:$PATH
+	local t=ffffffff80001000 last=ffffffff80001008 half=ffffffff80001010
+	request() { # SYMBOL=ADDRESS...: of a kernel with 250 jiffies a second
+		jq -nc '{name: "x", how: "bpf", jiffy_ns: 4000000, symbols: ($ARGS.positional | map(split("=") | {(.[0]): .[1]}) | add)}' \
+			--args "$@"
+	}
+	# Shorter: the first look comes when it would have, after half of 30 s, and nobody complains before.
+	run -0 watchdog "$(request scx_watchdog_timeout=$t scx_watchdog_timestamp=$last)" 2 $t=7500 $last=5000 $half=7
+	[ "$(jq -c '[.event, .timeout_ns, .was_ns, .by]' <<<"${lines[0]}")" = '["watchdog",2000000000,30000000000,"scx_watchdog_timeout"]' ]
+	[ "${lines[*]:1}" = "$t=500 $last=8750 $half=7" ]
+	# Longer: it is late enough. Where there is an interval of its own, it is half of the timeout.
+	run -0 watchdog "$(request scx_watchdog_timeout=$t scx_watchdog_timestamp=$last scx_watchdog_interval=$half)" 60 \
+		$t=7500 $last=5000 $half=3750
+	[ "${lines[*]:1}" = "$t=15000 $last=5000 $half=7500" ]
+	# The variable goes before the scheduler's own, of which nothing is read then.
+	run -0 watchdog "$(request scx_watchdog_timeout=$t scx_root=ffffffff90000000)" 2 $t=7500
+	[ "${lines[*]:1}" = "$t=500" ]
+	run -0 watchdog "$(request scx_watchdog_timestamp=$last)" 2 $last=5000
+	[ "$(jq -c '[.was_ns, .by]' <<<"${lines[0]}")" = '[0,null]' ]
+	[ "${lines[1]}" = "watchdog_timeout_s has no effect: the kernel has neither scx_watchdog_timeout nor scx_root" ]
+	[ "${lines[2]}" = "$last=5000" ]
+	# What the guest says of itself may be anything.
+	run -0 watchdog "$(request scx_watchdog_timeout=ffffffff90000000)" 2
+	[ "${lines[1]}" = "watchdog_timeout_s has no effect: the guest has no memory at 0xffffffff90000000" ]
+	run -0 watchdog '{"symbols":7}' 2
+	[[ ${lines[1]} == "watchdog_timeout_s has no effect: the guest does not know its jiffies" ]]
+}
+
 @test "the watchdog of a loader that knows nothing of it: shorter, and no false alarm before its first look" {
 	small usual '"scheduler":{"binary":"'"$TREE"'/tests/helper/usual","args":["-s","3000"]},"watchdog_timeout_s":1'
 	sed -i 's/"duration_s":0.2/"duration_s":2/' usual.json
