@@ -56,6 +56,7 @@ struct boot {
 	const char *checkpoint;  /* "found", "built", "none" */
 	char checkpoint_key[33];
 	int64_t find_ns, build_ns, ready_ns, go_ns; /* wall: checkpoint found or built in; first record, first phase after start */
+	int64_t enabled_ns;      /* when the first scheduler was */
 };
 
 /* Read and check everything; exits with the right code and message when something is wrong. */

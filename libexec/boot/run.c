@@ -67,9 +67,10 @@ static void emit_host(const struct boot *b)
 	getrusage(RUSAGE_SELF, &ru);
 	if (getloadavg(load, 3) < 0)
 		load[0] = -1;
-	emit(KT_PACK("{ss,s{sf,sf,sf,sf,sf},ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms",
+	emit(KT_PACK("{ss,s{sf,sf,sf,sf,sf,sf},ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms",
 		     "checkpoint_find", ms(b->find_ns), "checkpoint_build", ms(b->build_ns),
-		     "first_record", b->ready_ns ? ms(b->ready_ns - b->start_ns) : -1, "first_worker",
+		     "first_record", b->ready_ns ? ms(b->ready_ns - b->start_ns) : -1, "enabled",
+		     b->enabled_ns ? ms(b->enabled_ns - b->start_ns) : -1, "first_worker",
 		     b->go_ns ? ms(b->go_ns - b->start_ns) : -1, "total", ms(now_ns() - b->start_ns), "checkpoint",
 		     b->checkpoint, "checkpoint_key", b->checkpoint_key, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
 		     "accel_reason", b->accel_reason, "load1", load[0], "maxrss_kib", (int)ru.ru_maxrss));
@@ -150,6 +151,7 @@ static bool take_record(struct boot *b, json_t *record, struct result *r)
 	if (streq(kind, "request")) { /* the guest stands until it is read on */
 		char *note = NULL;
 
+		b->enabled_ns = b->enabled_ns ? b->enabled_ns : now_ns();
 		emit(boot_watchdog(b, record, &note));
 		if (note)
 			emit(report_log("host", note, strlen(note)));
