@@ -60,7 +60,7 @@ CHAIN='[{"name":"llc"},{"name":"borrow","requires":["llc"]},{"name":"steal","req
 }
 
 @test "profiles: one by name is checked, and none is what is required" {
-	local kernel option want
+	local option want
 	"$TREE/tests/helper/mkkernel" 7.3.0 kernel
 	printf '#!/bin/sh\n' >nowhere && chmod +x nowhere
 	declare_flags "$CHAIN" '"required_flags":["borrow"]'
