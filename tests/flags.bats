@@ -75,6 +75,9 @@ CHAIN='[{"name":"llc"},{"name":"borrow","requires":["llc"]},{"name":"steal","req
 		llc++borrow|there is no flag '' (known: llc, borrow, steal, trace)
 		default|flag 'llc' is required
 	END
+	# It is for every spec.
+	run -129 --separate-stderr ktstr run --runs runs --kernel ./kernel -T 1n1l1c1t --profile trace spec.json spec.json
+	[ "$(grep -c "ktstr-boot: --profile: flag 'llc' is required" <<<"$stderr")" = 2 ]
 }
 
 @test "flags that cannot be are refused, with their place" {
