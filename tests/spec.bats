@@ -56,6 +56,58 @@ resolve() {
 	[[ $stderr == *"cannot both come from stdin"* ]]
 }
 
+# refuses MEMBERS ERROR: a spec with these members has this error, or one that starts so, and no other.
+refuses() {
+	printf '{"name": "x", %s}' "$1" >bad.json
+	run -129 --separate-stderr ktstr-work --check --plan plan bad.json
+	[[ $stderr == "ktstr-work: bad.json: $2"* && $stderr != *$'\n'* ]] || { echo "$1: $stderr" && false; }
+}
+
+@test "schedulers, payloads, ops: what is refused, each with its place" {
+	local members want
+	while IFS='|' read -r members want; do
+		refuses "$members" "$want"
+	done <<-'END'
+		"cgroups":[{"name":"a"}],"scheduler":{"bpf":"a.o","name":"none"}|$.scheduler.name: 'none' means no scheduler
+		"cgroups":[{"name":"a"}],"scheduler":{"bpf":"a.o","name":"a b"}|$.scheduler.name: must be letters, digits, '_', '-' and '.'
+		"cgroups":[{"name":"a"}],"scheduler":{"binary":"a","options":{}}|$.scheduler: 'options' are for 'bpf'
+		"cgroups":[{"name":"a"}],"scheduler":{"binary":"a","args":[1]}|$.scheduler.args[0]: must be a string
+		"cgroups":[{"name":"a"}],"scheduler":{"bpf":"a.o","sysctls":{"a":1.5}}|$.scheduler.sysctls.a: must be a string or a whole number
+		"cgroups":[{"name":"a"}],"expect":"exit"|$.expect: must be "survive" or {"exit": {"contains": ...}}
+		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":"none"}|$.staged_schedulers.n: must be an object, not a string
+		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":{}}|$.staged_schedulers.n: needs one of 'bpf', 'binary', 'builtin'
+		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":{"bpf":"a.o","name":"m"}}|$.staged_schedulers.n.name: is not given here: its key, 'n', is its name
+		"cgroups":[{"name":"a"}],"scheduler":{"bpf":"n.o"},"staged_schedulers":{"n":{"bpf":"a.o"}}|$.staged_schedulers.n: 'n' is the name of $.scheduler already
+		"payloads":{"p":{"program":"a","output":"json","checks":[{"metric":"m","range":[1,2],"min":1}]}}|$.payloads.p.checks[0].range: stands alone: min and max are the same
+		"cgroups":[{"name":"a","policy":"Btach"}]|$.cgroups[0].policy: unknown 'Btach' (did you mean 'Batch'?)
+		"cgroups":[{"name":"a","cpuset":{"exact":"0\n1"}}]|$.cgroups[0].cpuset.exact: a cpulist is one line
+		"steps":[{"ops":["Frobnicate"]}]|$.steps[0].ops[0]: unknown op 'Frobnicate' (known: AddCgroup,
+		"steps":[{"ops":[{"DetachScheduler":1}]}]|$.steps[0].ops[0].DetachScheduler: takes no parameters
+		"steps":[{"ops":["DetachScheduler"]}]|$.steps[0].ops[0].DetachScheduler: no scheduler is attached here
+		"steps":[{"setup":[{"name":"a","workers":0,"cpuset":{"llc":0}}],"ops":[{"Spawn":{"policy":{"deadline":{"runtime_us":9,"deadline_us":99}}}},{"MoveAllTasks":{"from":"","to":"a"}}]}]|$.steps[0].ops[1].MoveAllTasks: policy deadline needs every CPU: 'a' has a cpuset
+		"payloads":{"p":{"program":"a"}},"steps":[{"setup":[{"name":"a","workers":0}],"ops":[{"RunPayload":{"payload":"p","cgroup":"a"}},{"FreezeCgroup":"a"},{"KillPayload":"p"}]}]|$.steps[0].ops[2].KillPayload: payload 'p' is frozen, with its cgroup 'a': it cannot end
+		"payloads":{"p":{"program":"a"}},"steps":[{"ops":[{"RunPayload":"p"},{"KillPayload":"p"}],"hold":{"loop":{"interval_ms":5}}}]|$.steps[0].ops[0]: payloads are run more than 256 times in all, when the loop does it again
+	END
+}
+
+@test "more, or longer, than there can be" {
+	local many
+	many=$(jq -nc '[range(1001) | {}]')
+	refuses "\"steps\": $many" '$.steps: 1001 steps, more than 1000'
+	many=$(jq -nc '[range(257) | {exit_code: 0}]')
+	refuses "\"payloads\": {\"p\": {\"program\": \"a\", \"checks\": $many}}" '$.payloads.p.checks: 257 checks, more than 256'
+	many=$(jq -nc '[range(65) | {"p\(.)": {program: "a"}}] | add')
+	refuses "\"payloads\": $many" '$.payloads: 65 payloads, more than 64'
+	many=$(printf 'n%.0s' {1..129})
+	refuses "\"payloads\": {\"$many\": {\"program\": \"a\"}}" "\$.payloads.$many: the name is longer than"
+	refuses "\"cgroups\": [{\"name\": \"a\"}], \"scheduler\": {\"bpf\": \"a.o\", \"name\": \"$many\"}" '$.scheduler.name: is longer than'
+}
+
+@test "a node that is only memory has no CPUs for a cpuset" {
+	ktstr-topo --no-qemu 1n1l2c1t --memory-node 64 >plan
+	refuses '"cgroups": [{"name": "a", "cpuset": {"numa": 1}}]' '$.cgroups[0].cpuset.numa: node 1 of plan 1n1l2c1t has memory and no CPUs'
+}
+
 @test "llc, numa and exact name CPUs of the plan; without a cpuset it is all of them" {
 	[ "$(resolve '{"llc": 3}')" = 6-7 ]
 	[ "$(resolve '{"numa": 1}')" = 4-7 ]

@@ -239,10 +239,9 @@ bool scene_run_payload(struct scene *sc, const char *path, unsigned index, struc
 		return scene_error_at(sc, path, "payload '%s' is running: WaitPayload or KillPayload first", name);
 	if (scene_frozen(cg))
 		return scene_error_at(sc, path, "cgroup '%s' is frozen: payload '%s' would never start in it", cg->name, name);
-	if (sc->nr_payload_runs++ == MAX_RUNS)
-		return scene_error_at(sc, path, "payloads are run more than %d times in all", MAX_RUNS);
 	*p = (struct scene_payload){ .running = true, .owner = sc->step, .cgroup = cg };
-	return true;
+	return sc->nr_payload_runs++ != MAX_RUNS ||
+		scene_error_at(sc, path, "payloads are run more than %d times in all", MAX_RUNS);
 }
 
 bool scene_run_payloads(struct scene *sc)

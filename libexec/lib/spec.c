@@ -85,6 +85,25 @@ static bool parse_scheduler(const struct jcur *c, void *out, void *ctx)
 	return scheduler_parse(c, &((struct spec *)out)->scheduler, ctx);
 }
 
+static bool parse_one_staged(const struct jcur *c, struct scheduler_def *d, struct spec_reader *rd)
+{
+	struct jcur own;
+
+	if (!jcur_is_object(c))
+		return false;
+	if (jcur_get(c, "name", &own))
+		return jcur_error(&own, "is not given here: its key, '%s', is its name", c->key);
+	if (spec_scheduler(rd->spec, c->key))
+		return jcur_error(c, "'%s' is the name of $.scheduler already", c->key);
+	bool ok = scheduler_parse(c, d, rd);
+	if (d->flags.n)
+		ok = jcur_error(c, "has 'flags', which only $.scheduler can have");
+	if (d->kernel_args)
+		ok = jcur_error(c, "has 'kernel_args', which only $.scheduler can have: the kernel is booted before");
+	d->name = c->key;
+	return ok;
+}
+
 static bool parse_staged(const struct jcur *c, void *out, void *ctx)
 {
 	struct spec *s = out;
@@ -96,22 +115,12 @@ static bool parse_staged(const struct jcur *c, void *out, void *ctx)
 		return false;
 	s->staged = xcalloc(json_object_size(c->j), sizeof(*s->staged));
 	json_object_foreach(c->j, name, value) {
-		struct jcur at = { .doc = c->doc, .up = c, .key = name, .j = value }, own;
-		struct scheduler_def *d = &s->staged[s->nr_staged];
+		struct jcur at = { .doc = c->doc, .up = c, .key = name, .j = value };
 
-		if (jcur_is_object(&at) && jcur_get(&at, "name", &own))
-			ok = jcur_error(&own, "is not given here: its key, '%s', is its name", name);
-		else if (spec_scheduler(s, name))
-			ok = jcur_error(&at, "'%s' is the name of $.scheduler already", name);
-		else if (scheduler_parse(&at, d, ctx) && d->kind != SCHEDULER_NONE)
+		if (parse_one_staged(&at, &s->staged[s->nr_staged], ctx))
 			s->nr_staged++;
 		else
-			ok = d->kind != SCHEDULER_NONE ? false : jcur_error(&at, "must be a scheduler");
-		if (d->flags.n)
-			ok = jcur_error(&at, "has 'flags', which only $.scheduler can have");
-		if (d->kernel_args)
-			ok = jcur_error(&at, "has 'kernel_args', which only $.scheduler can have: the kernel is booted before");
-		d->name = name;
+			ok = false;
 	}
 	return ok;
 }
