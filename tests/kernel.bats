@@ -60,6 +60,10 @@ no_boot_kernels() {
 	fails_with 128 'is not within its' ktstr-kernel path ./bad
 	cp image bad && poke bad 0x24c '\003\000\000\000'
 	fails_with 128 'is not within its' ktstr-kernel path ./bad
+	cp image bad && poke bad 0x1fe '\000'
+	fails_with 128 'neither a bzImage nor an ELF file' ktstr-kernel path ./bad
+	cp image bad && poke bad 0x202 'X'
+	fails_with 128 'neither a bzImage nor an ELF file' ktstr-kernel path ./bad
 	cp image bad && poke bad 0x206 '\007'
 	fails_with 128 'boot protocol 2.07; 2.08 is needed' ktstr-kernel path ./bad
 	cp image bad && poke bad 2624 'LOL!'
@@ -67,6 +71,14 @@ no_boot_kernels() {
 	tail_at=$((2624 + $(od -An -tu4 -j 588 -N 4 image) - 4))
 	cp image bad && poke bad $tail_at '\001\000\000\000'
 	fails_with 128 'did not yield the 1 bytes' ktstr-kernel path ./bad
+	# It is stopped there, and does not fill the disk first.
+	mkdir evil
+	printf '#!/bin/sh\nhead -c 1000000 /dev/zero && : >all\n' >evil/zstd
+	chmod +x evil/zstd
+	PATH="$PWD/evil:$PATH" fails_with 128 'did not yield the 1 bytes' ktstr-kernel path ./bad
+	[ ! -e all ]
+	cp image bad && poke bad $tail_at '\377\377\377\000'
+	fails_with 128 'did not yield the 16777215 bytes' ktstr-kernel path ./bad
 	cp image bad && poke bad $tail_at '\377\377\377\377'
 	fails_with 128 'claims to unpack to 4294967295 bytes' ktstr-kernel path ./bad
 	[ -z "$(names)" ]
@@ -94,8 +106,21 @@ no_boot_kernels() {
 	gcc -xc -c -o object.o - <<<'int x;'
 	fails_with 128 'not an x86-64 executable' ktstr-kernel path ./object.o
 	mkkernel 7.3.0 vmlinux
+	head -c 20 vmlinux >short
+	fails_with 128 "short' is not a kernel: not a whole ELF file" ktstr-kernel path ./short
 	head -c 100 vmlinux >short
-	fails_with 128 "short' is not a kernel" ktstr-kernel path ./short
+	fails_with 128 "short' is not a kernel: cut short" ktstr-kernel path ./short
+	head -c -1 vmlinux >short
+	fails_with 128 "short' is not a kernel: cut short" ktstr-kernel path ./short
+	cp vmlinux arm64 && poke arm64 18 '\267'
+	fails_with 128 'not an x86-64 executable' ktstr-kernel path ./arm64
+	cp vmlinux x32 && poke x32 4 '\001'
+	fails_with 128 'not an x86-64 executable' ktstr-kernel path ./x32
+	cp vmlinux unloadable
+	for ((i = 0; i < $(od -An -tu2 -j 56 -N 2 vmlinux); i++)); do
+		poke unloadable $((64 + 56 * i)) '\000\000\000\000'
+	done
+	fails_with 128 'it has nothing to load' ktstr-kernel path ./unloadable
 	sed 's/Linux version 7/Linux Version 7/' vmlinux >bannerless
 	fails_with 128 "it has no 'Linux version ' line" ktstr-kernel path ./bannerless
 	sed 's/Linux version 7.3.0/Linux version 7.\/.0/' vmlinux >slash
@@ -233,6 +258,11 @@ no_boot_kernels() {
 		[[ "$stderr" == *"$text"* ]]
 	done
 	[ ! -e "$KTSTR_CACHE_DIR" ]
+	# One that cannot be worked with is another matter than none.
+	mkdir linux
+	mkkernel --no-btf 7.3.0 linux/vmlinux
+	fails_with 125 'has no BTF' ktstr-kernel path
+	[[ "$stderr" == *'no kernel to boot; looked at '*'type: ktstr kernel fetch' ]]
 }
 
 @test "./linux and ../linux are found when nothing is cached" {

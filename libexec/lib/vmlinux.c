@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <gelf.h>
 #include <sha2.h>
+#include <sys/stat.h>
 
 enum {
 	SCAN_CHUNK = 1 << 20,
@@ -68,6 +69,7 @@ static enum kt_exit probe_elf(int fd, const char *name, struct vmlinux *ret, str
 	_cleanup_(elf_endp) Elf *elf = NULL;
 	bool load = false, pvh = false;
 	GElf_Ehdr eh;
+	struct stat st;
 	GElf_Phdr ph;
 	size_t n;
 
@@ -79,6 +81,12 @@ static enum kt_exit probe_elf(int fd, const char *name, struct vmlinux *ret, str
 	}
 	if (gelf_getclass(elf) != ELFCLASS64 || eh.e_machine != EM_X86_64 || eh.e_type != ET_EXEC) {
 		kt_fail(err, "'%s' is not a kernel: not an x86-64 executable", name);
+		return KT_TROUBLE;
+	}
+	/* The section headers come last in the file. */
+	if (fstat(fd, &st) || eh.e_shoff > (uint64_t)st.st_size ||
+	    (uint64_t)st.st_size - eh.e_shoff < (uint64_t)eh.e_shnum * eh.e_shentsize) {
+		kt_fail(err, "'%s' is not a kernel: cut short", name);
 		return KT_TROUBLE;
 	}
 	for (size_t i = 0, notes = 0; i < n && gelf_getphdr(elf, i, &ph); i++) {
