@@ -65,6 +65,7 @@ places() {
 	refused 129 "'1n2l' ends before its cores per LLC, a number and 'c': $rule" 1n2l
 	refused 129 "'1n' ends before its LLCs" 1n
 	refused 129 "'1n2lc1t' has 'c1t' where its cores per LLC should be" 1n2lc1t
+	refused 129 "'1n2x1c1t' has '2x1c1t' where its LLCs should be" 1n2x1c1t
 	refused 129 "'1n-2l1c1t' has '-2l1c1t' where its LLCs should be" 1n-2l1c1t
 	refused 129 "'1n1l1c1t junk' has junk at its end, ' junk': $rule" '1n1l1c1t junk'
 	refused 129 "'1n1l1c1t1t' has junk at its end, '1t'" 1n1l1c1t1t
@@ -443,6 +444,8 @@ broken() {
 	refused 125 "cpu 2 comes after cpu 1, but not by node, LLC, core and thread as a guest numbers them" --check plan.json
 	ktstr-topo 2n2l1c1t | jq -c '.nodes[0].distances[1] = 255' >plan.json
 	refused 125 "node 0 to node 1: a distance of 255 is not in 11..254, and a guest ignores it" --check plan.json
+	ktstr-topo 2n2l1c1t | jq -c '.nodes[1].distances[0] = 10' >plan.json
+	refused 125 "node 1 to node 0: a distance of 10 is not in 11..254, and a guest ignores it" --check plan.json
 }
 
 # differs JQ-FILTER TEXT
