@@ -84,7 +84,7 @@ refuses() {
 		"steps":[{"ops":["Frobnicate"]}]|$.steps[0].ops[0]: unknown op 'Frobnicate' (known: AddCgroup,
 		"steps":[{"ops":[{"DetachScheduler":1}]}]|$.steps[0].ops[0].DetachScheduler: takes no parameters
 		"steps":[{"ops":["DetachScheduler"]}]|$.steps[0].ops[0].DetachScheduler: no scheduler is attached here
-		"steps":[{"setup":[{"name":"a","workers":0,"cpuset":{"llc":0}}],"ops":[{"Spawn":{"policy":{"deadline":{"runtime_us":9,"deadline_us":99}}}},{"MoveAllTasks":{"from":"","to":"a"}}]}]|$.steps[0].ops[1].MoveAllTasks: policy deadline needs every CPU: 'a' has a cpuset
+		"steps":[{"setup":[{"name":"a","workers":0,"cpuset":{"llc":0}}],"ops":[{"Spawn":{"policy":{"deadline":{"runtime_us":90,"deadline_us":990}}}},{"MoveAllTasks":{"from":"","to":"a"}}]}]|$.steps[0].ops[1].MoveAllTasks: policy deadline needs every CPU: 'a' has a cpuset
 		"payloads":{"p":{"program":"a"}},"steps":[{"setup":[{"name":"a","workers":0}],"ops":[{"RunPayload":{"payload":"p","cgroup":"a"}},{"FreezeCgroup":"a"},{"KillPayload":"p"}]}]|$.steps[0].ops[2].KillPayload: payload 'p' is frozen, with its cgroup 'a': it cannot end
 		"payloads":{"p":{"program":"a"}},"steps":[{"ops":[{"RunPayload":"p"},{"KillPayload":"p"}],"hold":{"loop":{"interval_ms":5}}}]|$.steps[0].ops[0]: payloads are run more than 256 times in all, when the loop does it again
 	END
