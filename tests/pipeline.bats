@@ -125,7 +125,8 @@ fails_with() {
 	jq -es 'map(select(.kind == "worker")) | map([.cgroup, .completed, .exit]) ==
 		[["kill", false, {"signaled": "SIGKILL"}], ["kill", false, {"signaled": "SIGKILL"}],
 		["stop", false, "timed_out"], ["left", true, {"exited": 0}]] and
-		(.[:2] | all(.wall_time_ns > 0 and .wall_time_ns < 0.2e9)) and all(.work_units > 0)' dead.jsonl
+		(.[:2] | all(.wall_time_ns > 0 and .wall_time_ns < 0.2e9)) and
+		all(.work_units > 0 and .cpu_time_ns > 0 and .cpu_time_ns <= .wall_time_ns)' dead.jsonl
 	jq -es 'last | .outcome == "done"' dead.jsonl
 	fails_with dead '(.[:2][] | "tid \(.tid) died: killed by SIGKILL"), "tid \(.[2].tid) timed out: did not stop when told to"'
 }
