@@ -297,7 +297,7 @@ real() {
 	sed -i 's/"duration_s":1/"duration_s":600/' any.json
 	local n=${KTSTR_FULL:+8} i qemu qemus=() mappings rss pss dirty image
 	for ((i = 0; i < ${n:=3}; i++)); do
-		start $i ktstr-boot --accel tcg --plan plan.json any.json
+		start $i ktstr-boot --accel tcg --timeout 120 --plan plan.json any.json
 		until qemu=$(pgrep -P "$pid") && grep -q '"kind":"guest"' $i.out; do
 			kill -0 "$pid"
 		done
