@@ -299,6 +299,8 @@ no_boot_kernels() {
 	[ "$output" = "$cache/7.1.0/vmlinux" ]
 	[ "$stderr" = 'ktstr-kernel: kernel 7.1.0: newest usable in the cache' ]
 	fails_with 128 "cached kernel '7.3.0' is damaged" ktstr-kernel path 7.3.0
+	echo '{}' >"$cache/7.3.0/kernel.json"
+	fails_with 128 'does not hold the facts of a kernel' ktstr-kernel path 7.3.0
 	run -128 --separate-stderr ktstr-kernel list
 	[[ "$stderr" == *"cached kernel '7.3.0' is damaged"*"cached kernel '7.2.0' is damaged"* ]]
 	[[ "$output" == *7.1.0* ]]

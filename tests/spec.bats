@@ -98,6 +98,12 @@ refuses() {
 	refuses "\"payloads\": {\"p\": {\"program\": \"a\", \"checks\": $many}}" '$.payloads.p.checks: 257 checks, more than 256'
 	many=$(jq -nc '[range(65) | {"p\(.)": {program: "a"}}] | add')
 	refuses "\"payloads\": $many" '$.payloads: 65 payloads, more than 64'
+	many=$(jq -nc '[range(100) | {spin_ms: 1}]')
+	refuses "\"cgroups\": [{\"name\": \"a\", \"work\": {\"Sequence\": {\"first\": {\"spin_ms\": 1}, \"rest\": $many}}}]" \
+		'$.cgroups[0].work.Sequence.rest: 100 phases, more than '
+	many=$(jq -nc '[range(100)]')
+	refuses "\"cgroups\": [{\"name\": \"a\", \"work\": {\"NumaWorkingSetSweep\": {\"target_nodes\": $many}}}]" \
+		'$.cgroups[0].work.NumaWorkingSetSweep.target_nodes: 100 nodes, more than '
 	many=$(printf 'n%.0s' {1..129})
 	refuses "\"payloads\": {\"$many\": {\"program\": \"a\"}}" "\$.payloads.$many: the name is longer than"
 	refuses "\"cgroups\": [{\"name\": \"a\"}], \"scheduler\": {\"bpf\": \"a.o\", \"name\": \"$many\"}" '$.scheduler.name: is longer than'
