@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * central - one CPU makes all decisions. Everybody waits in one queue, and a CPU that has nothing to run asks; it takes
- * somebody out of the queue when the central CPU, which is interrupted for that, has granted it. The queue is in the order of
- * virtual time, so that those whom it interrupts on the central CPU get the rest of their turn.
+ * somebody out of the queue when the central CPU, which is interrupted for that, has granted it. Whom that interrupts has the
+ * rest of his turn afterwards.
  */
 #define OWN_ENQUEUE
 #define OWN_DISPATCH
@@ -48,11 +48,23 @@ static void decide(void)
 	}
 }
 
+/* A kick takes all of a slice away. What there was of it is given back, and who has some runs on. */
+static bool give_back(s32 cpu, struct task_struct *prev)
+{
+	u64 used = bpf_ktime_get_ns() - running_since[cpu];
+
+	if (!prev || !(prev->scx.flags & SCX_TASK_QUEUED) || used >= slice_ns)
+		return false;
+	task_set_slice(prev, slice_ns - used);
+	return true;
+}
+
 void OP(dispatch, s32 cpu, struct task_struct *prev)
 {
 	if (cpu == central_cpu) {
 		decide();
-		dsq_move_to_local(SHARED_DSQ);
+		if (cpu < 0 || cpu >= MAX_CPUS || !give_back(cpu, prev))
+			dsq_move_to_local(SHARED_DSQ);
 		return;
 	}
 	if (cpu < 0 || cpu >= MAX_CPUS)

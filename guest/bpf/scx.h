@@ -36,6 +36,7 @@ enum { MAX_CPUS = 4096 };
 #define SCX_ENQ_PREEMPT (1ull << 32)
 #define PF_KTHREAD 0x00200000
 enum { SCX_KICK_IDLE = 1, SCX_KICK_PREEMPT = 2 };
+enum { SCX_TASK_QUEUED = 1 };
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 struct cpumask {
@@ -44,7 +45,7 @@ struct cpumask {
 struct scx_init_task_args;
 struct sched_ext_entity {
 	u64 slice, dsq_vtime;
-	u32 weight;
+	u32 weight, flags;
 };
 struct task_struct {
 	unsigned int flags;
@@ -131,6 +132,17 @@ static inline void task_set_vtime(struct task_struct *p, u64 vtime)
 		scx_bpf_task_set_dsq_vtime(p, vtime);
 	else
 		p->scx.dsq_vtime = vtime;
+}
+
+/* The same. */
+bool scx_bpf_task_set_slice(struct task_struct *p, u64 slice) __ksym __weak;
+
+static inline void task_set_slice(struct task_struct *p, u64 slice)
+{
+	if (bpf_ksym_exists(scx_bpf_task_set_slice))
+		scx_bpf_task_set_slice(p, slice);
+	else
+		p->scx.slice = slice;
 }
 
 static inline bool queued(u64 dsq)
