@@ -115,16 +115,6 @@ have_kernel() {
 	jq -es 'map(select(.kind == "worker").max_gap_ns) | max < 500000' report
 }
 
-# Where timers run on the way into a turn, who gets interrupts gets a third of what the other gets.
-@test "busy vCPUs get like turns, whoever is interrupted" {
-	local timer='"workers":1,"work":{"TimerLatency":{"interval_us":100}}'
-	printf '{"name":"timers","topology":"1n2l2c1t","duration_s":0.5,"cgroups":[{"name":"p0","workers":1,"cpuset":{"exact":[0]}},
-		{"name":"p1","workers":1,"cpuset":{"exact":[1]}},{"name":"t1",%s,"cpuset":{"exact":[1]}},
-		{"name":"t2",%s,"cpuset":{"exact":[2]}},{"name":"t3",%s,"cpuset":{"exact":[3]}}]}' "$timer" "$timer" "$timer" >timers.json
-	ktstr-topo --spec timers.json | ktstr-boot timers.json >report
-	jq -es 'map(select(.kind == "worker" and .work == "SpinWait").work_units) | length == 2 and max < min * 1.5' report
-}
-
 @test "a QEMU without ktstr-turns.so has no virtual clock: 125, and why" {
 	printf '#!/bin/sh\nunset LD_PRELOAD\nexec qemu-system-x86_64 "$@"\n' >other-qemu
 	chmod +x other-qemu
