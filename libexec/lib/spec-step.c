@@ -159,12 +159,35 @@ void spec_no_cgroups(const struct jcur *c, struct spec *s)
 	resolve(c, &s->steps[0].hold, s);
 }
 
+static bool has_inner(const struct step *step, const char *name)
+{
+	for (size_t i = 0; i < step->nr_setup; i++)
+		if (!strncmp(step->setup[i].name, name, strlen(name)) && step->setup[i].name[strlen(name)] == '/')
+			return true;
+	return false;
+}
+
+/* In the short form nothing can come into a cgroup later: without workers it is there for those in it, or by mistake. */
+static bool check_somebody(const struct jcur *c, const struct step *step)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < step->nr_setup; i++) {
+		struct jcur e = jcur_at(c, i), workers, groups;
+
+		if (jcur_get(&e, "workers", &workers) && json_is_integer(workers.j) && !json_integer_value(workers.j) &&
+		    !jcur_get(&e, "groups", &groups) && !has_inner(step, step->setup[i].name))
+			ok = jcur_error(&workers, "0 workers: only for a cgroup that others are in");
+	}
+	return ok;
+}
+
 bool spec_parse_short(const struct jcur *c, void *out, void *ctx)
 {
 	struct spec *s = out;
 
 	spec_no_cgroups(c, s);
-	return parse_defs(c, &s->steps[0], 1, ctx);
+	return parse_defs(c, &s->steps[0], 1, ctx) && check_somebody(c, &s->steps[0]);
 }
 
 const struct row spec_backdrop_rows[] = {
