@@ -143,7 +143,7 @@ static int signal_events(void)
 
 int main(int argc, char **argv)
 {
-	struct boot b = { .seed = -1, .start_ns = now_ns() };
+	struct boot b = { .seed = -1, .start_ns = kt_now_ns() };
 
 	kt_init("ktstr-boot");
 	vm_init(&b.vm);

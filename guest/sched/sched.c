@@ -22,14 +22,6 @@ static const int64_t load_limit_ns = 25ll * NSEC_PER_SEC;
 static const int64_t answer_limit_ns = 60ll * NSEC_PER_SEC; /* the supervisor has limits of its own for everything it does */
 enum { MAX_OWN_TIMEOUT_MS = 30000 }; /* the kernel's, for the ops' timeout_ms */
 
-static int64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * (int64_t)NSEC_PER_SEC + t.tv_nsec;
-}
-
 /* ktstr-load lies beside this program in the guest. */
 static void bpf_command(const struct sched *s, struct strv *argv)
 {
@@ -108,7 +100,7 @@ static json_t *hear(struct sched *s, int64_t until)
 			return j;
 		}
 		struct pollfd p = { .fd = s->fd, .events = POLLIN };
-		int64_t left = MAX(until - now(), 0);
+		int64_t left = MAX(until - kt_now_ns(), 0);
 		if (s->fd < 0 || ppoll(&p, 1, &(struct timespec){ left / NSEC_PER_SEC, left % NSEC_PER_SEC }, NULL) <= 0)
 			return NULL;
 		s->buf = xrealloc(s->buf, s->n + 65536, 1);
@@ -125,7 +117,7 @@ static json_t *hear(struct sched *s, int64_t until)
 static json_t *new_record(const struct sched *s, const char *event)
 {
 	return KT_PACK("{ss ss ss ss sI}", "kind", "scheduler", "name", s->def->name, "how", scheduler_kind_name(s->def->kind),
-		       "event", event, "at_ns", (json_int_t)now());
+		       "event", event, "at_ns", (json_int_t)kt_now_ns());
 }
 
 /* Keep what was said as a record, and know what it means. */
@@ -201,12 +193,12 @@ static int write_lines(const struct sched *s, const json_t *lines, struct kt_err
 
 static enum outcome enable_builtin(struct sched *s, struct kt_err *err)
 {
-	int64_t begin = now();
+	int64_t begin = kt_now_ns();
 
 	if (write_lines(s, s->def->enable, err))
 		return OUTCOME_ERROR;
 	json_t *record = new_record(s, "enabled");
-	json_object_update_new(record, KT_PACK("{ss sI}", "ops", "", "load_ns", (json_int_t)(now() - begin)));
+	json_object_update_new(record, KT_PACK("{ss sI}", "ops", "", "load_ns", (json_int_t)(kt_now_ns() - begin)));
 	json_array_append_new(s->records, record);
 	s->enabled = true;
 	return OUTCOME_DONE;
@@ -252,7 +244,7 @@ enum outcome sched_attach(struct sched *s, const struct scheduler_def *def, int6
 		return enable_builtin(s, err);
 	if (start_supervisor(s, err))
 		return OUTCOME_ERROR;
-	json_t *record = take_in(s, now() + answer_limit_ns);
+	json_t *record = take_in(s, kt_now_ns() + answer_limit_ns);
 	/* Loaded and thrown out at once: the scenario is over before it began, and that is a verdict, not an error. */
 	if (s->enabled)
 		request_watchdog(s);
@@ -282,7 +274,7 @@ int sched_detach(struct sched *s, struct kt_err *err)
 		return 0;
 	s->expected |= s->enabled;
 	kill(s->supervisor, SIGTERM);
-	while (s->enabled && take_in(s, now() + answer_limit_ns))
+	while (s->enabled && take_in(s, kt_now_ns() + answer_limit_ns))
 		;
 	waitpid(s->supervisor, NULL, 0); /* or it was reaped already, with the workers */
 	s->supervisor = 0;
@@ -322,7 +314,7 @@ void sched_phase_begin(struct sched *s)
 {
 	json_decref(s->events);
 	s->events = s->enabled ? kernel_events() : NULL;
-	s->events_ns = now();
+	s->events_ns = kt_now_ns();
 }
 
 void sched_phase_end(struct sched *s, unsigned phase)
@@ -340,7 +332,7 @@ void sched_phase_end(struct sched *s, unsigned phase)
 	}
 	record = new_record(s, "phase");
 	json_object_update_new(record, KT_PACK("{si sI so}", "phase", (int)phase, "duration_ns",
-					       (json_int_t)(now() - s->events_ns), "events", more));
+					       (json_int_t)(kt_now_ns() - s->events_ns), "events", more));
 	json_array_append_new(s->records, record);
 }
 

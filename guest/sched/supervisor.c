@@ -30,14 +30,6 @@ struct supervisor {
 	struct exit_watch *watch;
 };
 
-static int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * (int64_t)NSEC_PER_SEC + t.tv_nsec;
-}
-
 static void say(const struct supervisor *v, json_t *record)
 {
 	json_auto_t *j = record;
@@ -80,7 +72,7 @@ static void pump(struct supervisor *v, int64_t until)
 		{ .fd = v->out.fd, .events = POLLIN }, { .fd = v->err.fd, .events = POLLIN },
 		{ .fd = exit_watch_fd(v->watch), .events = POLLIN },
 	};
-	int64_t left = MAX(until - now_ns(), 0);
+	int64_t left = MAX(until - kt_now_ns(), 0);
 	struct timespec t = { left / NSEC_PER_SEC, left % NSEC_PER_SEC };
 
 	if (ppoll(p, ARRAY_SIZE(p), &t, NULL) < 0 && errno != EINTR)
@@ -111,8 +103,7 @@ static int start(struct supervisor *v, struct kt_err *err)
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigfillset(&old); /* what the loader starts with: nothing blocked */
-	sigemptyset(&old);
+	sigemptyset(&old); /* what the loader starts with: nothing blocked */
 	v->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	v->uevents = kernel_uevents(err);
 	if (v->uevents < 0)
@@ -150,15 +141,15 @@ static void signal_all(const struct supervisor *v, int sig)
 
 static void wait_childless(struct supervisor *v, int64_t limit_ns)
 {
-	for (int64_t until = now_ns() + limit_ns; !v->childless && now_ns() < until;)
+	for (int64_t until = kt_now_ns() + limit_ns; !v->childless && kt_now_ns() < until;)
 		pump(v, until);
 }
 
 /* No event tells that the kernel has finished with a scheduler: the uevent comes before. */
 static bool wait_disabled(struct supervisor *v, int64_t limit_ns)
 {
-	for (int64_t until = now_ns() + limit_ns; !kernel_state_is("disabled"); pump(v, now_ns() + NSEC_PER_MSEC))
-		if (now_ns() >= until)
+	for (int64_t until = kt_now_ns() + limit_ns; !kernel_state_is("disabled"); pump(v, kt_now_ns() + NSEC_PER_MSEC))
+		if (kt_now_ns() >= until)
 			return false;
 	return true;
 }
@@ -178,7 +169,7 @@ static void end(struct supervisor *v)
 	while (!v->childless) { /* a child of a child that dies becomes ours */
 		v->killed = true;
 		signal_all(v, SIGKILL);
-		pump(v, now_ns() + 10 * NSEC_PER_MSEC);
+		pump(v, kt_now_ns() + 10 * NSEC_PER_MSEC);
 		if (!kernel_state_is("disabled") && !v->sysrq) {
 			/* One that must run to die may be waiting for the scheduler that it keeps. */
 			v->sysrq = true;
@@ -211,7 +202,7 @@ static json_t *results(struct supervisor *v)
 
 static _Noreturn void fail(struct supervisor *v, const char *why)
 {
-	say(v, KT_PACK("{ss sI sb so sn s{} s[s] s[] s[]}", "event", "ended", "at_ns", (json_int_t)now_ns(), "asked", false,
+	say(v, KT_PACK("{ss sI sb so sn s{} s[s] s[] s[]}", "event", "ended", "at_ns", (json_int_t)kt_now_ns(), "asked", false,
 		       "exit", json_null(), "timed_out", "loader", "output", why, "kernel_log", "dump"));
 	_exit(KT_TROUBLE);
 }
@@ -220,7 +211,7 @@ _Noreturn void supervisor_main(const struct supervise *s)
 {
 	struct supervisor v = { .s = s, .uevents = -1, .out.fd = -1, .err.fd = -1 };
 	struct sched_param rt = { .sched_priority = 1 };
-	int64_t begin = now_ns();
+	int64_t begin = kt_now_ns();
 	struct kt_err err;
 	char ops[128];
 
@@ -235,18 +226,18 @@ _Noreturn void supervisor_main(const struct supervise *s)
 	bool enabled = false;
 	/* One that dies at its first task was never seen enabled: the log tells of it. */
 	while (!(enabled = kernel_state_is("enabled")) && !v.childless && !v.asked && !v.gone &&
-	       now_ns() < begin + s->load_limit_ns)
+	       kt_now_ns() < begin + s->load_limit_ns)
 		pump(&v, begin + s->load_limit_ns);
 	bool timed_out = !enabled && !v.childless && !v.asked && !v.gone;
 	if (enabled) {
-		int64_t at = now_ns();
+		int64_t at = kt_now_ns();
 
 		say(&v, KT_PACK("{ss sI ss sI}", "event", "enabled", "at_ns", (json_int_t)at, "ops",
 				kernel_ops(ops, sizeof(ops)), "load_ns", (json_int_t)(at - begin)));
 		while (!v.asked && kernel_state_is("enabled"))
 			pump(&v, INT64_MAX);
 	}
-	int64_t at = now_ns();
+	int64_t at = kt_now_ns();
 	bool asked = v.asked;
 	end(&v);
 	json_auto_t *own = results(&v);

@@ -40,7 +40,7 @@ static int canary(const struct boot *b, struct kt_err *err)
 	vm.signals = b->signals;
 	vm_args(&c, VM_SAVE, &args);
 	_cleanup_close_ int ram = memfd_create("ram", MFD_CLOEXEC), payload = memfd_create("payload", MFD_CLOEXEC);
-	int64_t deadline = now_ns() + (int64_t)CANARY_LIMIT_S * NSEC_PER_SEC;
+	int64_t deadline = kt_now_ns() + (int64_t)CANARY_LIMIT_S * NSEC_PER_SEC;
 	int r = ram < 0 || payload < 0 || ftruncate(ram, (off_t)CANARY_MEMORY_MIB << 20) < 0 ?
 		kt_fail(err, "cannot make the canary's memory: %s", strerror(errno)) :
 		vm_spawn(&vm, &args, payload, -1, &ram, 1, err);

@@ -71,7 +71,7 @@ static void emit_host(const struct boot *b)
 		     "checkpoint_find", ms(b->find_ns), "checkpoint_build", ms(b->build_ns),
 		     "first_record", b->ready_ns ? ms(b->ready_ns - b->start_ns) : -1, "enabled",
 		     b->enabled_ns ? ms(b->enabled_ns - b->start_ns) : -1, "first_worker",
-		     b->go_ns ? ms(b->go_ns - b->start_ns) : -1, "total", ms(now_ns() - b->start_ns), "checkpoint",
+		     b->go_ns ? ms(b->go_ns - b->start_ns) : -1, "total", ms(kt_now_ns() - b->start_ns), "checkpoint",
 		     b->checkpoint, "checkpoint_key", b->checkpoint_key, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
 		     "accel_reason", b->accel_reason, "load1", load[0], "maxrss_kib", (int)ru.ru_maxrss));
 }
@@ -151,7 +151,7 @@ static bool take_record(struct boot *b, json_t *record, struct result *r)
 	if (streq(kind, "request")) { /* the guest stands until it is read on */
 		char *note = NULL;
 
-		b->enabled_ns = b->enabled_ns ? b->enabled_ns : now_ns();
+		b->enabled_ns = b->enabled_ns ? b->enabled_ns : kt_now_ns();
 		emit(boot_watchdog(b, record, &note));
 		if (note)
 			emit(report_log("host", note, strlen(note)));
@@ -160,10 +160,10 @@ static bool take_record(struct boot *b, json_t *record, struct result *r)
 		return reader_gone;
 	}
 	if (streq(kind, "guest")) {
-		b->ready_ns = now_ns();
+		b->ready_ns = kt_now_ns();
 		over = !same_topology(b, record, r);
 	} else if (streq(kind, "phase") && !b->go_ns) {
-		b->go_ns = now_ns();
+		b->go_ns = kt_now_ns();
 	}
 	emit(record);
 	return over || reader_gone;
@@ -243,7 +243,7 @@ static int get_checkpoint(struct boot *b, struct checkpoint *cp, int64_t deadlin
 		.kernel_sha256 = b->kernel.sha256,
 		.signals = b->signals,
 		.console_to = { b->console_live ? stderr : NULL, b->console_kept },
-		.boot_limit_ns = MIN(deadline - now_ns(), (BOOT_LIMIT_S + BOOT_LIMIT_PER_CPU_S * (int64_t)b->plan.nr_cpus) * NSEC_PER_SEC),
+		.boot_limit_ns = MIN(deadline - kt_now_ns(), (BOOT_LIMIT_S + BOOT_LIMIT_PER_CPU_S * (int64_t)b->plan.nr_cpus) * NSEC_PER_SEC),
 		.deadline_ns = deadline,
 		.cache_limit = b->cache_limit,
 	};

@@ -159,16 +159,16 @@ static int open_saved(const char *saved, struct checkpoint *c, struct kt_err *er
 static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struct checkpoint *c, int64_t boot_limit_ns,
 			 struct kt_err *err)
 {
-	int64_t soon = now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
+	int64_t soon = kt_now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
 
 	if (vm_qmp_hello(vm, cfg->plan->qemu_version, soon, err) < 0 || vm_qmp_cont(vm, soon, err) < 0)
 		return -1;
-	if (vm_qmp_event(vm, "GUEST_PANICKED", now_ns() + boot_limit_ns, err) < 0)
+	if (vm_qmp_event(vm, "GUEST_PANICKED", kt_now_ns() + boot_limit_ns, err) < 0)
 		return kt_context(err, "the guest did not come up");
 	/* It is told of before it is done: what comes between has QEMU's main loop jump the clock once more, or not. */
-	if (vm_qmp_event(vm, "STOP", now_ns() + boot_limit_ns, err) < 0)
+	if (vm_qmp_event(vm, "STOP", kt_now_ns() + boot_limit_ns, err) < 0)
 		return kt_context(err, "the guest does not stop");
-	soon = now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
+	soon = kt_now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
 	if (vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), c->state, soon, err) < 0 ||
 	    vm_qmp(vm, "migrate", KT_PACK("{ss}", "uri", "fd:state"), soon, err) < 0 ||
 	    vm_qmp_event(vm, "MIGRATION:completed", soon, err) < 0)
@@ -260,7 +260,7 @@ static int make(const char *dir, const char *saved, const struct vm_config *cfg,
 {
 	struct cache_wait wait = {
 		.say = "another process is building this checkpoint: waiting for it", .signals = o->signals,
-		.timeout_ns = MAX(0, o->deadline_ns - now_ns()),
+		.timeout_ns = MAX(0, o->deadline_ns - kt_now_ns()),
 	};
 	_cleanup_free_ char *all = cache_dir("checkpoints", err);
 	_cleanup_close_ int lock = all ? cache_lock_watched(dir, &wait, err) : -1;
@@ -289,7 +289,7 @@ static int make(const char *dir, const char *saved, const struct vm_config *cfg,
 int checkpoint_get(const struct vm_config *cfg, const struct checkpoint_opts *o, struct vm *vm, struct checkpoint *c,
 		   struct kt_err *err)
 {
-	int64_t start = now_ns();
+	int64_t start = kt_now_ns();
 
 	checkpoint_init(c, cfg->plan->nr_nodes);
 	if (key_of(cfg, o, c->key, err) < 0)
@@ -299,10 +299,10 @@ int checkpoint_get(const struct vm_config *cfg, const struct checkpoint_opts *o,
 	if (!dir)
 		return -1;
 	int r = open_saved(saved, c, NULL);
-	c->find_ns = now_ns() - start;
+	c->find_ns = kt_now_ns() - start;
 	if (!r)
 		return 0;
 	r = make(dir, saved, cfg, o, vm, c, err);
-	*(c->built ? &c->build_ns : &c->find_ns) = now_ns() - start;
+	*(c->built ? &c->build_ns : &c->find_ns) = kt_now_ns() - start;
 	return r;
 }

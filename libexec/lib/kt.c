@@ -224,3 +224,11 @@ int kt_write_all(int fd, const void *buf, size_t len)
 	}
 	return 0;
 }
+
+int64_t kt_now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * (int64_t)NSEC_PER_SEC + t.tv_nsec;
+}

@@ -95,6 +95,7 @@ static inline void kt_fclosep(FILE **f) { if (*f) fclose(*f); }
 #define streq(a, b) (!strcmp(a, b))
 
 enum { NSEC_PER_USEC = 1000, NSEC_PER_MSEC = 1000000, NSEC_PER_SEC = 1000000000 };
+int64_t kt_now_ns(void); /* CLOCK_MONOTONIC */
 
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets atoi atol atof ctime asctime
 

@@ -14,14 +14,6 @@ enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 9 + TOPO_MAX_NODES };
 /* What ktstr-turns.so says first of all on stderr: ld.so goes on without a library that it cannot load. */
 #define TURNS_LOADED "ktstr-turns.so loaded\n"
 
-int64_t now_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * (int64_t)NSEC_PER_SEC + t.tv_nsec;
-}
-
 void vm_init(struct vm *vm)
 {
 	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .turns = -1, .signals = -1, .out_size = VM_OUT_LARGE };
@@ -197,7 +189,7 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns)
 			{ .fd = vm->err, .events = POLLIN },
 			{ .fd = vm->pid ? vm->pidfd : -1, .events = POLLIN },
 		};
-		int64_t left = deadline_ns - now_ns();
+		int64_t left = deadline_ns - kt_now_ns();
 
 		if (left <= 0)
 			return VM_EV_TIMEOUT;

@@ -119,6 +119,4 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 /* Take in what QMP has to say unasked; true if this event was among it, or came earlier. */
 bool vm_qmp_saw(struct vm *vm, const char *event);
 
-int64_t now_ns(void); /* CLOCK_MONOTONIC */
-
 #endif
