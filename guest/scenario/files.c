@@ -3,6 +3,15 @@
 #include "files.h"
 #include <fcntl.h>
 
+char *sysctl_path(const char *name)
+{
+	char *path = xasprintf("/proc/sys/%s", name);
+
+	for (char *p = path + strlen("/proc/sys/"); *p; p++)
+		*p = *p == '.' ? '/' : *p;
+	return path;
+}
+
 int write_text(const char *path, const char *text, struct kt_err *err)
 {
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);

@@ -5,6 +5,8 @@
 
 #include "kt.h"
 
+/* "/proc/sys/net/core/somaxconn" of net.core.somaxconn; to be freed. */
+char *sysctl_path(const char *name);
 int write_text(const char *path, const char *text, struct kt_err *err);
 /* The first line. */
 int read_text(const char *path, char *buf, size_t size, struct kt_err *err);

@@ -8,11 +8,8 @@
 
 static void add_sysctl(struct strv *s, const struct sysctl_args *a)
 {
-	_cleanup_free_ char *path = xasprintf("/proc/sys/%s", a->name);
+	_cleanup_free_ char *path = sysctl_path(a->name);
 
-	for (char *p = path + strlen("/proc/sys/"); *p; p++)
-		if (*p == '.')
-			*p = '/';
 	if (!access(path, F_OK))
 		strv_add(s, "%s", path);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Why a scheduler is gone: see exit.h. */
 #include "exit.h"
-#include "kernel.h"
 #include "printable.h"
+#include "scenario/files.h"
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -39,8 +39,8 @@ static int open_trace(void)
 
 	if (access(TRACEFS "/instances", F_OK) && mount("tracefs", TRACEFS, "tracefs", 0, NULL))
 		return -1;
-	if ((mkdir(INSTANCE, 0700) && errno != EEXIST) || kernel_write(INSTANCE "/buffer_size_kb", "256", &ignored) ||
-	    kernel_write(INSTANCE "/events/sched_ext/sched_ext_dump/enable", "1", &ignored))
+	if ((mkdir(INSTANCE, 0700) && errno != EEXIST) || write_text(INSTANCE "/buffer_size_kb", "256", &ignored) ||
+	    write_text(INSTANCE "/events/sched_ext/sched_ext_dump/enable", "1", &ignored))
 		return -1;
 	return open(INSTANCE "/trace_pipe", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 }

@@ -19,17 +19,6 @@ char *kernel_read(const char *path, char *buf, size_t size)
 	return buf;
 }
 
-int kernel_write(const char *path, const char *text, struct kt_err *err)
-{
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
-	if (write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		return kt_fail(err, "cannot write '%s' to '%s': %s", text, path, strerror(errno));
-	return 0;
-}
-
 bool kernel_has_sched_ext(void)
 {
 	return !access(SCX "state", R_OK);

@@ -10,7 +10,6 @@
 
 /* Read a whole small file without its last newline; "" when it cannot be. Fills buf and returns it. */
 char *kernel_read(const char *path, char *buf, size_t size);
-int kernel_write(const char *path, const char *text, struct kt_err *err);
 
 bool kernel_has_sched_ext(void);
 /* True if /sys/kernel/sched_ext/state is that: "enabled", "disabled" ... */

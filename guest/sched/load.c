@@ -29,7 +29,7 @@ struct load {
 };
 
 static const char help[] =
-	"usage: ktstr-load [--timeout-ms N] [--verify] OBJ [NAME=JSON...]\n"
+	"usage: ktstr-load [--timeout-ms N] OBJ [NAME=JSON...]\n"
 	"Load the sched_ext scheduler in a BPF object, with options set, and keep it until SIGTERM.\n";
 
 static int say(enum libbpf_print_level level, const char *fmt, va_list ap)

@@ -5,6 +5,7 @@
 #include "guestlink.h"
 #include "hw.h"
 #include "kernel.h"
+#include "scenario/files.h"
 #include "strv.h"
 #include "symbols.h"
 #include "supervisor.h"
@@ -154,12 +155,10 @@ static int set_sysctls(const struct scheduler_def *def, struct kt_err *err)
 	json_t *value;
 
 	json_object_foreach(def->sysctls, name, value) {
-		_cleanup_free_ char *path = xasprintf("/proc/sys/%s", name);
+		_cleanup_free_ char *path = sysctl_path(name);
 		_cleanup_free_ char *number = xasprintf("%lld", (long long)json_integer_value(value));
 
-		for (char *p = path + 10; *p; p++)
-			*p = *p == '.' ? '/' : *p;
-		if (kernel_write(path, json_is_string(value) ? json_string_value(value) : number, err))
+		if (write_text(path, json_is_string(value) ? json_string_value(value) : number, err))
 			return kt_context(err, "sysctl %s", name);
 	}
 	return 0;
@@ -185,7 +184,7 @@ static int write_lines(const struct sched *s, const json_t *lines, struct kt_err
 		char *value = strchr(file, ' ');
 
 		*value++ = '\0';
-		if (kernel_write(file, value, err))
+		if (write_text(file, value, err))
 			return kt_context(err, "the scheduler '%s'", s->def->name);
 	}
 	return 0;

@@ -4,6 +4,7 @@
 #include "exit.h"
 #include "kernel.h"
 #include "output.h"
+#include "scenario/files.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
@@ -173,12 +174,12 @@ static void end(struct supervisor *v)
 		if (!kernel_state_is("disabled") && !v->sysrq) {
 			/* One that must run to die may be waiting for the scheduler that it keeps. */
 			v->sysrq = true;
-			kernel_write("/proc/sysrq-trigger", "S", &ignored);
+			write_text("/proc/sysrq-trigger", "S", &ignored);
 		}
 	}
 	if (!wait_disabled(v, state_limit_ns)) {
 		v->sysrq = true;
-		kernel_write("/proc/sysrq-trigger", "S", &ignored);
+		write_text("/proc/sysrq-trigger", "S", &ignored);
 		wait_disabled(v, state_limit_ns);
 	}
 	output_take(&v->out);
