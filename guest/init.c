@@ -186,19 +186,14 @@ static void enable_controllers(void)
 static void rehearse_cgroups(void)
 {
 	enum { CGROUPS = 16 };
+	char names[CGROUPS][32];
 
 	for (int i = 0; i < CGROUPS; i++) {
-		char name[64];
-
-		snprintf(name, sizeof(name), "/sys/fs/cgroup/.init%d", i);
-		mkdir(name, 0755);
+		snprintf(names[i], sizeof(names[i]), "/sys/fs/cgroup/.init%d", i);
+		mkdir(names[i], 0755);
 	}
-	for (int i = 1; i < CGROUPS; i++) {
-		char name[64];
-
-		snprintf(name, sizeof(name), "/sys/fs/cgroup/.init%d", i);
-		rmdir(name);
-	}
+	for (int i = 1; i < CGROUPS; i++)
+		rmdir(names[i]);
 }
 
 int main(void)
