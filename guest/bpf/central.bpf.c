@@ -61,14 +61,14 @@ static bool give_back(s32 cpu, struct task_struct *prev)
 
 void OP(dispatch, s32 cpu, struct task_struct *prev)
 {
+	if (cpu < 0 || cpu >= MAX_CPUS)
+		return;
 	if (cpu == central_cpu) {
 		decide();
-		if (cpu < 0 || cpu >= MAX_CPUS || !give_back(cpu, prev))
+		if (!give_back(cpu, prev))
 			dsq_move_to_local(SHARED_DSQ);
 		return;
 	}
-	if (cpu < 0 || cpu >= MAX_CPUS)
-		return;
 	if (granted[cpu]) {
 		granted[cpu] = false;
 		if (dsq_move_to_local(SHARED_DSQ))

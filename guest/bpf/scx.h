@@ -145,6 +145,17 @@ static inline void task_set_slice(struct task_struct *p, u64 slice)
 		p->scx.slice = slice;
 }
 
+/* ops.select_cpu of most: an idle CPU is used at once. */
+static inline s32 use_idle_cpu(struct task_struct *p, s32 prev_cpu, u64 wake_flags, u64 slice)
+{
+	bool idle = false;
+	s32 cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
+
+	if (idle)
+		dsq_insert(p, SCX_DSQ_LOCAL, slice, 0);
+	return cpu;
+}
+
 static inline bool queued(u64 dsq)
 {
 	return scx_bpf_dsq_nr_queued(dsq) > 0;

@@ -30,12 +30,7 @@ static u64 vtime_of(struct task_struct *p, u64 enq_flags)
 #ifndef OWN_SELECT_CPU
 s32 OP(select_cpu, struct task_struct *p, s32 prev_cpu, u64 wake_flags)
 {
-	bool idle = false;
-	s32 cpu = scx_bpf_select_cpu_dfl(p, prev_cpu, wake_flags, &idle);
-
-	if (idle)
-		dsq_insert(p, SCX_DSQ_LOCAL, slice_ns, 0);
-	return cpu;
+	return use_idle_cpu(p, prev_cpu, wake_flags, slice_ns);
 }
 #endif
 
