@@ -180,7 +180,7 @@ install: all
 	install -d $(D)/bin $(D)/libexec/ktstr $(addprefix $(D)/share/ktstr/,specs scenarios schema examples)
 	install bin/ktstr $(filter bin/%,$(PROGRAMS) $(STATIC)) $(D)/bin
 	install $(VERBS:%=libexec/%) $(D)/libexec/ktstr
-	install -m 644 $(IMAGE) $(TURNS) libexec/apt-private.sh $(D)/libexec/ktstr
+	install -m 644 $(IMAGE) $(TURNS) libexec/apt-private.sh libexec/table.awk $(D)/libexec/ktstr
 	install -D -m 644 -t $(D)/libexec/ktstr/bpf $(BPF:%=guest/bpf/%.bpf.o)
 	for dir in specs scenarios schema; do install -m 644 share/$$dir/*.json $(D)/share/ktstr/$$dir || exit; done
 	install -m 644 share/examples/*.json share/examples/*.c $(D)/share/ktstr/examples
