@@ -262,12 +262,13 @@ int boot_payload_schedulers(const struct boot *b, json_t *spec, FILE *f, struct 
 			continue;
 		json_t *own = json_copy(s->def->json);
 		json_object_set_new(own, scheduler_kind_name(s->def->kind), json_string(s->in_guest));
-		if (s->def == &b->spec.scheduler)
+		if (s->def == &b->spec.scheduler) {
 			json_object_set_new(own, "name", json_string(s->def->name));
-		if (s->def == &b->spec.scheduler)
 			apply_profile(b, own);
-		json_object_set_new(s->def == &b->spec.scheduler ? spec : staged, s->def == &b->spec.scheduler ? "scheduler" :
-				    s->def->name, own);
+			json_object_set_new(spec, "scheduler", own);
+		} else {
+			json_object_set_new(staged, s->def->name, own);
+		}
 		if (s->def->kind == SCHEDULER_BINARY)
 			continue; /* among the programs */
 		_cleanup_free_ void *data = read_file(s->path, &size);
