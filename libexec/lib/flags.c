@@ -2,21 +2,14 @@
 /* Flags of a scheduler, and their profiles: see flags.h. */
 #include "flags.h"
 
-enum { MAX_FLAG_NAME = 63 };
-
 /* It is a part of a profile's name. */
 static bool parse_name(const struct jcur *c, void *out, void *ctx)
 {
 	struct flag *f = out;
 
 	(void)ctx;
-	if (!jcur_str(c, &f->name))
-		return false;
-	if (strlen(f->name) > MAX_FLAG_NAME)
-		return jcur_error(c, "is longer than %d characters", MAX_FLAG_NAME);
-	if (f->name[strspn(f->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")])
-		return jcur_error(c, "must be letters, digits, '_', '-' and '.'");
-	return !streq(f->name, "default") || jcur_error(c, "'default' is the profile without flags");
+	return jcur_name(c, &f->name) &&
+	       (!streq(f->name, "default") || jcur_error(c, "'default' is the profile without flags"));
 }
 
 static bool strings(const struct jcur *c, json_t **ret)

@@ -194,6 +194,16 @@ bool jcur_str(const struct jcur *c, const char **ret)
 	return true;
 }
 
+bool jcur_name(const struct jcur *c, const char **ret)
+{
+	if (!jcur_str(c, ret))
+		return false;
+	if (strlen(*ret) > JCUR_NAME_MAX)
+		return jcur_error(c, "is longer than %d characters", JCUR_NAME_MAX);
+	return !(*ret)[strspn(*ret, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")] ||
+	       jcur_error(c, "must be letters, digits, '_', '-' and '.'");
+}
+
 bool jcur_known(const struct jcur *obj, const char *const *keys)
 {
 	const char *key;

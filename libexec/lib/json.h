@@ -63,6 +63,8 @@ bool jcur_int(const struct jcur *c, int64_t min, int64_t max, int64_t *ret);
 bool jcur_real(const struct jcur *c, double min, double max, double *ret); /* takes integers too */
 bool jcur_bool(const struct jcur *c, bool *ret);
 bool jcur_str(const struct jcur *c, const char **ret); /* not empty; lives as long as the document */
+enum { JCUR_NAME_MAX = 63 };
+bool jcur_name(const struct jcur *c, const char **ret); /* up to so many letters, digits, '_', '-' and '.': good for a file's name */
 /* Every key of the object is in the NULL-terminated list, or an error at that key. */
 bool jcur_known(const struct jcur *obj, const char *const *keys);
 /*

@@ -3,8 +3,6 @@
 #include "scheduler.h"
 #include <regex.h>
 
-enum { MAX_NAME = 63 };
-
 /* What holds for every element of an array or member of an object. */
 typedef bool element(const struct jcur *c);
 
@@ -128,13 +126,7 @@ static bool parse_name(const struct jcur *c, void *out, void *ctx)
 	struct scheduler_def *d = out;
 
 	(void)ctx;
-	if (!jcur_str(c, &d->name))
-		return false;
-	if (strlen(d->name) > MAX_NAME)
-		return jcur_error(c, "is longer than %d characters", MAX_NAME);
-	if (d->name[strspn(d->name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-")])
-		return jcur_error(c, "must be letters, digits, '_', '-' and '.'");
-	return !streq(d->name, "none") || jcur_error(c, "'none' means no scheduler");
+	return jcur_name(c, &d->name) && (!streq(d->name, "none") || jcur_error(c, "'none' means no scheduler"));
 }
 
 const struct row scheduler_rows[] = {
@@ -170,7 +162,7 @@ static void default_name(struct scheduler_def *d)
 		n -= 6;
 	else if (n > 2 && streq(base + n - 2, ".o"))
 		n -= 2;
-	d->name = d->made_name = xasprintf("%.*s", (int)MIN(n, (size_t)MAX_NAME), base ? base : "");
+	d->name = d->made_name = xasprintf("%.*s", (int)MIN(n, (size_t)JCUR_NAME_MAX), base ? base : "");
 	if (!base || !*d->name || streq(d->name, "none")) {
 		free(d->made_name);
 		d->name = d->made_name = xstrdup(scheduler_kind_name(d->kind));
