@@ -40,7 +40,7 @@ LIB += op ops-cgroup ops-task ops-machine ops-payload ops-sched
 LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
 LIB += closure closure-libs dynamic program payload-spec
 LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
-LIB += vm vm-args vm-qmp checkpoint checkpoint-entry checkpoint-cache saved-clock guestlink guestmem
+LIB += vm vm-args vm-qmp checkpoint checkpoint-entry changes checkpoint-cache saved-clock guestlink guestmem
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -88,8 +88,7 @@ tests/helper/watchdog: libexec/boot/watchdog.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until
-tests/helper/bad-init: tests/helper/bad-init.o guest/hw.o
-tests/helper/meddle tests/helper/witness: %: %.o
+$(STATIC_TEST_HELPERS): %: %.o guest/hw.o
 
 $(PROGRAMS) $(TEST_HELPERS): libexec/libktstr.a
 	$(call msg,LD,$@)

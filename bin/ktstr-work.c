@@ -12,10 +12,12 @@
 #include "kt.h"
 #include "op.h"
 #include "resolve.h"
+#include "hw.h"
 #include "scenario/host.h"
 #include "scenario/scenario.h"
 #include "work/work.h"
 #include <getopt.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 
 enum mode { RUN, CHECK, RESOLVE };
@@ -43,7 +45,7 @@ static const char help[] =
 	"  --host             run on this machine as it is, as root: plan, cgroups and the report's first record are its own\n"
 	"  --work-type NAME   what the workers of swappable cgroups do instead of what the spec says\n"
 	"  --virtual-clock    in ktstr-boot's guest: time is counted in instructions\n"
-	"  --watchdog         in ktstr-boot's guest: keep its watchdog quiet (guest/hw.h)\n"
+	"  --guest            in ktstr-boot's guest: speak to its host (guest/hw.h)\n"
 	"  --args-from-stdin  alone: read the arguments, one a line, from stdin\n"
 	"  --check            check the spec against the plan, and run nothing\n"
 	"  --resolve          print every set of CPUs that the spec comes to, and run nothing\n"
@@ -82,13 +84,13 @@ static void more_args(int *argc, char ***argv)
 
 static void parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, HOST, WORK_TYPE, VIRTUAL_CLOCK, WATCHDOG, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
+	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, HOST, WORK_TYPE, VIRTUAL_CLOCK, GUEST, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
 	static const struct option longopts[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "seed", required_argument, NULL, SEED },
 		{ "cgroup-root", required_argument, NULL, CGROUP_ROOT }, { "no-cgroups", no_argument, NULL, NO_CGROUPS },
 		{ "host", no_argument, NULL, HOST }, { "work-type", required_argument, NULL, WORK_TYPE },
 		{ "virtual-clock", no_argument, NULL, VIRTUAL_CLOCK },
-		{ "watchdog", no_argument, NULL, WATCHDOG },
+		{ "guest", no_argument, NULL, GUEST },
 		{ "args-from-stdin", no_argument, NULL, ARGS },
 		{ "check", no_argument, NULL, CHECK_OPT }, { "resolve", no_argument, NULL, RESOLVE_OPT },
 		{ "list", no_argument, NULL, LIST }, { "list-keys", no_argument, NULL, LIST_KEYS },
@@ -111,7 +113,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case HOST: o->host = true; break;
 		case WORK_TYPE: o->work_type = optarg; break;
 		case VIRTUAL_CLOCK: o->scenario.virtual_clock = true; break;
-		case WATCHDOG: o->scenario.watchdog = true; break;
+		case GUEST: o->scenario.guest = true; break;
 		case ARGS: break; /* main() */
 		case CHECK_OPT: o->mode = CHECK; break;
 		case RESOLVE_OPT: o->mode = RESOLVE; break;
@@ -177,6 +179,14 @@ static void say_run(const struct spec *spec, const struct topo *plan, int64_t se
 		die(KT_TROUBLE, "%s", err.msg);
 }
 
+/* In a guest straight to the host, unless stdout is a pipe: somebody looks at them on the way. */
+static FILE *records(const struct options *o)
+{
+	struct stat st;
+
+	return o->scenario.guest && (fstat(STDOUT_FILENO, &st) || !S_ISFIFO(st.st_mode)) ? hw_stream() : stdout;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o;
@@ -207,7 +217,9 @@ int main(int argc, char **argv)
 	}
 	if (o.host)
 		say_run(&spec, &plan, o.scenario.seed);
-	enum outcome outcome = (o.host ? host_run : scenario_run)(&spec, &plan, &o.scenario, stdout, &err);
+	if (o.scenario.guest && hw_init(&err))
+		die(KT_TROUBLE, "%s", err.msg);
+	enum outcome outcome = (o.host ? host_run : scenario_run)(&spec, &plan, &o.scenario, records(&o), &err);
 	if (outcome != OUTCOME_DONE && *err.msg)
 		kt_warn("%s", err.msg);
 	return outcome_exit(outcome);

@@ -33,6 +33,25 @@ void hw_say(const void *buf, size_t n)
 	asm volatile("rep outsb" : "+S"(buf), "+c"(n) : "d"(PORT_DEBUGCON) : "memory");
 }
 
+static ssize_t say(void *cookie, const char *buf, size_t n)
+{
+	(void)cookie;
+	hw_say(buf, n);
+	return (ssize_t)n;
+}
+
+FILE *hw_stream(void)
+{
+	static char buf[65536];
+	FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = say });
+
+	if (!f)
+		BUG("no memory");
+	memset(buf, '\n', sizeof(buf)); /* or its pages come when the first workers are to run */
+	setvbuf(f, buf, _IOFBF, sizeof(buf));
+	return f;
+}
+
 static void fw_cfg_read(void *buf, size_t n)
 {
 	asm volatile("rep insb" : "+D"(buf), "+c"(n) : "d"(PORT_FW_CFG_DATA) : "memory");
@@ -134,6 +153,17 @@ ssize_t hw_fw_cfg_next(const char **data)
 	file.left -= n;
 	*data = file.piece;
 	return (ssize_t)n;
+}
+
+int hw_fw_cfg_number(const char *name, int64_t *ret, struct kt_err *err)
+{
+	char text[32] = "";
+	size_t size;
+
+	if (!hw_fw_cfg_open(name, &size) || size >= sizeof(text))
+		return kt_fail(err, "no %s in fw_cfg", name);
+	fw_cfg_read(text, size);
+	return kt_parse_i64(text, name, 0, INT64_MAX, ret, err);
 }
 
 void hw_watchdog(int seconds)

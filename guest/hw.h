@@ -13,6 +13,8 @@
 /* Allow port I/O in this process. */
 int hw_init(struct kt_err *err);
 void hw_say(const void *buf, size_t n);
+/* The same as a stream. It asks the kernel for nothing. */
+FILE *hw_stream(void);
 /* Once, before the checkpoint: the pages that fw_cfg files are read into. It takes some thousand blocks of kernel code. */
 int hw_fw_cfg_prepare(struct kt_err *err);
 /*
@@ -22,10 +24,9 @@ int hw_fw_cfg_prepare(struct kt_err *err);
  */
 bool hw_fw_cfg_open(const char *name, size_t *size);
 ssize_t hw_fw_cfg_next(const char **data);
-/*
- * The host saves a checkpoint here, or just goes on: the VM stops at this very instruction. On the virtual clock all other
- * vCPUs have to be idle, as they are once the boot has settled: else how far they get depends on the host.
- */
+/* The number, 0 or more, that the fw_cfg file called name has as text. */
+int hw_fw_cfg_number(const char *name, int64_t *ret, struct kt_err *err);
+/* The host saves a checkpoint here, or just goes on: the VM stops when the turn of this vCPU is over (libexec/turns.c). */
 void hw_ready(void);
 /*
  * Arm the watchdog (ib700, ports 0x441 and 0x443) or arm it anew: unless that happens again within so many seconds of

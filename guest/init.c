@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * init - PID 1 of the guest. Mounts, reads back the topology, rings the host to say that it is ready (the checkpoint
- * is taken there), then unpacks the payload, runs ktstr-work and passes its records on to the host.
+ * is taken there), then unpacks the payload and has ktstr-work go on.
  *
  * Kernel command line: ktstr_settle_ms=N.
  */
@@ -105,7 +105,6 @@ static int env_int(const char *name)
 struct work {
 	pid_t pid;
 	int args; /* its arguments go in here */
-	int out;  /* its records come out here */
 };
 
 /*
@@ -116,42 +115,35 @@ static struct work start_work(void)
 {
 	/* For the I/O work types, which overwrite it: this machine has no disk that is anybody's. */
 	static const char *const disks[] = { "/dev/vda", "/dev/ram0" };
-	int args[2], out[2];
+	int args[2];
 	struct work w;
 
-	if (pipe2(args, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 || (w.pid = fork()) < 0)
+	if (pipe2(args, O_CLOEXEC) < 0 || (w.pid = fork()) < 0)
 		give_up("error", "the guest cannot start ktstr-work");
 	if (!w.pid) {
 		for (size_t i = 0; i < ARRAY_SIZE(disks); i++)
 			if (!access(disks[i], F_OK))
 				setenv("KTSTR_IO_DEVICE", disks[i], 0);
-		if (dup2(args[0], STDIN_FILENO) < 0 || dup2(out[1], STDOUT_FILENO) < 0 ||
-		    chdir(RUN_DIR) < 0)
+		if (dup2(args[0], STDIN_FILENO) < 0 || chdir(RUN_DIR) < 0)
 			die(KT_TROUBLE, "cannot set up ktstr-work: %s", strerror(errno));
 		execl("/bin/ktstr-work", "ktstr-work", "--args-from-stdin", (char *)NULL);
 		die(KT_EXEC_FAILED, "cannot run ktstr-work: %s", strerror(errno));
 	}
 	close(args[0]);
-	close(out[1]);
 	w.args = args[1];
-	w.out = out[0];
 	return w;
 }
 
-/* Pass the records on; remember whether the last one was there. Reaps whatever PID 1 is handed. */
+/* Reaps whatever PID 1 is handed. */
 static _Noreturn void run_work(const struct work *w)
 {
-	static char buf[65536];
 	_cleanup_free_ char *args = slurp(RUN_DIR "/args");
+	ssize_t n = (ssize_t)strlen(args);
 	int status;
-	ssize_t n;
 
-	n = (ssize_t)strlen(args);
 	if (write(w->args, args, (size_t)n) != n)
 		give_up("error", "the guest cannot hand ktstr-work its arguments");
 	close(w->args);
-	while ((n = read(w->out, buf, sizeof(buf))) > 0 || (n < 0 && errno == EINTR))
-		hw_say(buf, n > 0 ? (size_t)n : 0);
 	for (pid_t gone; (gone = wait(&status)) != w->pid;)
 		if (gone < 0)
 			give_up("error", "ktstr-work is gone without a trace");

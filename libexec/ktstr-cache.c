@@ -72,6 +72,7 @@ static json_t *describe(const struct checkpoint_entry *e)
 	if (e->meta)
 		json_object_update_missing(j, e->meta);
 	json_object_del(j, "files");
+	json_object_del(j, "said");
 	json_object_del(j, "sum");
 	json_object_set_new(j, "used", json_string(used));
 	json_object_set_new(j, "size_bytes", json_integer((json_int_t)e->size));
@@ -83,13 +84,13 @@ static json_t *describe(const struct checkpoint_entry *e)
 static void print_row(const struct checkpoint_entry *e)
 {
 	json_auto_t *j = describe(e);
-	const char *topology = "-", *release = "-", *clock = "-", *used = "-", *qemu = "-";
+	const char *topology = "-", *release = "-", *clock = "-", *used = "-", *qemu = "-", *spec = "-";
 	json_int_t memory = 0;
 
-	json_unpack(j, "{s?s,s?I,s?{s?s},s?s,s?s,s?{s?s}}", "topology", &topology, "memory_mib", &memory, "kernel",
-		    "release", &release, "clock", &clock, "used", &used, "qemu", "version", &qemu);
-	printf("%-32s %-12s %6lld %-26s %-8s %-8s %5llu %-20s%s%s\n", e->key, topology, (long long)memory, release, qemu, clock,
-	       (unsigned long long)(e->size >> 20), used, e->error ? " " : "", e->error ? e->error : "");
+	json_unpack(j, "{s?s,s?I,s?{s?s},s?s,s?s,s?{s?s},s?s}", "topology", &topology, "memory_mib", &memory, "kernel",
+		    "release", &release, "clock", &clock, "used", &used, "qemu", "version", &qemu, "spec", &spec);
+	printf("%-32s %-12s %6lld %-26s %-8s %-8s %5llu %-20s %s%s%s\n", e->key, topology, (long long)memory, release, qemu, clock,
+	       (unsigned long long)(e->size >> 20), used, spec, e->error ? " " : "", e->error ? e->error : "");
 }
 
 static int run_list(int argc, char **argv)
@@ -103,8 +104,8 @@ static int run_list(int argc, char **argv)
 	parse(argc, argv, options, &args);
 	struct checkpoint_entry *list = load(&n);
 	if (!args.json && n)
-		printf("%-32s %-12s %6s %-26s %-8s %-8s %5s %-20s\n", "KEY", "TOPOLOGY", "MEMORY", "KERNEL", "QEMU", "CLOCK",
-		       "MIB", "USED");
+		printf("%-32s %-12s %6s %-26s %-8s %-8s %5s %-20s %s\n", "KEY", "TOPOLOGY", "MEMORY", "KERNEL", "QEMU", "CLOCK",
+		       "MIB", "USED", "SPEC");
 	for (size_t i = 0; i < n; i++)
 		if (args.json)
 			print_line(describe(&list[i]));

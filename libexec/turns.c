@@ -14,11 +14,14 @@
  *  - A timer that is due runs on the way into a turn, which is then empty, and the order of the vCPUs slips: two of them can
  *    keep a step in which one never runs. And arming a timer ends the turn, so whoever gets interrupts gets less. Here timers
  *    run between two turns, and arming one ends the turn only if it is due before the turn is over.
+ *  - A guest that rings to be saved (hw_ready()) is stopped by the main thread, some time later, and the clock jumps before if the
+ *    other vCPUs are idle. Here the vCPU thread, when it has told of it, waits until the main thread has been told to stop.
  *
  * This leans on functions that QEMU exports for its modules and does not promise to keep (7.2 and 10.0 have them). Where one
  * is missing QEMU ends with status 125 and the reason on stderr: there is no virtual clock without them.
  *
- * environment: KTSTR_TURN_NS, the longest turn.
+ * environment: KTSTR_TURN_NS, the longest turn; KTSTR_SAVES: the guest is to be stopped where it rings; "changes": and its memory is
+ * mapped copy-on-write although QEMU is told that it is shared, so that none of it is in the state that QEMU saves.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -32,6 +35,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -50,6 +56,7 @@ static struct {
 	int (*cond_wait)(pthread_cond_t *, pthread_mutex_t *);
 	int (*cond_broadcast)(pthread_cond_t *);
 	int (*mutex_unlock)(pthread_mutex_t *);
+	ssize_t (*sendmsg)(int, const struct msghdr *, int);
 	int (*clock_gettime)(clockid_t, struct timespec *);
 } libc;
 
@@ -74,6 +81,8 @@ static pthread_mutex_t *main_waited_with[MAX_MUTEXES];
 static pthread_mutex_t *big_lock;     /* QEMU's; NULL until a vCPU thread waits with it */
 static pthread_cond_t *halted;        /* where that waits */
 static _Atomic uint32_t waits = true; /* a futex: the vCPU thread has nothing to do */
+static bool saves, copies, rang;
+static _Atomic uint32_t stops = true; /* a futex: the main thread waits for the vCPUs to stop */
 static int64_t turn_ns, turn_start_ns;
 static _Atomic int64_t quiet_until_ns; /* no timer is due before; 0: not known. Asking QEMU is dear, and a boot has 10 million turns */
 static bool between_turns;
@@ -110,6 +119,8 @@ __attribute__((constructor)) static void begin(void)
 
 	main_thread = getpid();
 	turn_ns = turn ? atoll(turn) : 0;
+	saves = getenv("KTSTR_SAVES");
+	copies = saves && !strcmp(getenv("KTSTR_SAVES"), "changes");
 	libc.ppoll = next("ppoll");
 	libc.cond_wait = next("pthread_cond_wait");
 	qemu.timerlist_new = find("timerlist_new", NULL);
@@ -136,9 +147,16 @@ static bool in_main_thread(void)
 	return this_thread == main_thread;
 }
 
-static long futex(int op, uint32_t value, const struct timespec *limit)
+static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct timespec *limit)
 {
-	return syscall(SYS_futex, &waits, op, value, limit, NULL, 0);
+	return syscall(SYS_futex, word, op, value, limit, NULL, 0);
+}
+
+/* The main thread may go on: the vCPU thread has nothing to do. */
+static void rest(void)
+{
+	atomic_store(&waits, true);
+	futex(&waits, FUTEX_WAKE_PRIVATE, 1, NULL);
 }
 
 /* Turns that end by themselves. */
@@ -218,7 +236,47 @@ static void run_due_timers(void)
 	qemu.unlock();
 }
 
-/* The vCPU thread lets go of the big lock when a turn begins. */
+static bool is_file(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
+}
+
+/* No other file than its memory is mapped shared by QEMU. */
+void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
+{
+	if (copies && (flags & MAP_TYPE) == MAP_SHARED && is_file(fd))
+		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
+	return (void *)syscall(SYS_mmap, at, size, prot, flags, fd, offset);
+}
+
+void *mmap64(void *, size_t, int, int, int, off_t) __attribute__((alias("mmap")));
+
+/* What the guest said by a port is told to whoever reads QMP from the vCPU thread, in the middle of a turn. */
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	static const char ringing[] = "GUEST_PANICKED";
+
+	if (!libc.sendmsg)
+		libc.sendmsg = next("sendmsg");
+	ssize_t n = libc.sendmsg(fd, m, flags);
+	if (vcpu_thread && saves && n > 0 && memmem(m->msg_iov->iov_base, m->msg_iov->iov_len, ringing, strlen(ringing)))
+		rang = true;
+	return n;
+}
+
+/* Until the main thread waits for the vCPUs to stop. */
+static void stand_still(void)
+{
+	atomic_store(&stops, false);
+	rest();
+	while (!atomic_load(&stops))
+		futex(&stops, FUTEX_WAIT_PRIVATE, false, NULL);
+	atomic_store(&waits, false);
+}
+
+/* The vCPU thread lets go of the big lock when a turn begins, and after the access to a device. */
 int pthread_mutex_unlock(pthread_mutex_t *m)
 {
 	if (!libc.mutex_unlock) /* there are callers before begin() */
@@ -226,6 +284,11 @@ int pthread_mutex_unlock(pthread_mutex_t *m)
 	int r = libc.mutex_unlock(m);
 	if (!vcpu_thread || m != big_lock || between_turns)
 		return r;
+	if (rang) {
+		rang = false;
+		stand_still();
+		return r;
+	}
 	between_turns = true;
 	run_due_timers();
 	between_turns = false;
@@ -257,6 +320,10 @@ int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 {
 	if (in_main_thread()) {
 		note_mutex(m);
+		if (m == big_lock && !atomic_load(&stops)) {
+			atomic_store(&stops, true);
+			futex(&stops, FUTEX_WAKE_PRIVATE, 1, NULL);
+		}
 		return libc.cond_wait(c, m);
 	}
 	if (!is_big_lock(m))
@@ -264,8 +331,7 @@ int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 	if (!vcpu_thread)
 		become_vcpu_thread();
 	halted = c;
-	atomic_store(&waits, true);
-	futex(FUTEX_WAKE_PRIVATE, 1, NULL);
+	rest();
 	int r = libc.cond_wait(c, m);
 	atomic_store(&waits, false);
 	return r;
@@ -287,7 +353,7 @@ int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const si
 
 	/* With the lock held, as when devices are drained, the vCPU thread could not come to rest. */
 	if (in_main_thread() && big_lock && big_lock->__data.__owner != main_thread)
-		while (!atomic_load(&waits) && (!futex(FUTEX_WAIT_PRIVATE, false, &limit) || errno != ETIMEDOUT))
+		while (!atomic_load(&waits) && (!futex(&waits, FUTEX_WAIT_PRIVATE, false, &limit) || errno != ETIMEDOUT))
 			;
 	errno = e;
 	return r;

@@ -12,13 +12,13 @@ load checkpoint
 	boot built
 	[[ $stderr != *"fake console"* ]]
 	first=$key
-	[ "$(cut -d' ' -f1 starts | paste -sd' ')" = "save warm" ]
+	[ "$(cut -d' ' -f1 starts | paste -sd' ')" = "save set-up" ]
 	spec any '[{"name":"b","workers":7,"work":"Mixed"}]' '"assert":{"max_gap_ms":1}'
 	FAKE_CONSOLE=$'on the console\n' boot found --seed 3 --timeout 9 --console
 	[[ $stderr == *"on the console"* ]]
 	[ "$key" = "$first" ]
 	boot found --prepare
-	[ "$(cut -d' ' -f1 starts | paste -sd' ')" = "save warm warm" ]
+	[ "$(cut -d' ' -f1 starts | paste -sd' ')" = "save set-up set-up" ]
 	[ "$(stat -c %a "$KTSTR_CACHE_DIR" "$saved" "$saved"/* | paste -sd' ')" = "700 700 600 600 600" ]
 	nothing_left
 }
@@ -176,7 +176,7 @@ start_gated() { # NAME
 	for i in "$builder" "${waiters[@]}"; do
 		ends "$i" 0
 	done
-	[ "$(cut -d' ' -f1 starts | sort | uniq -c | awk '{print $1 $2}' | paste -sd' ')" = "1save 4warm" ]
+	[ "$(cut -d' ' -f1 starts | sort | uniq -c | awk '{print $1 $2}' | paste -sd' ')" = "1save 4set-up" ]
 	[ "$(for i in 1 2 3 4; do state_in $i; done | sort | uniq -c | awk '{print $1 $2}' | paste -sd' ')" = "1built 3found" ]
 	nothing_left
 }
@@ -298,7 +298,7 @@ real() {
 	local n=${KTSTR_FULL:+8} i qemu qemus=() mappings rss pss dirty image
 	for ((i = 0; i < ${n:=3}; i++)); do
 		start $i ktstr-boot --accel tcg --timeout 120 --plan plan.json any.json
-		until qemu=$(pgrep -P "$pid") && grep -q '"kind":"guest"' $i.out; do
+		until grep -q '"kind":"phase"' $i.out && qemu=$(pgrep -P "$pid"); do
 			kill -0 "$pid"
 		done
 		qemus+=("$qemu")

@@ -30,19 +30,6 @@ sigset_t crew_signals(void)
 	return s;
 }
 
-/*
- * The seed's: a stream of random numbers for every worker, and a start for every group. One start for a group, or what
- * partners wait for each other would be the seed's doing and not the scheduler's. Seed 0: all start at go.
- */
-static void sow(struct worker *w, int64_t seed, unsigned n, uint64_t delay_limit)
-{
-	w->random = seed;
-	w->random = worker_random(w) + n;
-	w->random = worker_random(w); /* neighbours, by seed or by place, get unrelated streams */
-	if (seed)
-		w->delay_ns = w->member ? w->group->delay_ns : worker_random(w) % delay_limit;
-}
-
 static unsigned home_of(const struct spec *spec, size_t batch)
 {
 	const char *cgroup = spec->batches[batch].cgroup;
@@ -56,10 +43,9 @@ static unsigned home_of(const struct spec *spec, size_t batch)
 	return batch;
 }
 
-static void lay_out_batch(struct crew *c, size_t batch, int64_t seed)
+static void lay_out_batch(struct crew *c, size_t batch)
 {
 	const struct batch *b = &c->spec->batches[batch];
-	uint64_t delay_limit = MIN(max_delay_ns, (uint64_t)c->spec->duration_ns / DELAY_PART);
 	unsigned size = work_group_size(b->work->type, b->work->args), home = home_of(c->spec, batch);
 
 	for (unsigned i = 0; i < b->n; i++) {
@@ -73,10 +59,29 @@ static void lay_out_batch(struct crew *c, size_t batch, int64_t seed)
 		w->index = i;
 		w->member = i % size;
 		w->group = w - w->member;
-		sow(w, seed, b->first + i, delay_limit);
 		for (size_t f = 0; f < WORKER_FDS; f++)
 			w->fds[f] = -1;
 	}
+}
+
+static void sow(struct worker *w, int64_t seed, unsigned n, uint64_t delay_limit)
+{
+	w->random = seed;
+	w->random = worker_random(w) + n;
+	w->random = worker_random(w); /* neighbours, by seed or by place, get unrelated streams */
+	w->delay_ns = !seed ? 0 : w->member ? w->group->delay_ns : worker_random(w) % delay_limit;
+}
+
+/*
+ * A stream of random numbers for every worker, and a start for every group. One start for a group, or what partners wait
+ * for each other would be the seed's doing and not the scheduler's. Seed 0: all start at go.
+ */
+void crew_sow(struct crew *c, int64_t seed)
+{
+	uint64_t delay_limit = MIN(max_delay_ns, (uint64_t)c->spec->duration_ns / DELAY_PART);
+
+	for (unsigned i = 0; i < c->n; i++)
+		sow(&c->workers[i], seed, i, delay_limit);
 }
 
 static int open_fds(struct crew *c, struct kt_err *err)
@@ -94,7 +99,7 @@ static int open_fds(struct crew *c, struct kt_err *err)
 	return 0;
 }
 
-int crew_create(const struct spec *spec, int64_t seed, bool virtual_clock, struct crew *ret, struct kt_err *err)
+int crew_create(const struct spec *spec, bool virtual_clock, struct crew *ret, struct kt_err *err)
 {
 	struct crew c = { .spec = spec, .n = spec->nr_workers, .signal_fd = -1, .ready_fd = -1, .timer_fd = -1, .news_fd = -1 };
 	size_t go_at = c.n * sizeof(struct worker), n = spec->nr_batches;
@@ -112,7 +117,7 @@ int crew_create(const struct spec *spec, int64_t seed, bool virtual_clock, struc
 		c.batches[i].go->workers = c.workers;
 		c.batches[i].go->n = c.n;
 		c.batches[i].go->virtual_clock = virtual_clock;
-		lay_out_batch(&c, i, seed);
+		lay_out_batch(&c, i);
 	}
 	if (open_fds(&c, err)) {
 		crew_destroy(&c);

@@ -70,7 +70,9 @@ struct crew_ops {
 };
 
 /* Lay out the workers of a spec. The spec must stay. virtual_clock: see struct go. */
-int crew_create(const struct spec *spec, int64_t seed, bool virtual_clock, struct crew *ret, struct kt_err *err);
+int crew_create(const struct spec *spec, bool virtual_clock, struct crew *ret, struct kt_err *err);
+/* Give them what they have of the seed. Before the first go: again, if it was not known before. */
+void crew_sow(struct crew *c, int64_t seed);
 /* Kills what is left of it. */
 void crew_destroy(struct crew *c);
 /* A wave: fork the workers of n batches from the first on, and wait until each has prepared itself and sleeps. */

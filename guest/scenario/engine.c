@@ -9,13 +9,16 @@
 int engine_init(struct engine *e, const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts,
 		FILE *out, struct kt_err *err)
 {
-	*e = (struct engine){ .spec = spec, .plan = plan, .opts = opts, .out = out, .start_ns = now_ns(),
+	*e = (struct engine){ .spec = spec, .plan = plan, .opts = opts, .out = out, .seed = opts->seed, .start_ns = now_ns(),
 			      .phase = 1, .ops = json_array() };
 	scene_init(&e->scene, spec, plan, "scene", &e->errs);
 	e->dirs = xcalloc(spec->nr_batches, sizeof(*e->dirs));
 	e->last_phase = xcalloc(spec->nr_batches, sizeof(*e->last_phase));
 	e->phases = xcalloc(spec->nr_steps, sizeof(*e->phases));
-	return crew_create(spec, opts->seed, opts->virtual_clock, &e->crew, err);
+	if (crew_create(spec, opts->virtual_clock, &e->crew, err))
+		return -1;
+	crew_sow(&e->crew, e->seed);
+	return 0;
 }
 
 int64_t engine_time(const struct engine *e, uint64_t ns)
@@ -193,14 +196,41 @@ void engine_kick(const struct engine *e)
 {
 	enum { WATCHDOG_S = 30 };
 
-	if (e->opts->watchdog)
+	if (e->opts->guest)
 		hw_watchdog(WATCHDOG_S);
+}
+
+static int take_seed(struct engine *e, struct kt_err *err)
+{
+	if (hw_fw_cfg_number("opt/ktstr/seed", &e->seed, err))
+		return -1;
+	crew_sow(&e->crew, e->seed);
+	return 0;
+}
+
+/*
+ * All is set up, what the kernel had left to do after it is done, and nobody has been let go. The host saves the machine here
+ * and starts from there, under any seed: which one it is, is told only then.
+ */
+static int stand_ready(struct engine *e, struct kt_err *err)
+{
+	const struct timespec settle = { .tv_nsec = 50 * NSEC_PER_MSEC };
+
+	if (!e->opts->guest)
+		return 0;
+	/* Once before: a page that is this process' own by then need not be copied after. */
+	if (take_seed(e, err))
+		return -1;
+	json_decref(record_phase(0, NULL, 0, 0));
+	nanosleep(&settle, NULL);
+	hw_ready();
+	return take_seed(e, err);
 }
 
 /* The set-up is over: said at once, so that whoever reads along knows when the first worker ran. */
 static int write_baseline(const struct engine *e, struct kt_err *err)
 {
-	_cleanup_json_ json_t *j = record_phase(0, NULL, -(int64_t)(now_ns() - e->start_ns), 0);
+	_cleanup_json_ json_t *j = record_phase(0, NULL, -(int64_t)(e->zero_ns - e->start_ns), 0);
 
 	if (kt_json_line(e->out, j, err))
 		return -1;
@@ -238,15 +268,16 @@ enum outcome engine_start(struct engine *e, size_t first, struct kt_err *err)
 		return OUTCOME_ERROR;
 	if (e->opts->verbose)
 		say_who(e, first);
-	if (!e->zero_ns && write_baseline(e, err))
-		return OUTCOME_ERROR;
 	count_tasks(e, first, n);
+	if (!e->zero_ns && stand_ready(e, err))
+		return OUTCOME_ERROR;
 	uint64_t go_ns = crew_go(&e->crew, first, n);
 	if (e->opts->verbose)
 		kt_warn("go"); /* not before: who reads it may count on time that has begun */
-	if (!e->zero_ns)
-		e->zero_ns = go_ns;
-	return OUTCOME_DONE;
+	if (e->zero_ns)
+		return OUTCOME_DONE;
+	e->zero_ns = go_ns;
+	return write_baseline(e, err) ? OUTCOME_ERROR : OUTCOME_DONE;
 }
 
 int engine_stop(struct engine *e, const char *const *thaw, size_t n, struct kt_err *err)

@@ -25,6 +25,7 @@ struct engine {
 	const struct scenario_opts *opts;
 	FILE *out;
 	uint64_t start_ns;          /* when the run began */
+	int64_t seed;
 	uint64_t zero_ns;           /* when the first worker was let go: what times in records count from; 0 before */
 	unsigned phase;             /* that it is in, by its record */
 	bool root_open;             /* what is made in the root has its controllers */

@@ -26,7 +26,7 @@ void place_resolve(struct engine *e, unsigned i, const struct affinity *a, unsig
 {
 	struct member *m = &e->crew.members[i];
 	struct cpumask pool = scene_cpus(&e->scene, batch_of(e, i)->cgroup);
-	uint64_t random = affinity_random(e->opts->seed, i, time);
+	uint64_t random = affinity_random(e->seed, i, time);
 
 	m->has_affinity = a->kind != AFFINITY_INHERIT;
 	m->affinity = m->has_affinity ? affinity_resolve(a, e->plan, &pool, e->crew.workers[i].index, &random) :

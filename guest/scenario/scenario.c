@@ -31,7 +31,7 @@ static int wait_for(struct engine *e, uint64_t until_ns, struct kt_err *err)
 		if (!sched_alive(&e->sched))
 			return 0;
 		e->crew.news_fd = e->sched.fd;
-		if (crew_wait(&e->crew, e->opts->watchdog && until_ns > now + part ? now + part : until_ns, err))
+		if (crew_wait(&e->crew, e->opts->guest && until_ns > now + part ? now + part : until_ns, err))
 			return -1;
 		if (now_ns() >= until_ns)
 			return 0;
@@ -197,9 +197,7 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 {
 	enum outcome o;
 
-	if (e->opts->watchdog && hw_init(err))
-		return OUTCOME_ERROR;
-	if (e->spec->scheduler.kind != SCHEDULER_NONE && !e->opts->watchdog) {
+	if (e->spec->scheduler.kind != SCHEDULER_NONE && !e->opts->guest) {
 		kt_fail(err, "a scheduler is loaded in a guest only: use ktstr-boot, or ktstr run");
 		return OUTCOME_UNSUPPORTED;
 	}

@@ -38,7 +38,7 @@ static int canary(const struct boot *b, struct kt_err *err)
 	c.virtual_clock = false;
 	vm_init(&vm);
 	vm.signals = b->signals;
-	vm_args(&c, VM_SAVE, &args);
+	vm_args(&c, VM_BOOT, &args);
 	_cleanup_close_ int ram = memfd_create("ram", MFD_CLOEXEC), payload = memfd_create("payload", MFD_CLOEXEC);
 	int64_t deadline = kt_now_ns() + (int64_t)CANARY_LIMIT_S * NSEC_PER_SEC;
 	int r = ram < 0 || payload < 0 || ftruncate(ram, (off_t)CANARY_MEMORY_MIB << 20) < 0 ?

@@ -55,7 +55,12 @@ struct boot {
 	FILE *console_kept;
 	const char *checkpoint;  /* "found", "built", "none" */
 	char checkpoint_key[33];
-	int64_t find_ns, build_ns, ready_ns, go_ns; /* wall: checkpoint found or built in; first record, first phase after start */
+	int64_t find_ns, build_ns; /* wall: it was found, or built, in */
+	const char *ready;       /* the same of the machine that is set up */
+	char ready_key[33];
+	int64_t ready_build_ns;
+	json_t *said;            /* records of a guest that is being set up: they go into the checkpoint; NULL: it is not */
+	int64_t started_ns, go_ns; /* wall: the guest was let run, the last time; its first workers were */
 	int64_t enabled_ns;      /* when the first scheduler was */
 };
 

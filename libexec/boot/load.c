@@ -90,15 +90,26 @@ static void drop_checks(json_t *spec)
 	json_object_set_new(spec, "payloads", payloads);
 }
 
+/* The seed is in them, before the guest is told it: such a spec is set up for each anew. */
+static bool draws_affinities(const struct spec *s)
+{
+	for (size_t i = 0; i < s->nr_batches; i++)
+		if (s->batches[i].work->affinity.kind == AFFINITY_RANDOM_SUBSET)
+			return true;
+	return false;
+}
+
 int boot_payload(struct boot *b, struct kt_err *err)
 {
 	_cleanup_close_ int fd = memfd_create("payload", MFD_CLOEXEC);
-	_cleanup_free_ char *args = xasprintf("--watchdog\n%s--plan\nplan.json\n--seed\n%lld\nspec.json\n",
-					      b->vm_config.virtual_clock ? "--virtual-clock\n" : "", (long long)b->seed);
+	_cleanup_free_ char *args = xasprintf("--guest\n%s--plan\nplan.json\n--seed\n%lld\nspec.json\n",
+					      b->vm_config.virtual_clock ? "--virtual-clock\n" : "",
+					      (long long)(draws_affinities(&b->spec) ? b->seed : 0));
 	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
 	json_auto_t *spec = json_copy(b->spec.json);
 
 	/* Each byte that the guest reads shifts the schedule, and a threshold must not change what it judges. */
+	json_object_del(spec, "seed"); /* the guest asks for it: vm_args() */
 	json_object_del(spec, "assert");
 	json_object_del(spec, "description");
 	json_object_del(spec, "expect");
@@ -197,6 +208,7 @@ void boot_load(struct boot *b)
 	b->vm_config.plan = &b->plan;
 	b->vm_config.vmlinux = b->kernel.vmlinux;
 	b->vm_config.initrd = b->image;
+	b->vm_config.seed = b->seed;
 	b->vm_config.kernel_args = b->spec.scheduler.kernel_args;
 	boot_choose_accel(b);
 	load_programs(b);

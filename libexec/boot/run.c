@@ -59,6 +59,12 @@ static double ms(int64_t ns)
 	return (double)(ns / NSEC_PER_USEC) / 1000;
 }
 
+/* When something was, from the start; -1: it was not. */
+static double since_start(const struct boot *b, int64_t ns)
+{
+	return ns ? ms(ns - b->start_ns) : -1;
+}
+
 static void emit_host(const struct boot *b)
 {
 	double load[3] = { 0 };
@@ -67,13 +73,20 @@ static void emit_host(const struct boot *b)
 	getrusage(RUSAGE_SELF, &ru);
 	if (getloadavg(load, 3) < 0)
 		load[0] = -1;
-	emit(KT_PACK("{ss,s{sf,sf,sf,sf,sf,sf},ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms",
-		     "checkpoint_find", ms(b->find_ns), "checkpoint_build", ms(b->build_ns),
-		     "first_record", b->ready_ns ? ms(b->ready_ns - b->start_ns) : -1, "enabled",
-		     b->enabled_ns ? ms(b->enabled_ns - b->start_ns) : -1, "first_worker",
-		     b->go_ns ? ms(b->go_ns - b->start_ns) : -1, "total", ms(kt_now_ns() - b->start_ns), "checkpoint",
-		     b->checkpoint, "checkpoint_key", b->checkpoint_key, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
+	emit(KT_PACK("{ss,s{sf,sf,sf,sf,sf,sf,sf},ss,ss,ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms",
+		     "checkpoint_find", ms(b->find_ns), "checkpoint_build", ms(b->build_ns), "ready_build", ms(b->ready_build_ns),
+		     "enabled", since_start(b, b->enabled_ns), "started", since_start(b, b->started_ns), "first_worker",
+		     since_start(b, b->go_ns), "total", since_start(b, kt_now_ns()), "checkpoint", b->checkpoint,
+		     "checkpoint_key", b->checkpoint_key, "ready", b->ready, "ready_key", b->ready_key, "qemu", b->vm_config.qemu, "kernel", b->kernel.vmlinux, "kernel_why", b->kernel.why,
 		     "accel_reason", b->accel_reason, "load1", load[0], "maxrss_kib", (int)ru.ru_maxrss));
+}
+
+/* A record of the guest's time; takes the reference. */
+static void pass_on(struct boot *b, json_t *record)
+{
+	if (b->said)
+		json_array_append(b->said, record);
+	emit(record);
 }
 
 /* The last lines of the console as log records. */
@@ -152,71 +165,76 @@ static bool take_record(struct boot *b, json_t *record, struct result *r)
 		char *note = NULL;
 
 		b->enabled_ns = b->enabled_ns ? b->enabled_ns : kt_now_ns();
-		emit(boot_watchdog(b, record, &note));
+		pass_on(b, boot_watchdog(b, record, &note));
 		if (note)
-			emit(report_log("host", note, strlen(note)));
+			pass_on(b, report_log("host", note, strlen(note)));
 		free(note);
 		json_decref(record);
 		return reader_gone;
 	}
-	if (streq(kind, "guest")) {
-		b->ready_ns = kt_now_ns();
+	if (streq(kind, "guest"))
 		over = !same_topology(b, record, r);
-	} else if (streq(kind, "phase") && !b->go_ns) {
+	else if (streq(kind, "phase") && !b->go_ns)
 		b->go_ns = kt_now_ns();
-	}
-	emit(record);
+	pass_on(b, record);
 	return over || reader_gone;
 }
 
-static void follow(struct boot *b, struct guestlink *link, int64_t deadline, struct result *r)
+/* Pass on what is there. True: the run is over. */
+static bool take_records(struct boot *b, struct guestlink *link, struct result *r)
+{
+	bool bad = false;
+
+	for (json_t *record; (record = guestlink_next(link, &bad, &r->why));)
+		if (take_record(b, record, r))
+			return true;
+	return bad;
+}
+
+/* Until the run is over, and *r says how; or, true, until a guest that is being set up stands ready. */
+static bool follow(struct boot *b, struct guestlink *link, int64_t deadline, struct result *r)
 {
 	char reason[700];
 
 	for (;;) {
 		enum vm_event ev = vm_wait(&b->vm, true, deadline);
-		bool bad = false;
 
 		r->outcome = LOST;
 		switch (ev) {
 		case VM_EV_OUT:
 			switch (guestlink_read(link, b->vm.out, &r->why)) {
 			case -1:
-				return;
+				return false;
 			case 1: /* QEMU is going; its exit says why */
 				close(b->vm.out);
 				b->vm.out = -1;
 			}
-			for (json_t *record; (record = guestlink_next(link, &bad, &r->why));)
-				if (take_record(b, record, r))
-					return;
-			if (bad)
-				return;
+			if (take_records(b, link, r))
+				return false;
 			break;
-		case VM_EV_QMP: /* nothing was asked; of what comes unasked, one thing matters */
+		case VM_EV_QMP: /* nothing was asked; of what comes unasked, two things matter */
+			vm_qmp_listen(&b->vm);
+			if (b->said && vm_qmp_saw(&b->vm, "GUEST_PANICKED"))
+				return true;
 			if (vm_qmp_saw(&b->vm, "WATCHDOG")) {
 				kt_fail(&r->why, "the guest hangs: ktstr-work did not get to run for 30 s of guest time");
-				return;
+				return false;
 			}
 			break;
 		case VM_EV_EXIT:
 			kt_fail(&r->why, "%s", vm_exit_reason(&b->vm, reason, sizeof(reason)));
-			return;
+			return false;
 		case VM_EV_SIGNAL:
-			return; /* boot_run() names it */
+			return false; /* boot_run() names it */
 		case VM_EV_TIMEOUT:
 			kt_fail(&r->why, "the wall-clock limit of %.0f s is up", (double)b->timeout_ns / NSEC_PER_SEC);
-			return;
+			return false;
 		}
 	}
 }
 
 static int anonymous_ram(const struct topo *plan, struct checkpoint *cp, struct kt_err *err)
 {
-	cp->state = -1;
-	cp->nr_ram = plan->nr_nodes;
-	for (unsigned i = 0; i < cp->nr_ram; i++)
-		cp->ram[i] = -1;
 	for (unsigned i = 0; i < cp->nr_ram; i++) {
 		cp->ram[i] = memfd_create("ram", MFD_CLOEXEC);
 		if (cp->ram[i] < 0 || ftruncate(cp->ram[i], (off_t)(plan->nodes[i].memory_mib << 20)) < 0)
@@ -236,9 +254,9 @@ static void boot_failed(struct result *r, const struct checkpoint *cp)
 		take_end(r, record);
 }
 
-static int get_checkpoint(struct boot *b, struct checkpoint *cp, int64_t deadline, struct result *r)
+static struct checkpoint_opts checkpoint_opts(const struct boot *b, int64_t deadline)
 {
-	struct checkpoint_opts o = {
+	return (struct checkpoint_opts){
 		.kernel_release = b->kernel.release,
 		.kernel_sha256 = b->kernel.sha256,
 		.signals = b->signals,
@@ -247,27 +265,21 @@ static int get_checkpoint(struct boot *b, struct checkpoint *cp, int64_t deadlin
 		.deadline_ns = deadline,
 		.cache_limit = b->cache_limit,
 	};
-
-	int ok = checkpoint_get(&b->vm_config, &o, &b->vm, cp, &r->why);
-	b->find_ns = cp->find_ns;
-	b->build_ns = cp->build_ns;
-	if (ok < 0) {
-		boot_failed(r, cp);
-		return -1;
-	}
-	b->checkpoint = cp->built ? "built" : "found";
-	memcpy(b->checkpoint_key, cp->key, sizeof(cp->key));
-	return 0;
 }
 
-static int load_state(struct vm *vm, const char *qemu_version, int64_t deadline, struct kt_err *err)
+static int get_booted(struct boot *b, struct checkpoint *booted, int64_t deadline, struct result *r)
 {
-	if (vm_qmp_hello(vm, qemu_version, deadline, err) < 0)
+	struct checkpoint_opts o = checkpoint_opts(b, deadline);
+
+	int ok = checkpoint_get(&b->vm_config, &o, &b->vm, booted, &r->why);
+	b->find_ns = booted->find_ns;
+	b->build_ns = booted->build_ns;
+	if (ok < 0) {
+		boot_failed(r, booted);
 		return -1;
-	if (vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("fd:%d", VM_FD_STATE)), deadline, err) < 0 ||
-	    vm_qmp_event(vm, "MIGRATION:completed", deadline, err) < 0 ||
-	    vm_qmp_cont(vm, deadline, err) < 0)
-		return kt_context(err, "cannot start from the checkpoint");
+	}
+	b->checkpoint = booted->built ? "built" : "found";
+	memcpy(b->checkpoint_key, booted->key, sizeof(booted->key));
 	return 0;
 }
 
@@ -294,36 +306,112 @@ static void keep_inputs(const struct boot *b, const struct strv *args, int paylo
 	munmap(data, (size_t)n);
 }
 
+/* A guest that boots, or starts from booted; or, if it is there, from ready. */
+static int start_guest(struct boot *b, enum vm_start start, const struct checkpoint *booted, const struct checkpoint *ready,
+		       int64_t deadline, struct kt_err *err)
+{
+	struct strv args = { 0 };
+
+	vm_deinit(&b->vm);
+	vm_init(&b->vm);
+	b->vm.turns = b->vm_config.virtual_clock ? b->vm_config.turns : -1;
+	b->vm.signals = b->signals;
+	b->vm.console_to[0] = b->console_live ? stderr : NULL;
+	b->vm.console_to[1] = b->console_kept;
+	if (b->nr_schedulers)
+		b->vm.out_size = VM_OUT_SMALL;
+	vm_args(&b->vm_config, start, &args);
+	if (b->keep)
+		keep_inputs(b, &args, b->payload);
+	memcpy(b->ram, booted->ram, sizeof(b->ram));
+	int r = vm_spawn(&b->vm, &args, b->payload, ready ? ready->state : booted->state, booted->ram, booted->nr_ram, err);
+	strv_deinit(&args);
+	if (!r && start == VM_COLD)
+		r = vm_qmp_greeting(&b->vm, b->plan.qemu_version, deadline, err);
+	else if (!r)
+		r = vm_qmp_hello(&b->vm, b->plan.qemu_version, deadline, err) ||
+			(ready && checkpoint_apply(ready, booted, &b->plan, b->vm.pid, err)) ||
+			vm_load(&b->vm, deadline, err) || vm_qmp_cont(&b->vm, deadline, err) ? -1 : 0;
+	b->started_ns = kt_now_ns();
+	return r;
+}
+
+struct set_up {
+	struct boot *b;
+	struct guestlink *link;
+	const struct checkpoint *booted;
+	int64_t deadline;
+	struct result *r;
+};
+
+/* checkpoint_setup's run(). */
+static int set_up(void *ctx, struct checkpoint *c, struct kt_err *err)
+{
+	struct set_up *s = ctx;
+	struct boot *b = s->b;
+
+	if (start_guest(b, VM_SET_UP, s->booted, NULL, s->deadline, err))
+		return -1;
+	b->said = json_array();
+	bool ready = follow(b, s->link, s->deadline, s->r);
+	int r = !ready ? 1 : checkpoint_take(c, s->booted, &b->plan, &b->vm, s->deadline, err);
+	/* What it wrote before it stopped is all there. */
+	for (int64_t was = -1; !r && was != s->link->total;) {
+		was = s->link->total;
+		if (guestlink_read(s->link, b->vm.out, err) < 0)
+			r = -1;
+		else if (take_records(b, s->link, s->r))
+			r = 1;
+	}
+	if (!r && s->link->n)
+		r = kt_fail(err, "the guest stopped in the middle of a line");
+	vm_kill(&b->vm);
+	c->said = take(b->said);
+	return r;
+}
+
+/* Set the guest up, or find it ready. -1: the run is over, and *r says how. */
+static int get_ready(struct boot *b, struct guestlink *link, const struct checkpoint *booted, struct checkpoint *ready,
+		     int64_t deadline, struct result *r)
+{
+	struct checkpoint_opts o = checkpoint_opts(b, deadline);
+	struct set_up s = { b, link, booted, deadline, r };
+	struct checkpoint_setup setup = { b->spec.name, b->payload, set_up, &s };
+
+	json_t *record;
+	size_t i;
+
+	if (checkpoint_set_up(&b->vm_config, &o, booted, &setup, ready, &r->why))
+		return -1;
+	b->ready = ready->built ? "built" : "found";
+	b->ready_build_ns = ready->build_ns;
+	memcpy(b->ready_key, ready->key, sizeof(ready->key));
+	json_t *said = ready->built ? NULL : ready->said;
+	json_array_foreach(said, i, record) {
+		emit(json_incref(record));
+	}
+	return 0;
+}
+
 static void run_guest(struct boot *b, struct guestlink *link, struct result *r)
 {
 	int64_t deadline = b->start_ns + b->timeout_ns;
-	struct checkpoint cp = { .state = -1 };
-	struct strv args = { 0 };
+	struct checkpoint booted, ready;
+	bool twice = !b->cold && b->vm_config.virtual_clock;
 
+	checkpoint_init(&booted, b->plan.nr_nodes);
+	checkpoint_init(&ready, b->plan.nr_nodes);
 	r->outcome = LOST;
-	bool ready = (b->cold ? anonymous_ram(&b->plan, &cp, &r->why) : get_checkpoint(b, &cp, deadline, r)) == 0;
-	if (ready && b->prepare) {
+	if (b->cold ? anonymous_ram(&b->plan, &booted, &r->why) : get_booted(b, &booted, deadline, r))
+		;
+	else if (b->prepare)
 		r->outcome = DONE;
-	} else if (ready) {
-		vm_init(&b->vm);
-		b->vm.turns = b->vm_config.virtual_clock ? b->vm_config.turns : -1;
-		b->vm.signals = b->signals;
-		b->vm.console_to[0] = b->console_live ? stderr : NULL;
-		b->vm.console_to[1] = b->console_kept;
-		vm_args(&b->vm_config, b->cold ? VM_COLD : VM_WARM, &args);
-		memcpy(b->ram, cp.ram, sizeof(b->ram));
-		if (b->nr_schedulers)
-			b->vm.out_size = VM_OUT_SMALL;
-		if (b->keep)
-			keep_inputs(b, &args, b->payload);
-		if (!vm_spawn(&b->vm, &args, b->payload, cp.state, cp.ram, cp.nr_ram, &r->why) &&
-		    !(b->cold ? vm_qmp_greeting(&b->vm, b->plan.qemu_version, deadline, &r->why) :
-			        load_state(&b->vm, b->plan.qemu_version, deadline, &r->why)))
-			follow(b, link, deadline, r);
-		vm_kill(&b->vm);
-	}
-	strv_deinit(&args);
-	checkpoint_deinit(&cp);
+	else if ((!twice || !get_ready(b, link, &booted, &ready, deadline, r)) &&
+		 !start_guest(b, b->cold ? VM_COLD : VM_RUN, &booted, twice ? &ready : NULL, deadline, &r->why))
+		follow(b, link, deadline, r);
+	vm_kill(&b->vm);
+	checkpoint_deinit(&booted);
+	checkpoint_deinit(&ready);
 }
 
 const char *boot_interrupted(const struct boot *b)
@@ -350,7 +438,7 @@ int boot_run(struct boot *b)
 	struct result r = { .outcome = LOST };
 	struct guestlink link = { 0 };
 
-	b->checkpoint = "none";
+	b->checkpoint = b->ready = "none";
 	if (b->keep) {
 		_cleanup_free_ char *path = xasprintf("%s/console.log", b->keep);
 		b->console_kept = fopen(path, "we");
@@ -382,7 +470,7 @@ int boot_dry_run(struct boot *b)
 {
 	struct strv args = { 0 };
 
-	vm_args(&b->vm_config, b->cold ? VM_COLD : VM_WARM, &args);
+	vm_args(&b->vm_config, b->cold ? VM_COLD : VM_RUN, &args);
 	_cleanup_free_ char *line = strv_shell(&args);
 	printf("%s\n", line);
 	printf("# descriptors: %d QMP, %d records, %d console, %d payload, %d saved state, %d ktstr-turns.so, "

@@ -26,37 +26,30 @@ static char *entry_path(const char *key, struct kt_err *err)
 	return cache_path(sub, err);
 }
 
-static uint64_t tree_blocks; /* nftw() has no way to pass it */
+/* Of the entry that is looked at; nftw() has no way to pass them. */
+static uint64_t tree_blocks;
+static bool tree_has_stage;
 
 static int add_blocks(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
-	(void)path, (void)ftw;
+	tree_has_stage |= ftw->level == 1 && type == FTW_D && path[ftw->base] == '.';
 	if (type != FTW_NS)
 		tree_blocks += (uint64_t)st->st_blocks;
 	return 0;
 }
 
-static uint64_t size_of(const char *key)
-{
-	_cleanup_free_ char *dir = entry_path(key, NULL);
-
-	tree_blocks = 0;
-	nftw(dir, add_blocks, 8, FTW_PHYS);
-	return tree_blocks * 512;
-}
-
 static void look_at(struct checkpoint_entry *e, const char *dir)
 {
 	_cleanup_free_ char *saved = xasprintf("%s/saved", dir);
-	struct kt_err why;
 	struct stat st;
 
-	e->size = size_of(e->key);
+	tree_blocks = 0;
+	tree_has_stage = false;
+	nftw(dir, add_blocks, 8, FTW_PHYS);
+	e->size = tree_blocks * 512;
+	e->has_stage = tree_has_stage;
 	if (!stat(saved, &st) || !stat(dir, &st))
 		e->used = st.st_mtim;
-	e->meta = entry_meta(saved, &why);
-	if (!e->meta)
-		e->error = xstrdup(why.msg);
 }
 
 static int newest_first(const void *a, const void *b)
@@ -70,7 +63,8 @@ static int newest_first(const void *a, const void *b)
 	return strcmp(x->key, y->key);
 }
 
-int checkpoint_list(struct checkpoint_entry **ret, size_t *n, struct kt_err *err)
+/* Without what meta.json says: a list of many is made at every build. */
+static int list_entries(struct checkpoint_entry **ret, size_t *n, struct kt_err *err)
 {
 	_cleanup_free_ char *path = cache_path("checkpoints", err);
 	DIR *d = path ? opendir(path) : NULL;
@@ -94,6 +88,22 @@ int checkpoint_list(struct checkpoint_entry **ret, size_t *n, struct kt_err *err
 		closedir(d);
 	if (*n)
 		qsort(*ret, *n, sizeof(**ret), newest_first);
+	return 0;
+}
+
+int checkpoint_list(struct checkpoint_entry **ret, size_t *n, struct kt_err *err)
+{
+	struct kt_err why;
+
+	if (list_entries(ret, n, err) < 0)
+		return -1;
+	for (struct checkpoint_entry *e = *ret; e < *ret + *n; e++) {
+		_cleanup_free_ char *dir = entry_path(e->key, NULL), *saved = xasprintf("%s/saved", dir);
+
+		e->meta = entry_meta(saved, &why);
+		if (!e->meta)
+			e->error = xstrdup(why.msg);
+	}
 	return 0;
 }
 
@@ -137,23 +147,32 @@ int checkpoint_remove(const char *key, struct kt_err *err)
 	return remove_entry(key, true, err);
 }
 
-int checkpoint_evict(uint64_t limit, const char *keep, struct kt_err *err)
+static bool is_kept(const char *key, const char *const keep[2])
+{
+	return streq(key, keep[0]) || (keep[1] && streq(key, keep[1]));
+}
+
+int checkpoint_evict(uint64_t limit, const char *const keep[2], struct kt_err *err)
 {
 	struct checkpoint_entry *list;
 	uint64_t total = 0;
 	size_t n;
 	int r = 0;
 
-	if (checkpoint_list(&list, &n, err) < 0)
+	if (list_entries(&list, &n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
-		if (!streq(list[i].key, keep) && remove_entry(list[i].key, false, err) == -1)
-			r = -1;
-		list[i].size = size_of(list[i].key);
+		_cleanup_free_ char *dir = entry_path(list[i].key, NULL);
+
+		if (list[i].has_stage && !is_kept(list[i].key, keep)) {
+			if (remove_entry(list[i].key, false, err) == -1)
+				r = -1;
+			look_at(&list[i], dir);
+		}
 		total += list[i].size;
 	}
 	for (size_t i = n; i-- && total > limit;) { /* from the least recently used */
-		if (streq(list[i].key, keep))
+		if (is_kept(list[i].key, keep))
 			continue;
 		int removed = remove_entry(list[i].key, true, err);
 		if (removed == -1)

@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-enum { PAGE = 4096, CHUNK = 64 * PAGE, META_MAX = 1 << 16 };
+enum { PAGE = 4096, CHUNK = 64 * PAGE, META_MAX = 1 << 28 };
 
 static void hex(XXH128_hash_t h, char ret[HASH_HEX_SIZE])
 {
@@ -158,13 +158,14 @@ static void sum_of(json_t *meta, char ret[HASH_HEX_SIZE])
 static json_t *load_meta(int dir, struct kt_err *err)
 {
 	_cleanup_close_ int fd = open_file(dir, "meta.json", err);
-	char buf[META_MAX], sum[HASH_HEX_SIZE];
+	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	char sum[HASH_HEX_SIZE];
 	struct kt_err why;
-	ssize_t n;
 
 	if (fd < 0)
 		return NULL;
-	n = read(fd, buf, sizeof(buf));
+	_cleanup_free_ char *buf = size > 0 && size <= META_MAX ? xcalloc(1, (size_t)size) : NULL;
+	ssize_t n = buf ? pread(fd, buf, (size_t)size, 0) : 0;
 	json_auto_t *meta = n > 0 ? kt_json_loads(buf, (size_t)n, "meta.json", &why) : NULL;
 	const char *want = json_string_value(json_object_get(meta, "sum"));
 	if (want)
@@ -211,6 +212,20 @@ static int check_file(int fd, json_t *m, bool full, bool *changed, struct kt_err
 	json_object_set_new(m, "identity", json_string(id));
 	*changed |= !same;
 	return 0;
+}
+
+static void note_contents(const json_t *files, char ret[HASH_HEX_SIZE])
+{
+	_cleanup_free_ char *all = xstrdup("");
+	const char *name;
+	json_t *file;
+
+	json_object_foreach((json_t *)files, name, file) {
+		char *more = xasprintf("%s %s %s", all, name, json_string_value(json_object_get(file, "hash")));
+		free(all);
+		all = more;
+	}
+	hash_text(all, ret);
 }
 
 static int open_dir(const char *path, struct kt_err *err)
@@ -260,6 +275,8 @@ int entry_open(const char *path, const char *key, bool full, struct checkpoint *
 			return -1;
 		}
 	}
+	note_contents(files, c->contents);
+	c->said = json_incref(json_object_get(meta, "said"));
 	if (changed)
 		write_meta(path, meta, NULL); /* where that cannot be, they are compared again the next time */
 	if (ret)
@@ -286,5 +303,7 @@ int entry_write(const char *path, const struct checkpoint *c, json_t *facts, str
 		json_object_set_new(files, name, KT_PACK("{ss,ss}", "hash", hash, "identity", id));
 	}
 	json_object_set(meta, "files", files);
+	if (c->said)
+		json_object_set(meta, "said", c->said);
 	return write_meta(path, meta, err);
 }

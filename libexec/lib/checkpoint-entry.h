@@ -32,7 +32,4 @@ json_t *entry_meta(const char *path, struct kt_err *err);
 /* Write c's files and their description, which begins with facts, into the directory path. */
 int entry_write(const char *path, const struct checkpoint *c, json_t *facts, struct kt_err *err);
 
-/* No descriptors; nr_ram files are to come. */
-void checkpoint_init(struct checkpoint *c, unsigned nr_ram);
-
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Finding a checkpoint, and building one: see checkpoint.h. */
-#include "checkpoint.h"
 #include "cache.h"
+#include "changes.h"
 #include "checkpoint-entry.h"
 #include "saved-clock.h"
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 enum { SAVE_LIMIT_S = 60 };
 
 /* Goes with every key: of another version of what is saved, nothing is found. */
-#define FORMAT "4"
+#define FORMAT "5"
 
 void checkpoint_init(struct checkpoint *c, unsigned nr_ram)
 {
@@ -35,6 +35,8 @@ void checkpoint_deinit(struct checkpoint *c)
 	close_files(c);
 	free(c->log);
 	c->log = NULL;
+	json_decref(c->said);
+	c->said = NULL;
 }
 
 /* The file that execvp() would run, or as much of its name as is known. */
@@ -90,7 +92,7 @@ static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, ch
 		strv_add(&args, "%s", turns_hash);
 		strv_add(&args, "shift %u", c->icount_shift);
 	}
-	vm_args(&named, VM_SAVE, &args);
+	vm_args(&named, VM_BOOT, &args);
 	_cleanup_free_ char *text = strv_shell(&args);
 	strv_deinit(&args);
 	hash_text(text, ret);
@@ -155,7 +157,7 @@ static int open_saved(const char *saved, struct checkpoint *c, struct kt_err *er
 	return r ? r : make_ram_writable(c, err);
 }
 
-/* Boot until the guest rings, then save. From `cont` until it has stopped nothing is sent (vm.h, THE RULE). */
+/* Boot until the guest rings, then save. From `cont` until it has rung nothing is sent (vm.h, THE RULE). */
 static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struct checkpoint *c, int64_t boot_limit_ns,
 			 struct kt_err *err)
 {
@@ -165,15 +167,7 @@ static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struc
 		return -1;
 	if (vm_qmp_event(vm, "GUEST_PANICKED", kt_now_ns() + boot_limit_ns, err) < 0)
 		return kt_context(err, "the guest did not come up");
-	/* It is told of before it is done: what comes between has QEMU's main loop jump the clock once more, or not. */
-	if (vm_qmp_event(vm, "STOP", kt_now_ns() + boot_limit_ns, err) < 0)
-		return kt_context(err, "the guest does not stop");
-	soon = kt_now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC;
-	if (vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), c->state, soon, err) < 0 ||
-	    vm_qmp(vm, "migrate", KT_PACK("{ss}", "uri", "fd:state"), soon, err) < 0 ||
-	    vm_qmp_event(vm, "MIGRATION:completed", soon, err) < 0)
-		return kt_context(err, "cannot save the guest's state");
-	return 0;
+	return vm_save(vm, c->state, kt_now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC, err);
 }
 
 /*
@@ -204,14 +198,14 @@ static int run_to_checkpoint(const struct vm_config *cfg, const struct checkpoin
 	memcpy(vm->console_to, o->console_to, sizeof(vm->console_to));
 	if (payload < 0)
 		return kt_fail(err, "cannot make a payload: %s", strerror(errno));
-	vm_args(cfg, VM_SAVE, &args);
+	vm_args(cfg, VM_BOOT, &args);
 	int r = make_files(cfg, c, err);
 	if (!r)
 		r = vm_spawn(vm, &args, payload, -1, c->ram, c->nr_ram, err);
 	if (!r)
 		r = boot_and_save(vm, cfg, c, o->boot_limit_ns, err);
 	if (!r && cfg->virtual_clock)
-		r = saved_clock_rescale(c->state, vm_shift(cfg, VM_SAVE), cfg->icount_shift, err);
+		r = saved_clock_rescale(c->state, vm_shift(cfg, VM_BOOT), cfg->icount_shift, err);
 	strv_deinit(&args);
 	vm_kill(vm);
 	return r;
@@ -226,41 +220,58 @@ static char *last_record(struct vm *vm)
 	return n > 0 ? strndup(buf, (size_t)n) : NULL;
 }
 
+/* How a checkpoint that is not there comes about. */
+struct source {
+	const struct vm_config *cfg;
+	const struct checkpoint_opts *o;
+	struct vm *vm;                    /* a booted machine's */
+	const struct checkpoint *booted;  /* NULL: it is one */
+	const struct checkpoint_setup *setup;
+};
+
+static int run_to_booted(const struct source *s, struct checkpoint *c, struct kt_err *err)
+{
+	int r = run_to_checkpoint(s->cfg, s->o, s->vm, c, err);
+
+	if (r < 0)
+		c->log = last_record(s->vm);
+	else
+		vm_deinit(s->vm);
+	return r;
+}
+
 /* With the lock of dir held. The stage comes first: a cache that cannot be written to is not worth a boot. */
-static int build(const char *dir, const struct vm_config *cfg, const struct checkpoint_opts *o, struct vm *vm,
-		 struct checkpoint *c, struct kt_err *err)
+static int build(const char *dir, const struct source *s, struct checkpoint *c, struct kt_err *err)
 {
 	_cleanup_free_ char *stage = cache_stage(dir, err);
-	json_auto_t *about = facts(cfg, o, c->key);
+	json_auto_t *about = facts(s->cfg, s->o, c->key);
 	struct kt_err ignored;
 
 	if (!stage)
 		return -1;
-	int r = run_to_checkpoint(cfg, o, vm, c, err);
-	if (r < 0)
-		c->log = last_record(vm);
+	if (s->booted)
+		json_object_update_new(about, KT_PACK("{ss,ss}", "spec", s->setup->spec, "of", s->booted->key));
+	int r = s->booted ? s->setup->run(s->setup->ctx, c, err) : run_to_booted(s, c, err);
 	if (!r)
 		r = entry_write(stage, c, about, err);
 	if (!r)
 		r = cache_publish(stage, dir, "saved", err);
 	close_files(c); /* the caller opens them again, by the way every run takes */
-	if (r < 0) {
+	if (r) {
 		cache_discard(stage);
-		return -1;
+		return r;
 	}
-	vm_deinit(vm);
-	if (checkpoint_evict(o->cache_limit, c->key, &ignored) < 0)
+	if (checkpoint_evict(s->o->cache_limit, (const char *[]){ c->key, s->booted ? s->booted->key : NULL }, &ignored) < 0)
 		kt_warn("%s", ignored.msg);
 	return 0;
 }
 
 /* Nothing usable was found: look again with the lock held, and build. */
-static int make(const char *dir, const char *saved, const struct vm_config *cfg, const struct checkpoint_opts *o,
-		struct vm *vm, struct checkpoint *c, struct kt_err *err)
+static int make(const char *dir, const char *saved, const struct source *s, struct checkpoint *c, struct kt_err *err)
 {
 	struct cache_wait wait = {
-		.say = "another process is building this checkpoint: waiting for it", .signals = o->signals,
-		.timeout_ns = MAX(0, o->deadline_ns - kt_now_ns()),
+		.say = "another process is building this checkpoint: waiting for it", .signals = s->o->signals,
+		.timeout_ns = MAX(0, s->o->deadline_ns - kt_now_ns()),
 	};
 	_cleanup_free_ char *all = cache_dir("checkpoints", err);
 	_cleanup_close_ int lock = all ? cache_lock_watched(dir, &wait, err) : -1;
@@ -277,32 +288,90 @@ static int make(const char *dir, const char *saved, const struct vm_config *cfg,
 			return -1;
 	}
 	c->built = true;
-	if (build(dir, cfg, o, vm, c, err) < 0) {
+	int r = build(dir, s, c, err);
+	if (r) {
 		cache_drop(dir);
-		return -1;
+		return r;
 	}
+	json_decref(c->said);
+	c->said = NULL;
 	if (open_saved(saved, c, err))
 		return kt_context(err, "checkpoint %s does not open after it was built", c->key);
 	return 0;
 }
 
-int checkpoint_get(const struct vm_config *cfg, const struct checkpoint_opts *o, struct vm *vm, struct checkpoint *c,
-		   struct kt_err *err)
+/* By its key. */
+static int get(const struct source *s, struct checkpoint *c, struct kt_err *err)
 {
 	int64_t start = kt_now_ns();
-
-	checkpoint_init(c, cfg->plan->nr_nodes);
-	if (key_of(cfg, o, c->key, err) < 0)
-		return -1;
 	_cleanup_free_ char *sub = xasprintf("checkpoints/%s", c->key), *dir = cache_path(sub, err);
-	_cleanup_free_ char *saved = xasprintf("%s/saved", dir ? dir : "");
+	_cleanup_free_ char *saved = xasprintf("%s/saved", dir ? dir : ""), *all = cache_path("checkpoints", err);
+
 	if (!dir)
 		return -1;
 	int r = open_saved(saved, c, NULL);
 	c->find_ns = kt_now_ns() - start;
 	if (!r)
 		return 0;
-	r = make(dir, saved, cfg, o, vm, c, err);
+	/* A cache that cannot be written to serves what is in it: this state serves this run. */
+	c->built = s->booted && access(all, W_OK);
+	r = c->built ? s->setup->run(s->setup->ctx, c, err) : make(dir, saved, s, c, err);
 	*(c->built ? &c->build_ns : &c->find_ns) = kt_now_ns() - start;
 	return r;
+}
+
+int checkpoint_get(const struct vm_config *cfg, const struct checkpoint_opts *o, struct vm *vm, struct checkpoint *c,
+		   struct kt_err *err)
+{
+	struct source s = { .cfg = cfg, .o = o, .vm = vm };
+
+	checkpoint_init(c, cfg->plan->nr_nodes);
+	return key_of(cfg, o, c->key, err) < 0 ? -1 : get(&s, c, err);
+}
+
+int checkpoint_set_up(const struct vm_config *cfg, const struct checkpoint_opts *o, const struct checkpoint *booted,
+		      const struct checkpoint_setup *setup, struct checkpoint *c, struct kt_err *err)
+{
+	struct source s = { .cfg = cfg, .o = o, .booted = booted, .setup = setup };
+	char payload[HASH_HEX_SIZE];
+
+	checkpoint_init(c, cfg->plan->nr_nodes);
+	if (hash_file(setup->payload, -1, payload, err) < 0)
+		return kt_context(err, "cannot read the payload");
+	_cleanup_free_ char *text = xasprintf("%s %s %s %s", FORMAT, booted->key, booted->contents, payload);
+	hash_text(text, c->key);
+	return get(&s, c, err);
+}
+
+int checkpoint_take(struct checkpoint *c, const struct checkpoint *booted, const struct topo *plan, struct vm *vm, int64_t deadline_ns,
+		    struct kt_err *err)
+{
+	struct guestmem m;
+
+	c->state = memory_file("state", 0);
+	if (c->state < 0)
+		return kt_fail(err, "cannot keep the guest's state: %s", strerror(errno));
+	if (vm_save(vm, c->state, deadline_ns, err) || guestmem_open(&m, vm->pid, plan, booted->ram, err))
+		return -1;
+	for (unsigned i = 0; i < c->nr_ram; i++) {
+		c->ram[i] = memory_file("changes", 0);
+		if (c->ram[i] < 0)
+			return kt_fail(err, "cannot keep the guest's memory: %s", strerror(errno));
+		if (changes_write(&m, i, c->ram[i], err))
+			return -1;
+	}
+	return lseek(c->state, 0, SEEK_SET) < 0 ? kt_fail(err, "%s", strerror(errno)) : 0;
+}
+
+int checkpoint_apply(const struct checkpoint *ready, const struct checkpoint *booted, const struct topo *plan, pid_t qemu,
+		     struct kt_err *err)
+{
+	struct guestmem m;
+
+	if (guestmem_open(&m, qemu, plan, booted->ram, err))
+		return -1;
+	for (unsigned i = 0; i < ready->nr_ram; i++)
+		if (changes_apply(ready->ram[i], &m, i, err))
+			return kt_context(err, "checkpoint %s: ram%u", ready->key, i);
+	return 0;
 }

@@ -11,7 +11,7 @@
  *   mitigations=off                  page table isolation flushes the TLB at every system call: dear when emulated
  *   tsc=reliable                     no clocksource watchdog, which would wake every CPU in turn
  *   -rdrand -rdseed in the CPU model (from the plan) and -seed: no host entropy
- *   LD_PRELOAD, KTSTR_TURN_NS        how the vCPUs take turns: libexec/turns.c
+ *   LD_PRELOAD, KTSTR_TURN_NS, KTSTR_SAVES: how the vCPUs take turns, and stop: libexec/turns.c
  *   sleep=off, clock=vm, fixed base  guest time depends on instructions alone
  *   thread=single                    one vCPU at a time, in turn; and MTTCG of QEMU 7.2 oopses now and then
  *   announce-rounds=0                no self-announce timers waking the main loop in the first second after a load
@@ -31,17 +31,20 @@ static void kernel_args(const struct vm_config *c, struct strv *ret)
 
 unsigned vm_shift(const struct vm_config *c, enum vm_start start)
 {
-	return start == VM_SAVE ? MAX(c->icount_shift, (unsigned)VM_BOOT_SHIFT) : c->icount_shift;
+	return start == VM_BOOT ? MAX(c->icount_shift, (unsigned)VM_BOOT_SHIFT) : c->icount_shift;
 }
 
 void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 {
 	const struct topo *plan = c->plan;
+	bool saves = start == VM_BOOT || start == VM_SET_UP;
 	uint64_t total = 0;
 
 	if (c->virtual_clock) {
 		strv_add(ret, "LD_PRELOAD=/proc/self/fd/%d", VM_FD_TURNS);
 		strv_add(ret, "KTSTR_TURN_NS=%d", VM_TURN_NS);
+		if (saves)
+			strv_add(ret, "KTSTR_SAVES=%s", start == VM_BOOT ? "all" : "changes");
 	}
 	strv_add(ret, "%s", c->qemu);
 	for (const char *const *flag = (const char *const[]){ "-nodefaults", "-no-user-config", "-no-reboot", NULL }; *flag;
@@ -53,7 +56,7 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 		total += plan->nodes[i].memory_mib;
 		strv_add(ret, "-object");
 		strv_add(ret, "memory-backend-file,id=ram%u,size=%lluM,mem-path=/proc/self/fd/%u,share=%s", i,
-			 (unsigned long long)plan->nodes[i].memory_mib, VM_FD_RAM0 + i, start == VM_WARM ? "off" : "on");
+			 (unsigned long long)plan->nodes[i].memory_mib, VM_FD_RAM0 + i, start == VM_RUN ? "off" : "on");
 	}
 	strv_add(ret, "-machine");
 	strv_add(ret, "q35%s", plan->nr_nodes == 1 ? ",memory-backend=ram0" : "");
@@ -81,12 +84,14 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 	strv_add(ret, "chardev:console");
 	strv_add(ret, "-fw_cfg");
 	strv_add(ret, "name=opt/ktstr/payload,file=/proc/self/fd/%d", VM_FD_PAYLOAD);
+	strv_add(ret, "-fw_cfg");
+	strv_add(ret, "name=opt/ktstr/seed,string=%lld", (long long)(saves ? 0 : c->seed));
 	strv_add(ret, "-device");
 	strv_add(ret, "pvpanic");
 	strv_add(ret, "-device");
 	strv_add(ret, "ib700");
 	strv_add(ret, "-action");
-	strv_add(ret, "panic=%s,watchdog=pause", start == VM_SAVE ? "pause" : "none");
+	strv_add(ret, "panic=%s,watchdog=pause", saves && !c->virtual_clock ? "pause" : "none");
 	strv_add(ret, "-global");
 	strv_add(ret, "migration.store-global-state=off");
 	strv_add(ret, "-global");
@@ -97,7 +102,7 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 	strv_add(ret, "chardev=qmp,mode=control");
 	if (start != VM_COLD)
 		strv_add(ret, "-S"); /* until `cont`; QEMU 10 starts by itself what it has loaded */
-	if (start == VM_WARM) {
+	if (start == VM_SET_UP || start == VM_RUN) {
 		strv_add(ret, "-incoming");
 		strv_add(ret, "defer");
 	}

@@ -198,17 +198,41 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 	}
 }
 
-bool vm_qmp_saw(struct vm *vm, const char *event)
+int vm_save(struct vm *vm, int to, int64_t deadline_ns, struct kt_err *err)
+{
+	/* On the virtual clock it waits to be told (libexec/turns.c); else QEMU stops by itself. */
+	if ((vm->turns >= 0 && vm_qmp(vm, "stop", NULL, deadline_ns, err)) || vm_qmp_event(vm, "STOP", deadline_ns, err))
+		return kt_context(err, "the guest does not stop");
+	if (vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), to, deadline_ns, err) < 0 ||
+	    vm_qmp(vm, "migrate", KT_PACK("{ss}", "uri", "fd:state"), deadline_ns, err) < 0 ||
+	    vm_qmp_event(vm, "MIGRATION:completed", deadline_ns, err) < 0)
+		return kt_context(err, "cannot save the guest's state");
+	return 0;
+}
+
+int vm_load(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
+{
+	if (vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("fd:%d", VM_FD_STATE)), deadline_ns, err) < 0 ||
+	    vm_qmp_event(vm, "MIGRATION:completed", deadline_ns, err) < 0)
+		return kt_context(err, "cannot load the checkpoint");
+	return 0;
+}
+
+void vm_qmp_listen(struct vm *vm)
 {
 	struct kt_err ignored;
 	bool bad;
 
 	if (vm->qmp >= 0 && fill(vm, &ignored) < 0)
-		return false;
+		return;
 	for (json_t *msg; (msg = buffered(vm, &bad, &ignored)) || bad;) {
 		keep_event(vm, msg);
 		json_decref(msg);
 	}
+}
+
+bool vm_qmp_saw(const struct vm *vm, const char *event)
+{
 	for (size_t i = 0; i < vm->qmp_events.n; i++)
 		if (streq(vm->qmp_events.v[i], event))
 			return true;

@@ -42,9 +42,14 @@ struct vm_config {
 	bool virtual_clock;    /* TCG only */
 	int turns;             /* ktstr-turns.so, open, for the virtual clock; -1: not there */
 	unsigned icount_shift; /* 1 instruction is 2^shift ns of guest time */
+	int64_t seed;          /* the guest asks for it when it has been set up */
 };
 
-enum vm_start { VM_COLD, VM_SAVE, VM_WARM }; /* boot; boot with RAM shared, to be saved; from the saved state, copy-on-write */
+/*
+ * Boot; boot with RAM shared, to be saved; from a saved state, to be saved again once a spec has been set up; from a saved
+ * state, to run. The latter two have RAM copy-on-write.
+ */
+enum vm_start { VM_COLD, VM_BOOT, VM_SET_UP, VM_RUN };
 
 /* The shift with which the virtual clock counts. */
 unsigned vm_shift(const struct vm_config *c, enum vm_start start);
@@ -116,7 +121,13 @@ int vm_qmp_cont(struct vm *vm, int64_t deadline_ns, struct kt_err *err);
 int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t deadline_ns, struct kt_err *err);
 /* Wait for an event (one that came earlier counts) until the deadline; -1 and err when it does not come, or a migration fails. */
 int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct kt_err *err);
-/* Take in what QMP has to say unasked; true if this event was among it, or came earlier. */
-bool vm_qmp_saw(struct vm *vm, const char *event);
+/* The machine that stopped by hw_ready(): wait until it stands, and write the state of its devices to the file `to`. */
+int vm_save(struct vm *vm, int to, int64_t deadline_ns, struct kt_err *err);
+/* Load the state that QEMU got as VM_FD_STATE. */
+int vm_load(struct vm *vm, int64_t deadline_ns, struct kt_err *err);
+/* Take in what QMP has to say unasked (VM_EV_QMP). */
+void vm_qmp_listen(struct vm *vm);
+/* Whether this event was among what it has said. */
+bool vm_qmp_saw(const struct vm *vm, const char *event);
 
 #endif

@@ -5,7 +5,7 @@
  * small state to be saved, refuses one that is not of its own kernel, image and arguments, and says what a guest would.
  *
  * environment, which tells it what to do:
- *   FAKE_STARTS   file: gets a line for every start: save, warm or cold, with -kvm if so, and the process id
+ *   FAKE_STARTS   file: gets a line for every start: save, set-up, warm or cold, with -kvm if so, and the process id
  *   FAKE_GATE     FIFO: the guest is not ready to be saved before somebody has opened it for writing
  *   FAKE_MIB      how much of the memory the boot fills (1)
  *   FAKE_SAYS     file: the guest's records
@@ -86,7 +86,7 @@ static void identify(char ret[SHA256_DIGEST_STRING_LENGTH])
 	SHA2_CTX sha;
 	regex_t varies;
 
-	if (regcomp(&varies, "share=(on|off)|panic=(pause|none)|shift=[0-9]+", REG_EXTENDED))
+	if (regcomp(&varies, "share=(on|off)|panic=(pause|none)|shift=[0-9]+|seed,string=[0-9]+", REG_EXTENDED))
 		BUG("regcomp failed");
 	SHA256Init(&sha);
 	for (char **a = args; *a; a++)
@@ -230,15 +230,16 @@ static void boot(void)
 	put(VM_FD_CONSOLE, console, strlen(console), "the console");
 	while (kvm && streq(kvm_is, "hangs"))
 		pause();
-	if (start != VM_SAVE) {
+	if (start != VM_BOOT) {
 		say_records();
 		return;
 	}
 	fill_memory();
 	if (*gate)
 		close(open_file(gate, O_RDONLY));
-	tell_event("GUEST_PANICKED", KT_PACK("{ss}", "action", "pause"));
-	tell_event("STOP", json_object());
+	tell_event("GUEST_PANICKED", KT_PACK("{ss}", "action", given("-icount") ? "run" : "pause"));
+	if (!given("-icount"))
+		tell_event("STOP", json_object());
 }
 
 static void obey(const char *command)
@@ -251,6 +252,8 @@ static void obey(const char *command)
 		load();
 	if (streq(command, "cont"))
 		tell_event("RESUME", json_object());
+	if (streq(command, "stop"))
+		tell_event("STOP", json_object());
 	tell(KT_PACK("{s{}}", "return"));
 	if (streq(command, "migrate") || streq(command, "migrate-incoming"))
 		tell_event("MIGRATION", KT_PACK("{ss}", "status", "completed"));
@@ -260,7 +263,7 @@ static void obey(const char *command)
 
 static void note_start(const char *path)
 {
-	static const char *const names[] = { [VM_COLD] = "cold", [VM_SAVE] = "save", [VM_WARM] = "warm" };
+	static const char *const names[] = { [VM_COLD] = "cold", [VM_BOOT] = "save", [VM_SET_UP] = "set-up", [VM_RUN] = "warm" };
 	_cleanup_close_ int fd = open_file(path, O_WRONLY | O_APPEND | O_CREAT);
 	_cleanup_free_ char *line = xasprintf("%s%s %d\n", names[start], kvm ? "-kvm" : "", (int)getpid());
 
@@ -277,7 +280,7 @@ int main(int argc, char **argv)
 		printf("QEMU emulator version %s\n", version);
 		return KT_OK;
 	}
-	start = given("-incoming") ? VM_WARM : given("-S") ? VM_SAVE : VM_COLD;
+	start = given("-incoming") ? (given("panic=pause,watchdog=pause") ? VM_SET_UP : VM_RUN) : given("-S") ? VM_BOOT : VM_COLD;
 	kvm = given("kvm");
 	kvm_is = env("FAKE_KVM", "dies");
 	if (*starts)

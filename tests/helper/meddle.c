@@ -7,7 +7,7 @@
  *   stop   get a SIGSTOP, so that they cannot stop when they are told to
  *   left   get a stranger into their cgroup, nobody's child, who stays when they are gone
  */
-#include "kt.h"
+#include "hw.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -65,9 +65,12 @@ int main(int argc, char **argv)
 {
 	char line[65536];
 	int fd[2], status;
+	struct kt_err err;
 
 	(void)argc;
 	kt_init("meddle");
+	if (hw_init(&err))
+		die(KT_TROUBLE, "%s", err.msg);
 	if (pipe2(fd, O_CLOEXEC) < 0)
 		die(KT_TROUBLE, "pipe2: %s", strerror(errno));
 	pid_t pid = fork();
@@ -79,8 +82,7 @@ int main(int argc, char **argv)
 	close(fd[1]);
 	FILE *in = fdopen(fd[0], "re");
 	for (bool gone = false; fgets(line, sizeof(line), in);) {
-		fputs(line, stdout);
-		fflush(stdout);
+		hw_say(line, strlen(line));
 		if (gone || !strstr(line, "\"BASELINE\""))
 			continue;
 		gone = true;

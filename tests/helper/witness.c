@@ -5,6 +5,7 @@
  * says. So a test can tell what a spec came to without believing the program that it tests. One record of kind "sample" a
  * look, with the time it took.
  */
+#include "hw.h"
 #include "json.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -20,6 +21,8 @@ static const char *const files[] = {
 	"cpuset.cpus.effective", "cpuset.mems.effective", "cgroup.freeze", "cpu.max", "cpu.weight", "memory.max", "memory.high",
 	"memory.low", "memory.swap.max", "io.weight", "pids.max",
 };
+
+static FILE *out;
 
 static uint64_t clock_now(void)
 {
@@ -138,7 +141,7 @@ static void look(uint64_t zero, int work)
 	json_t *runner = look_at_processes(ROOT, work);
 	_cleanup_json_ json_t *j = KT_PACK("{ss,sI,sI,ss,ss,ss,so,so}", "kind", "sample", "from_ns", from, "to_ns",
 		(json_int_t)(clock_now() - zero), "online", online, "rt_runtime", rt, "irq9", irq, "cgroups", all, "runner", runner);
-	if (kt_json_line(stdout, j, &err) || fflush(stdout))
+	if (kt_json_line(out, j, &err) || fflush(out))
 		die(KT_TROUBLE, "cannot write");
 }
 
@@ -147,10 +150,14 @@ int main(int argc, char **argv)
 	static char line[1 << 20];
 	int fd[2], status;
 	uint64_t zero = 0;
+	struct kt_err err;
 	size_t n = 0;
 
 	(void)argc;
 	kt_init("witness");
+	if (hw_init(&err))
+		die(KT_TROUBLE, "%s", err.msg);
+	out = hw_stream();
 	json_object_seed(1);
 	if (pipe2(fd, O_CLOEXEC) < 0)
 		die(KT_TROUBLE, "pipe2: %s", strerror(errno));
@@ -181,11 +188,11 @@ int main(int argc, char **argv)
 			end = !strncmp(line, "{\"kind\":\"end\"", 13);
 			if (end)
 				look(zero, pid); /* what is left when it is over */
-			fwrite(line, 1, (size_t)(nl + 1 - line), stdout);
+			fwrite(line, 1, (size_t)(nl + 1 - line), out);
 			if (end)
 				break;
 		}
-		fflush(stdout);
+		fflush(out);
 	}
 	if (waitpid(pid, &status, 0) != pid)
 		die(KT_TROUBLE, "waitpid: %s", strerror(errno));
