@@ -12,8 +12,10 @@
  *  - A turn lasts until the next timer, up to 100 ms. Here a timer that never fires, on a clock that stands still, is always
  *    turn_ns away, and QEMU ends the turn for it. It costs no wake-up and no interrupt, and nothing when the guest is idle.
  *  - A timer that is due runs on the way into a turn, which is then empty, and the order of the vCPUs slips: two of them can
- *    keep a step in which one never runs. And arming a timer ends the turn, so whoever gets interrupts gets less. Here timers
- *    run between two turns, and arming one ends the turn only if it is due before the turn is over.
+ *    keep a step in which one never runs. And a timer, due or armed, ends the turn, so whoever gets interrupts gets less. Here
+ *    timers run between two turns, arming one ends the turn only if it is due before the turn is over, and the vCPU whose turn
+ *    a timer ended has the rest of it before another has one: QEMU goes on to the next, and so all the others get turns of no
+ *    length, in which nothing of the guest runs, until it has come round.
  *  - A guest that rings to be saved (hw_ready()) is stopped by the main thread, some time later, and the clock jumps before if the
  *    other vCPUs are idle. Here the vCPU thread, when it has told of it, waits until the main thread has been told to stop.
  *
@@ -46,7 +48,7 @@ enum { EXIT_CANNOT_TELL = 125 };
 enum { CLOCK_OF_HOST, CLOCK_OF_GUEST }; /* QEMU_CLOCK_REALTIME, QEMU_CLOCK_VIRTUAL */
 enum { ALL_TIMERS = -1, SCALE_NS = 1 };
 /* What CLOCK_MONOTONIC says in the vCPU thread. The timers of the main thread are due at some real time far beyond it. */
-enum { FROZEN_S = 1, NSEC_PER_SEC = 1000000000 };
+enum { FROZEN_NS = 1000000000, NSEC_PER_SEC = 1000000000 };
 /* A guest that never idles must still hear of its own end, or of a stop; that the clock jumps just then is out of the question. */
 enum { HOLD_LIMIT_S = 1 };
 enum { MAX_MUTEXES = 16, TIMER_SIZE = 256, LIST_WORDS = 32, GROUP_SIZE = 8 };
@@ -72,6 +74,7 @@ static struct {
 	void (*unlock)(void);
 	void (*notify)(void *, int clock);
 	void ***timers; /* of the main loop: a list for each clock */
+	void **vcpu;    /* whose turn it is, in the thread that asks */
 } qemu;
 
 static pid_t main_thread;
@@ -83,9 +86,18 @@ static pthread_cond_t *halted;        /* where that waits */
 static _Atomic uint32_t waits = true; /* a futex: the vCPU thread has nothing to do */
 static bool saves, copies, rang;
 static _Atomic uint32_t stops = true; /* a futex: the main thread waits for the vCPUs to stop */
-static int64_t turn_ns, turn_start_ns;
+static int64_t turn_ns;
 static _Atomic int64_t quiet_until_ns; /* no timer is due before; 0: not known. Asking QEMU is dear, and a boot has 10 million turns */
 static bool between_turns;
+static struct {
+	void *vcpu;
+	int64_t end_ns;
+	bool cut; /* a timer ended it before that */
+} turn;
+static struct {
+	void *vcpu; /* NULL: nobody's */
+	int64_t ns;
+} rest; /* of a turn that was cut */
 static const char *missing;
 static bool found;
 
@@ -134,6 +146,7 @@ __attribute__((constructor)) static void begin(void)
 	qemu.unlock = find("bql_unlock", "qemu_mutex_unlock_iothread");
 	qemu.notify = find("qemu_timer_notify_cb", NULL);
 	qemu.timers = find("main_loop_tlg", NULL);
+	qemu.vcpu = find("current_cpu", NULL);
 	if (missing && found)
 		cannot("it does not export ", missing);
 	if (!missing)
@@ -153,7 +166,7 @@ static long futex(_Atomic uint32_t *word, int op, uint32_t value, const struct t
 }
 
 /* The main thread may go on: the vCPU thread has nothing to do. */
-static void rest(void)
+static void let_main_go(void)
 {
 	atomic_store(&waits, true);
 	futex(&waits, FUTEX_WAKE_PRIVATE, 1, NULL);
@@ -175,9 +188,11 @@ static void never(void *opaque)
 static void armed(void *opaque, int clock)
 {
 	quiet_until_ns = 0;
-	if (vcpu_thread && clock == CLOCK_OF_GUEST &&
-	    (between_turns || qemu.now(clock) + qemu.deadline(clock, ALL_TIMERS) >= turn_start_ns + turn_ns))
-		return;
+	if (vcpu_thread && clock == CLOCK_OF_GUEST) {
+		if (between_turns || qemu.now(clock) + qemu.deadline(clock, ALL_TIMERS) >= turn.end_ns)
+			return;
+		turn.cut = true;
+	}
 	qemu.notify(opaque, clock);
 }
 
@@ -200,18 +215,45 @@ static void become_vcpu_thread(void)
 	if (missing || turn_ns <= 0)
 		cannot(missing ? "it exports nothing" : "KTSTR_TURN_NS is not set", "");
 	vcpu_thread = true;
+	qemu.vcpu = dlsym(RTLD_DEFAULT, "current_cpu");
 	hook_list(qemu.timers[CLOCK_OF_GUEST]);
 	group[CLOCK_OF_HOST] = qemu.timerlist_new(CLOCK_OF_HOST, nobody, NULL);
 	qemu.timer_init(timer, group, CLOCK_OF_HOST, SCALE_NS, 0, never, NULL);
-	qemu.timer_mod(timer, (int64_t)FROZEN_S * NSEC_PER_SEC + turn_ns);
+	qemu.timer_mod(timer, FROZEN_NS + turn_ns);
 }
 
-/* QEMU asks for the time when it works out how long the next turn may be: the deadline of the guest's timers, or ours. */
+/* Returns how long it may be: the whole of it, or what is left, or nothing while another has something left. */
+static int64_t begin_turn(void *vcpu)
+{
+	int64_t now = qemu.now(CLOCK_OF_GUEST), ns = turn_ns;
+
+	if (turn.cut && now < turn.end_ns) {
+		rest.vcpu = turn.vcpu;
+		rest.ns = turn.end_ns - now;
+	}
+	if (rest.vcpu) {
+		ns = vcpu == rest.vcpu ? rest.ns : 0;
+		if (ns)
+			rest.vcpu = NULL;
+	}
+	turn.vcpu = vcpu;
+	turn.end_ns = now + ns;
+	turn.cut = false;
+	return ns;
+}
+
+/*
+ * QEMU asks for the time when it works out how long the next turn may be: the deadline of the guest's timers, or ours. It
+ * does not hold the big lock then. From 8.1 on it also asks with the lock held, for the share of each vCPU in what is there.
+ */
 int clock_gettime(clockid_t clock, struct timespec *t)
 {
 	if (vcpu_thread && clock == CLOCK_MONOTONIC) {
-		turn_start_ns = qemu.now(CLOCK_OF_GUEST);
-		*t = (struct timespec){ .tv_sec = FROZEN_S };
+		int64_t ns = FROZEN_NS;
+
+		if (big_lock->__data.__owner != this_thread)
+			ns += turn_ns - begin_turn(*qemu.vcpu);
+		*t = (struct timespec){ .tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC };
 		return 0;
 	}
 	if (!libc.clock_gettime)
@@ -231,6 +273,7 @@ static void run_due_timers(void)
 		quiet_until_ns = deadline < 0 ? INT64_MAX : now + deadline;
 		return;
 	}
+	turn.cut = true;
 	qemu.lock(__FILE__, __LINE__);
 	qemu.run_timers(CLOCK_OF_GUEST);
 	qemu.unlock();
@@ -270,7 +313,7 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 static void stand_still(void)
 {
 	atomic_store(&stops, false);
-	rest();
+	let_main_go();
 	while (!atomic_load(&stops))
 		futex(&stops, FUTEX_WAIT_PRIVATE, false, NULL);
 	atomic_store(&waits, false);
@@ -331,7 +374,10 @@ int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 	if (!vcpu_thread)
 		become_vcpu_thread();
 	halted = c;
-	rest();
+	/* The time that passes now is nobody's. */
+	turn.end_ns = 0;
+	rest.vcpu = NULL;
+	let_main_go();
 	int r = libc.cond_wait(c, m);
 	atomic_store(&waits, false);
 	return r;
