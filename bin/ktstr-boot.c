@@ -19,6 +19,7 @@ static const char usage[] =
 	"\n"
 	"  -p, --plan FILE        read the plan from FILE instead of stdin\n"
 	"  -k, --kernel KERNEL    a path, a build tree, a cached release or a prefix of one\n"
+	"      --base DIR         relative paths in the spec start in DIR instead of where the spec is\n"
 	"      --scheduler FILE   run under this scheduler in place of the spec's: a file of JSON, a BPF object,\n"
 	"                         a binary, or none\n"
 	"      --profile NAME     with these of the scheduler's flags: names with + between, or default, for none\n"
@@ -38,12 +39,13 @@ static const char usage[] =
 	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
 	"  -h, --help             this text\n";
 
-enum { OPT_CLOCK = 256, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_WORK_TYPE, OPT_SCHEDULER,
+enum { OPT_BASE = 256, OPT_CLOCK, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_WORK_TYPE, OPT_SCHEDULER,
 	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES };
 
 static const struct option longopts[] = {
 	{ "plan", required_argument, NULL, 'p' },
 	{ "kernel", required_argument, NULL, 'k' },
+	{ "base", required_argument, NULL, OPT_BASE },
 	{ "scheduler", required_argument, NULL, OPT_SCHEDULER },
 	{ "profile", required_argument, NULL, OPT_PROFILE },
 	{ "required-flags", required_argument, NULL, OPT_REQUIRED_FLAGS },
@@ -91,6 +93,7 @@ static void parse_options(int argc, char **argv, struct boot *b)
 		switch (c) {
 		case 'p': b->plan_path = optarg; break;
 		case 'k': b->kernel_arg = optarg; break;
+		case OPT_BASE: b->base = optarg; break;
 		case OPT_SCHEDULER: b->scheduler_arg = optarg; break;
 		case OPT_PROFILE: b->profile_arg = optarg; break;
 		case OPT_REQUIRED_FLAGS: b->required_arg = optarg; break;

@@ -22,9 +22,10 @@ static const char usage[] =
 	"      --dir DIR          keep the results in DIR; seeds that are done there are not run again\n"
 	"      --json             JSON Lines instead of text\n"
 	"  -h, --help             this text\n"
-	"Other options go to ktstr-boot: -k, --kernel, --clock, --accel, --ns-per-insn, -t, --timeout.\n";
+	"Other options go to ktstr-boot: -k, --kernel, --scheduler, --profile, --required-flags, --excluded-flags,\n"
+	"--clock, --accel, --ns-per-insn, -t, --timeout.\n";
 
-enum { OPT_DIR = 256, OPT_JSON, OPT_CLOCK, OPT_ACCEL, OPT_NS_PER_INSN };
+enum { OPT_DIR = 256, OPT_JSON, OPT_SCHEDULER, OPT_PASSED };
 enum { MAX_SEEDS = 100000, MAX_JOBS = 1024 };
 static const int64_t max_seed = 9007199254740991;
 
@@ -35,9 +36,13 @@ static const struct option longopts[] = {
 	{ "dir", required_argument, NULL, OPT_DIR },
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "kernel", required_argument, NULL, 'k' },
-	{ "clock", required_argument, NULL, OPT_CLOCK },
-	{ "accel", required_argument, NULL, OPT_ACCEL },
-	{ "ns-per-insn", required_argument, NULL, OPT_NS_PER_INSN },
+	{ "scheduler", required_argument, NULL, OPT_SCHEDULER },
+	{ "profile", required_argument, NULL, OPT_PASSED },
+	{ "required-flags", required_argument, NULL, OPT_PASSED },
+	{ "excluded-flags", required_argument, NULL, OPT_PASSED },
+	{ "clock", required_argument, NULL, OPT_PASSED },
+	{ "accel", required_argument, NULL, OPT_PASSED },
+	{ "ns-per-insn", required_argument, NULL, OPT_PASSED },
 	{ "timeout", required_argument, NULL, 't' },
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
@@ -90,7 +95,8 @@ static void parse_options(int argc, char **argv, struct sweep *s)
 		case OPT_JSON: s->json = true; break;
 		case 'k': strv_add_all(&s->options, (char *[]){ "--kernel", optarg, NULL }); break;
 		case 't': s->timeout = optarg; break;
-		case OPT_CLOCK: case OPT_ACCEL: case OPT_NS_PER_INSN:
+		case OPT_SCHEDULER: s->scheduler = optarg; break;
+		case OPT_PASSED:
 			strv_add(&s->options, "--%s=%s", longopts[at].name, optarg);
 			break;
 		case 'h': fputs(usage, stdout); exit(KT_OK);

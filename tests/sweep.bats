@@ -185,6 +185,53 @@ start_sweep() {
 	[[ $stderr == *"another sweep is at work in 'six'"* ]]
 }
 
+@test "under a scheduler: its file and profile are the sweep's, and the printed command's" {
+	mkdir here && cd here
+	small small '"max_gap_ms":5000'
+	cp "$TREE/guest/bpf/erring.bpf.o" mine.bpf.o
+	echo '{"bpf":"./mine.bpf.o","flags":[{"name":"early","options":{"events":7}}]}' >flags.json
+	run -1 --separate-stderr ktstr sweep small.json --seeds 1..2 --scheduler flags.json --profile early --dir kept
+	[ "$(grep -c '^    FAIL seed .*giving up after 7 events' <<<"$output")" = 2 ]
+	command=${lines[-1]}
+	[[ $command == *" --scheduler $PWD/flags.json --profile early --seed 1 "* ]]
+	KTSTR_RUNS=$BATS_TEST_TMPDIR/again run -1 --separate-stderr sh -c "cd / && $command"
+	cmp kept/seeds/1/verdict.json "$BATS_TEST_TMPDIR"/again/*/verdict.json
+	# What is required makes a profile as well.
+	run -1 --separate-stderr ktstr sweep small.json --seeds 1..2 --scheduler flags.json --required-flags early --dir kept --json
+	[[ $stderr == *"2 of 2 seeds are done already"* ]]
+	# Neither another profile nor another scheduler nor other bytes get among these.
+	run -129 --separate-stderr ktstr sweep small.json --seeds 1..2 --scheduler flags.json --dir kept
+	[[ $stderr == *'$.run.profile is "early" there and "default" now'* ]]
+	run -129 --separate-stderr ktstr sweep small.json --seeds 1..2 --scheduler fifo.bpf.o --dir kept
+	[[ $stderr == *'$.run.spec.scheduler.bpf is "./mine.bpf.o" there and "fifo.bpf.o" now'* ]]
+	run -129 --separate-stderr ktstr sweep small.json --seeds 1..2 --dir kept
+	[[ $stderr == *'$.run.spec.scheduler is '*" there and absent now"* ]]
+	cp "$TREE/guest/bpf/fifo.bpf.o" mine.bpf.o
+	run -129 --separate-stderr ktstr sweep small.json --seeds 1..2 --scheduler flags.json --profile early --dir kept
+	[[ $stderr == *'$.run.programs[0].sha256 is '* ]]
+}
+
+@test "files that the spec names are found from where it is; one that is built anew under way ends the sweep" {
+	mkdir here
+	cp "$TREE/guest/bpf/fifo.bpf.o" here/mine.bpf.o
+	small small
+	jq '.scheduler = {bpf: "./mine.bpf.o"} | .staged_schedulers = {other: {bpf: "./mine.bpf.o"}}' small.json >here/small.json
+	run -0 --separate-stderr ktstr sweep here/small.json --seeds 1..2 --dir kept
+	[ "$(jq -r 'select(.kind == "scheduler" and .event == "enabled").ops' kept/seeds/[12]/report.jsonl | paste -sd' ')" = "fifo fifo" ]
+	# Those that are staged are the spec's, whoever named the scheduler.
+	run -0 --separate-stderr ktstr sweep here/small.json --seeds 1..1 --scheduler vtime.bpf.o
+	cat >qemu <<-'END'
+		#!/bin/sh
+		case " $* " in *" -incoming "*) cp "$TREE/guest/bpf/llc.bpf.o" here/mine.bpf.o ;; esac
+		exec qemu-system-x86_64 "$@"
+	END
+	chmod +x qemu
+	KTSTR_QEMU=$PWD/qemu run -129 --separate-stderr ktstr sweep --accel tcg here/small.json --seeds 1..3 -j1 --dir other
+	[[ $stderr == *"seed 2 ran with other files than the sweep began with"* ]]
+	[ -s other/seeds/1/verdict.json ]
+	[ ! -e other/seeds/2 ]
+}
+
 @test "a lost machine is counted apart, and its seed is run when the sweep goes on" {
 	# A QEMU that fails in the second run.
 	cat >qemu <<-'END'

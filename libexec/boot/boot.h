@@ -17,11 +17,13 @@ struct boot_scheduler {
 	const struct scheduler_def *def;
 	char *path;              /* its object or binary; NULL: a builtin */
 	char *in_guest;          /* the same there */
+	char sha256[65];         /* of an object, when it was packed */
 };
 
 struct boot {
 	/* as asked for */
 	const char *plan_path, *spec_path, *kernel_arg, *scheduler_arg, *keep;
+	const char *base;        /* where relative paths of the spec start; NULL: where it is */
 	const char *profile_arg, *required_arg, *excluded_arg; /* names of flags; NULL: none */
 	enum boot_clock clock;
 	enum boot_accel accel;
@@ -41,7 +43,8 @@ struct boot {
 	struct kernel kernel;
 	int payload;             /* boot_payload()'s */
 	char *image;             /* the guest's initramfs */
-	char *scheduler_dir;     /* where its declaration stands */
+	char *spec_dir;          /* where relative paths of the spec start */
+	char *scheduler_dir;     /* and those of the scheduler, which --scheduler may have named */
 	uint32_t profile;        /* flags that it is run with */
 	struct boot_scheduler *schedulers; /* under test: the first, and the staged ones */
 	size_t nr_schedulers;
@@ -77,7 +80,9 @@ int boot_list_profiles(struct boot *b);
 /* Find the files of the spec's schedulers, and add to the programs what they need. */
 void boot_load_schedulers(struct boot *b);
 /* Add them to the payload, and to the guest's spec where they are found there. */
-int boot_payload_schedulers(const struct boot *b, json_t *spec, FILE *f, struct kt_err *err);
+int boot_payload_schedulers(struct boot *b, json_t *spec, FILE *f, struct kt_err *err);
+/* What of the host's is in the payload, with digests; NULL: nothing. */
+json_t *boot_programs(const struct boot *b);
 /* The accelerator and the clock, and why; boots a canary to know about KVM where that is not known yet. */
 void boot_choose_accel(struct boot *b);
 /* The name of the signal that came, without SIG, once; NULL when none did. */

@@ -130,11 +130,10 @@ int boot_payload(struct boot *b, struct kt_err *err)
 /* What the spec runs in the guest is found here, so that what is missing is known before anything starts. */
 static void load_programs(struct boot *b)
 {
-	_cleanup_free_ char *spec_path = xstrdup(streq(b->spec_path, "-") ? "." : b->spec_path);
 	struct kt_errs errs = { 0 };
 	struct kt_err err;
 
-	b->programs = closure_init(streq(b->spec_path, "-") ? "." : dirname(spec_path));
+	b->programs = closure_init(b->spec_dir);
 	for (size_t i = 0; i < b->spec.nr_programs; i++) {
 		const struct program *p = b->spec.programs[i];
 

@@ -42,7 +42,7 @@ static void emit(json_t *record)
 
 static void emit_run(const struct boot *b)
 {
-	json_t *programs = b->programs.n ? closure_to_json(&b->programs) : NULL;
+	json_t *programs = boot_programs(b);
 	const struct flags *flags = &b->spec.scheduler.flags;
 	_cleanup_free_ char *profile = flags->n ? flags_name(flags, b->profile) : NULL;
 

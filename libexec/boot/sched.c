@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <sha2.h>
 #include <sys/stat.h>
 
 static char *dir_of(const char *path)
@@ -48,7 +49,8 @@ void boot_override_scheduler(struct boot *b, json_t *doc)
 	struct kt_err err;
 	bool from_file;
 
-	b->scheduler_dir = dir_of(b->spec_path);
+	b->spec_dir = b->base ? xstrdup(b->base) : dir_of(b->spec_path);
+	b->scheduler_dir = xstrdup(b->spec_dir);
 	if (!b->scheduler_arg)
 		return;
 	json_t *own = declared(b->scheduler_arg, &from_file, &err);
@@ -143,7 +145,7 @@ static bool look_in_path(struct strv *places, const char *path, const char *name
 }
 
 /* Where the object or binary is; the places that were looked at are in the error. */
-static char *find(const struct boot *b, const struct scheduler_def *def)
+static char *find(const struct scheduler_def *def, const char *dir)
 {
 	_cleanup_free_ char *own = boot_own_path("../guest/bpf", "bpf");
 	const char *name = def->path;
@@ -152,7 +154,7 @@ static char *find(const struct boot *b, const struct scheduler_def *def)
 
 	if (*name == '/')
 		found = look(&places, "", 0, name);
-	else if (look(&places, b->scheduler_dir, strlen(b->scheduler_dir), name))
+	else if (look(&places, dir, strlen(dir), name))
 		found = true;
 	else if (strchr(name, '/'))
 		found = false;
@@ -200,7 +202,7 @@ static void add_programs(struct boot *b, struct boot_scheduler *s)
 			die(KT_USAGE, "the scheduler '%s': %s", s->def->name, err.msg);
 }
 
-static void load(struct boot *b, const struct scheduler_def *def)
+static void load(struct boot *b, const struct scheduler_def *def, const char *dir)
 {
 	struct boot_scheduler *s = &b->schedulers[b->nr_schedulers];
 
@@ -209,9 +211,10 @@ static void load(struct boot *b, const struct scheduler_def *def)
 	b->nr_schedulers++;
 	s->def = def;
 	if (def->kind != SCHEDULER_BUILTIN)
-		s->path = find(b, def);
+		s->path = find(def, dir);
 	if (def->kind == SCHEDULER_BPF)
 		s->in_guest = xasprintf("%s.bpf.o", def->name);
+	closure_rebase(&b->programs, dir);
 	add_programs(b, s);
 	if (def->kind != SCHEDULER_BUILTIN && b->kernel.sched_ext == TRI_NO)
 		die(KT_CANNOT_TELL, "kernel %s has no sched_ext (CONFIG_SCHED_CLASS_EXT), which the scheduler '%s' needs: one with it is "
@@ -220,11 +223,10 @@ static void load(struct boot *b, const struct scheduler_def *def)
 
 void boot_load_schedulers(struct boot *b)
 {
-	closure_rebase(&b->programs, b->scheduler_dir);
 	b->schedulers = xcalloc(b->spec.nr_staged + 1, sizeof(*b->schedulers));
-	load(b, &b->spec.scheduler);
+	load(b, &b->spec.scheduler, b->scheduler_dir);
 	for (size_t i = 0; i < b->spec.nr_staged; i++)
-		load(b, &b->spec.staged[i]);
+		load(b, &b->spec.staged[i], b->spec_dir);
 }
 
 /* Put the flags of the profile into a declaration: the guest knows of none. */
@@ -248,14 +250,14 @@ static void apply_profile(const struct boot *b, json_t *own)
 		json_object_set_new(own, "options", options);
 }
 
-int boot_payload_schedulers(const struct boot *b, json_t *spec, FILE *f, struct kt_err *err)
+int boot_payload_schedulers(struct boot *b, json_t *spec, FILE *f, struct kt_err *err)
 {
 	json_t *staged = json_object_get(spec, "staged_schedulers");
 
 	if (staged)
 		json_object_set_new(spec, "staged_schedulers", json_copy(staged)); /* the original is the report's */
 	staged = json_object_get(spec, "staged_schedulers");
-	for (const struct boot_scheduler *s = b->schedulers; s < b->schedulers + b->nr_schedulers; s++) {
+	for (struct boot_scheduler *s = b->schedulers; s < b->schedulers + b->nr_schedulers; s++) {
 		size_t size;
 
 		if (s->def->kind == SCHEDULER_BUILTIN)
@@ -272,9 +274,23 @@ int boot_payload_schedulers(const struct boot *b, json_t *spec, FILE *f, struct 
 		if (s->def->kind == SCHEDULER_BINARY)
 			continue; /* among the programs */
 		_cleanup_free_ void *data = read_file(s->path, &size);
+		SHA256Data(data, size, s->sha256);
 		_cleanup_free_ char *name = xasprintf("run/ktstr/%s", s->in_guest);
 		if (cpio_add(f, name, 0100644, data, size, err))
 			return -1;
 	}
 	return 0;
+}
+
+json_t *boot_programs(const struct boot *b)
+{
+	json_auto_t *all = closure_to_json(&b->programs);
+
+	for (const struct boot_scheduler *s = b->schedulers; s < b->schedulers + b->nr_schedulers; s++) {
+		_cleanup_free_ char *path = xasprintf("/run/ktstr/%s", s->in_guest);
+
+		if (s->def->kind == SCHEDULER_BPF)
+			json_array_append_new(all, KT_PACK("{ss ss}", "path", path, "sha256", s->sha256));
+	}
+	return json_array_size(all) ? json_incref(all) : NULL;
 }

@@ -3,6 +3,7 @@
 #include "sweep/sweep.h"
 #include "cache.h"
 #include "lines.h"
+#include "report.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -172,11 +173,29 @@ static void print_done(struct sweep *s)
 	}
 }
 
+/* A scheduler that is built anew meanwhile must not get among the results of the one before. */
+static void check_programs(const struct sweep *s, const struct slot *slot)
+{
+	_cleanup_close_ int fd = open_in(slot->dir, "report.jsonl", O_RDONLY);
+	_cleanup_(lines_deinit) struct lines lines = lines_init(fd, REPORT_LINE_MAX);
+	const char *line;
+	size_t len;
+
+	if (lines_next(&lines, &line, &len, NULL) <= 0)
+		return; /* a report that never began says nothing */
+	_cleanup_json_ json_t *run = kt_json_loads(line, len, "run", NULL);
+	json_t *began = json_object_get(s->run, "programs"), *ran = json_object_get(run, "programs");
+	if ((began || ran) && !json_equal(began, ran))
+		die(KT_USAGE, "seed %lld ran with other files than the sweep began with: the scheduler or a program was changed",
+		    (long long)slot->seed);
+}
+
 static void finish(struct sweep *s, struct slot *slot)
 {
 	_cleanup_free_ char *dir = sweep_seed_dir(s, slot->seed);
 	_cleanup_json_ json_t *verdict = load_verdict(slot->dir);
 
+	check_programs(s, slot);
 	s->guest_ms += guest_ms(slot->dir);
 	s->ran++;
 	if (rename(slot->dir, dir))

@@ -4,6 +4,7 @@
 #include "cache.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -65,6 +66,8 @@ static void make_checkpoint(struct sweep *s, int plan, json_t **host)
 
 	strv_add_all(&args, (char *[]){ "ktstr-boot", "--prepare", NULL });
 	strv_add_all(&args, s->options.v);
+	if (s->scheduler)
+		add_option(&args, "--scheduler", s->scheduler);
 	if (s->timeout)
 		add_option(&args, "--timeout", s->timeout);
 	add_option(&args, "--", s->spec);
@@ -96,6 +99,20 @@ static char *kernel_name(const char *vmlinux)
 	return strndup(vmlinux + n + 1, strcspn(vmlinux + n + 1, "/"));
 }
 
+/* Where files are that the spec names, of which a copy is run; and the scheduler, wherever the command is given. */
+static void settle_paths(struct sweep *s)
+{
+	_cleanup_free_ char *copy = xstrdup(s->spec), *base = realpath(dirname(copy), NULL);
+
+	if (json_object_get(s->run, "programs") && base)
+		add_option(&s->exact, "--base", base);
+	if (!s->scheduler)
+		return;
+	/* A name that is not here is one that ktstr-boot looks for elsewhere. */
+	_cleanup_free_ char *path = streq(s->scheduler, "none") ? NULL : realpath(s->scheduler, NULL);
+	add_option(&s->exact, "--scheduler", path ? path : s->scheduler);
+}
+
 /* Every choice made once, so that no seed and no replay can make another. */
 static void settle(struct sweep *s, const json_t *host)
 {
@@ -112,6 +129,9 @@ static void settle(struct sweep *s, const json_t *host)
 		strv_add(&s->exact, "--ns-per-insn");
 		strv_add(&s->exact, "%lld", (long long)json_integer_value(ns_per_insn));
 	}
+	settle_paths(s);
+	if (*str(s->run, "profile"))
+		add_option(&s->exact, "--profile", str(s->run, "profile"));
 	if (s->timeout)
 		add_option(&s->exact, "--timeout", s->timeout);
 }

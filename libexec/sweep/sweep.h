@@ -35,6 +35,7 @@ struct sweep {
 	const char *spec, *topology; /* topology: NULL for the spec's own */
 	const char *dir;             /* NULL: a new one */
 	struct strv options;         /* ktstr-boot's */
+	const char *scheduler;       /* NULL: the spec's own */
 	const char *timeout;
 	int64_t first;
 	size_t n, jobs;
