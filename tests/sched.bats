@@ -25,6 +25,15 @@ small() {
 		"$1" "$2" >"$1.json"
 }
 
+# compile NAME: the BPF object of NAME.bpf.c, which may include what is in guest/bpf.
+compile() {
+	make -s -C "$TREE" -f - <<-END
+		include Makefile
+		one: ; \$(CLANG) \$(BPF_FLAGS) -Iguest/bpf -c -o $PWD/$1.bpf.o $PWD/$1.bpf.c
+		.DEFAULT_GOAL = one
+	END
+}
+
 @test "the good schedulers pass, and what they did is in the report" {
 	for name in fifo vtime llc central; do
 		run -0 judge "$TREE/share/specs/detect.json" --scheduler "$BPF/$name.bpf.o"
@@ -183,6 +192,22 @@ scx_kernels() {
 	jq -se 'any(.[]; .kind == "payload" and .end == "stopped")' r.jsonl
 }
 
+@test "a scheduler that takes only who asks: a payload that does is its task, one that does not is not" {
+	printf '#include "fifo.h"\nSCHEDULER("partial", FIFO_OPS, .flags = 8 /* SCX_OPS_SWITCH_PARTIAL */);\n' >partial.bpf.c
+	compile partial
+	printf '#include <sched.h>\nint main(int n, char **v) { struct sched_param p = {0};
+		if (n > 1 && sched_setscheduler(0, 7, &p)) return 1;
+		for (volatile int i = 0; i < 1000000; i++);\n}' >asks.c
+	gcc -o asks asks.c
+	printf '{"name":"asks","topology":"1n2l1c1t","memory_mb":512,"scheduler":{"bpf":"./partial.bpf.o"},
+		"payloads":{"asks":{"program":"./asks","args":["ext"],"primary":true}}}' >asks.json
+	run -0 judge asks.json
+	has '.event == "tasks" and .of == 1 and .under == 1'
+	sed -i 's/"ext"//' asks.json
+	run -1 judge asks.json
+	[[ $output == *"none of 1 tasks ran under the scheduler 'partial'"* ]]
+}
+
 @test "objects that are no schedulers are named as what they are" {
 	echo 'not an object' >text.bpf.o
 	small bad '"scheduler":{"bpf":"text.bpf.o"}'
@@ -195,11 +220,7 @@ scx_kernels() {
 	END
 	printf '#include "scx.h"\nu64 nothing;\n' >empty.bpf.c
 	for name in two empty; do
-		make -s -C "$TREE" -f - <<-END
-			include Makefile
-			one: ; \$(CLANG) \$(BPF_FLAGS) -Iguest/bpf -c -o $PWD/$name.bpf.o $PWD/$name.bpf.c
-			.DEFAULT_GOAL = one
-		END
+		compile $name
 		small bad '"scheduler":{"bpf":"'$name'.bpf.o"}'
 		run -128 judge bad.json
 		case $name in
@@ -226,11 +247,7 @@ scx_kernels() {
 		}
 		SCHEDULER("rejected", FIFO_OPS);
 	END
-	make -s -C "$TREE" -f - <<-END
-		include Makefile
-		one: ; \$(CLANG) \$(BPF_FLAGS) -Iguest/bpf -c -o $PWD/rejected.bpf.o $PWD/rejected.bpf.c
-		.DEFAULT_GOAL = one
-	END
+	compile rejected
 	small rejected '"scheduler":{"bpf":"rejected.bpf.o"}'
 	run -128 judge rejected.json
 	[[ ${lines[0]} == *"the scheduler 'rejected' did not load: the verifier rejects program enqueue: "* ]]

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A payload's minder: see minder.h. */
 #include "minder.h"
+#include "sched/sched.h"
 #include "work/worker.h"
 #include <fcntl.h>
 #include <poll.h>
@@ -140,6 +141,7 @@ _Noreturn void minder_main(struct minder *m, const struct command *cmd, uint64_t
 		w.limit_ns = limit_ns ? m->start_ns + limit_ns : UINT64_MAX;
 		watch(&w);
 		m->end_ns = now_ns();
+		m->under = m->look && sched_has(w.child.pid);
 		end_all(&w, cgroup);
 	}
 	m->cpu_ns = child_cpu_ns();

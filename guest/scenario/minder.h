@@ -37,6 +37,7 @@ struct minder {
 	enum child_end child_end;
 	int code;                        /* exit code or signal */
 	bool killed;                     /* SIGTERM was not enough */
+	bool look, under;                /* whether it was a sched_ext task in the end: is that wanted, and was it */
 	uint64_t start_ns, end_ns, cpu_ns;
 	uint64_t max_rss_kib;
 	struct kt_err err;               /* MINDER_NOT_STARTED: why */

@@ -42,7 +42,7 @@ static enum outcome make_cgroup(struct engine *e, struct payload_run *r, int *fd
 	return OUTCOME_DONE;
 }
 
-static int start_minder(struct payload_run *r, const struct command *cmd, int cgroup, struct kt_err *err)
+static int start_minder(struct payload_run *r, const struct command *cmd, int cgroup, bool scheduled, struct kt_err *err)
 {
 	pid_t parent = getpid();
 	int control[2];
@@ -52,6 +52,7 @@ static int start_minder(struct payload_run *r, const struct command *cmd, int cg
 		r->m = NULL;
 		return kt_fail(err, "cannot map %zu bytes: %s", sizeof(*r->m), strerror(errno));
 	}
+	r->m->look = scheduled;
 	if (pipe2(control, O_CLOEXEC))
 		return kt_fail(err, "cannot make a pipe: %s", strerror(errno));
 	fflush(NULL);
@@ -82,10 +83,10 @@ enum outcome payload_start(struct engine *e, unsigned index, const char *cgroup,
 	struct payload_run *r = &e->payload_runs[e->nr_payload_runs++];
 	*r = (struct payload_run){ .payload = p, .cgroup = cgroup, .phase = e->phase, .pidfd = -1, .control = -1 };
 	enum outcome o = command_init(&cmd, &p->program, err) ? OUTCOME_ERROR : make_cgroup(e, r, &fd, err);
-	if (o == OUTCOME_DONE && start_minder(r, &cmd, fd, err))
+	if (o == OUTCOME_DONE && start_minder(r, &cmd, fd, e->sched.enabled, err))
 		o = OUTCOME_ERROR;
 	if (o == OUTCOME_DONE)
-		sched_count_tasks(&e->sched, &r->pid, 1); /* its program begins in the class of its minder */
+		r->tasks = sched_count_tasks(&e->sched, &r->pid, 1); /* its program begins in the class of its minder */
 	return o == OUTCOME_DONE ? o : (kt_context(err, "payload '%s'", p->name), o);
 }
 
@@ -135,6 +136,9 @@ static int clean_up(struct engine *e, struct payload_run *r, struct kt_err *err)
 		ret = cgroup_remove(engine_root(e), r->dir, err);
 	free(r->dir);
 	r->dir = NULL;
+	/* ... and may have gone over to the scheduler itself, when that does not take all. */
+	if (r->tasks && r->m->under)
+		json_object_set_new(r->tasks, "under", json_integer(1));
 	if (!atomic_load(&r->m->done))
 		ret = kt_fail(err, "payload '%s': its minder died", r->payload->name);
 	return ret;

@@ -18,6 +18,7 @@ struct payload_run {
 	pid_t pid;                  /* of its minder; 0: gone */
 	int pidfd, control;
 	struct minder *m;           /* shared with that */
+	json_t *tasks;              /* the scheduler's record that counts it, or NULL */
 };
 
 /* Start one of the spec's in a cgroup, or beside them: NULL. */

@@ -284,7 +284,7 @@ int sched_detach(struct sched *s, struct kt_err *err)
 	return 0;
 }
 
-static bool is_ext(pid_t pid)
+bool sched_has(pid_t pid)
 {
 	char path[64], text[8192];
 
@@ -294,19 +294,20 @@ static bool is_ext(pid_t pid)
 	return p && strtol(p + 1, NULL, 10) == 1;
 }
 
-void sched_count_tasks(struct sched *s, const pid_t *pids, size_t n)
+json_t *sched_count_tasks(struct sched *s, const pid_t *pids, size_t n)
 {
 	size_t under = 0, of = 0;
 
 	if (!s->enabled || !n || s->def->kind == SCHEDULER_BUILTIN)
-		return;
+		return NULL;
 	for (size_t i = 0; i < n; i++) {
 		of += pids[i] > 0;
-		under += pids[i] > 0 && is_ext(pids[i]);
+		under += pids[i] > 0 && sched_has(pids[i]);
 	}
 	json_t *record = new_record(s, "tasks");
 	json_object_update_new(record, KT_PACK("{si si}", "of", (int)of, "under", (int)under));
 	json_array_append_new(s->records, record);
+	return record;
 }
 
 void sched_phase_begin(struct sched *s)

@@ -38,9 +38,11 @@ bool sched_alive(struct sched *s);
 int sched_detach(struct sched *s, struct kt_err *err);
 /*
  * Count how many of these processes, which sleep or run, are of the scheduler's class: for a record that shows that they
- * were its tasks. Where none is wanted nothing is done.
+ * were its tasks. Where none is wanted nothing is done, and NULL returned; else the record, which is the scheduler's.
  */
-void sched_count_tasks(struct sched *s, const pid_t *pids, size_t n);
+json_t *sched_count_tasks(struct sched *s, const pid_t *pids, size_t n);
+/* The process is of the class of sched_ext; one that is dead and was not waited for may have been. */
+bool sched_has(pid_t pid);
 /* A phase begins, or ends: the scheduler's event counters, whose differences are a record of the phase. */
 void sched_phase_begin(struct sched *s);
 void sched_phase_end(struct sched *s, unsigned phase);
