@@ -208,6 +208,29 @@ scx_kernels() {
 	[[ $output == *"none of 1 tasks ran under the scheduler 'partial'"* ]]
 }
 
+@test "an object as its own loader would load it: the kernel's constants, programs beside the ops" {
+	cat >foreign.bpf.c <<-'END'
+		#define OWN_ENQUEUE
+		#include "fifo.h"
+		const volatile u64 __SCX_DSQ_LOCAL __attribute__((weak));
+		const volatile u64 __SCX_SLICE_DFL __attribute__((weak));
+		const volatile u64 __SCX_NEVER_WAS __attribute__((weak));
+		u64 switches;
+		SEC("tp_btf/sched_switch") int BPF_PROG(on_switch) { __sync_fetch_and_add(&switches, 1); return 0; }
+		SEC("syscall") int for_its_loader(void *ctx) { return 0; }
+		void OP(enqueue, struct task_struct *p, u64 enq_flags)
+		{
+			if (!switches || __SCX_SLICE_DFL != SCX_SLICE_DFL || __SCX_NEVER_WAS)
+				scx_error("%llu switches, a slice of %llu", switches, __SCX_SLICE_DFL);
+			dsq_insert(p, __SCX_DSQ_LOCAL, __SCX_SLICE_DFL, enq_flags);
+		}
+		SCHEDULER("foreign", FIFO_OPS);
+	END
+	compile foreign
+	small foreign '"scheduler":{"bpf":"./foreign.bpf.o"}'
+	run -0 judge foreign.json
+}
+
 @test "objects that are no schedulers are named as what they are" {
 	echo 'not an object' >text.bpf.o
 	small bad '"scheduler":{"bpf":"text.bpf.o"}'
@@ -312,7 +335,7 @@ scx_kernels() {
 	[[ ${lines[1]} == "  the scheduler 'usual' died at +"*"ms: unregistered from user space (its loader exited with 3)" ]]
 	small usual '"scheduler":{"binary":"'"$TREE"'/tests/helper/usual","args":["-?"]}'
 	run -128 judge usual.json
-	[[ ${lines[0]} == *"the scheduler 'usual' did not load: "*"invalid option"* ]]
+	[[ ${lines[0]} == *"the scheduler 'usual' did not load: its loader exited with 2: "*"invalid option"* ]]
 }
 
 @test "ops: restart, replace, detach, attach in one run; what cannot be is refused" {

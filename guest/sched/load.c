@@ -12,6 +12,7 @@
  *
  * In a guest it is one more loader binary to the supervisor (supervisor.h), which has the time limits.
  */
+#include "enums.h"
 #include "options.h"
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -101,6 +102,8 @@ static void set_options(struct load *l, char **args)
 {
 	struct kt_err err;
 	json_error_t e;
+
+	enums_set(l->obj);
 
 	for (; *args; args++) {
 		char *eq = strchr(*args, '=');
@@ -247,6 +250,20 @@ static void load(struct load *l, char **options)
 	}
 }
 
+/* What a scheduler wants to know beside its ops: tracepoints, functions of the kernel. A skeleton would attach them as well. */
+static void attach_others(struct load *l)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, l->obj) {
+		if (bpf_program__type(p) == BPF_PROG_TYPE_STRUCT_OPS || !bpf_program__autoload(p) || !bpf_program__autoattach(p))
+			continue;
+		/* Some are not attached to anything: EOPNOTSUPP. */
+		if (!bpf_program__attach(p) && errno != EOPNOTSUPP)
+			die(KT_TROUBLE, "cannot attach program '%s' of '%s': %s", bpf_program__name(p), l->path, strerror(errno));
+	}
+}
+
 static void keep(struct load *l)
 {
 	sigset_t stop;
@@ -255,6 +272,7 @@ static void keep(struct load *l)
 	sigaddset(&stop, SIGTERM);
 	sigaddset(&stop, SIGINT);
 	sigprocmask(SIG_BLOCK, &stop, NULL); /* before there is something to let go of */
+	attach_others(l);
 	struct bpf_link *link = bpf_map__attach_struct_ops(l->ops);
 	if (!link)
 		die(KT_TROUBLE, "cannot attach '%s': %s", bpf_map__name(l->ops), strerror(errno));

@@ -12,6 +12,7 @@ struct place {
 	const char *name;
 	__u32 type;
 	void *at;
+	size_t size;
 };
 
 /* The map that a section of variables became: it is called by the section's name, after the object's in part. */
@@ -53,7 +54,7 @@ static bool find(struct bpf_object *obj, const char *want, struct place *ret, co
 			const char *name = btf__name_by_offset(btf, var->name_off);
 
 			if (streq(name, want) && v->offset + v->size <= size) {
-				*ret = (struct place){ btf, name, var->type, memory + v->offset };
+				*ret = (struct place){ btf, name, var->type, memory + v->offset, v->size };
 				return true;
 			}
 			/* The compiler's own, and what scx_bpf_error() makes of its format. */
@@ -139,7 +140,7 @@ static int set_array(const struct place *p, const struct btf_type *t, const json
 	if (json_array_size(value) > a->nelems)
 		return kt_fail(err, "has %u elements, and %zu are given", a->nelems, json_array_size(value));
 	json_array_foreach(value, i, v) {
-		struct place at = { p->btf, p->name, a->type, (char *)p->at + i * size };
+		struct place at = { p->btf, p->name, a->type, (char *)p->at + i * size, (size_t)size };
 
 		if (set_value(&at, v, err))
 			return kt_context(err, "element %zu", i);
@@ -158,6 +159,17 @@ static int set_value(const struct place *p, const json_t *value, struct kt_err *
 	if (btf_is_array(t))
 		return set_array(p, t, value, err);
 	return kt_fail(err, "is neither an integer, a bool, an enum nor an array of these: it cannot be set");
+}
+
+void *option_at(struct bpf_object *obj, const char *name, size_t *size)
+{
+	const char *names[MAX_OPTIONS + 1];
+	struct place p;
+
+	if (!find(obj, name, &p, names))
+		return NULL;
+	*size = p.size;
+	return p.at;
 }
 
 int option_set(struct bpf_object *obj, const char *name, const json_t *value, struct kt_err *err)

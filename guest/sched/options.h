@@ -14,4 +14,7 @@
 /* Between open and load. The error names the option, what it wants, and for an unknown one what there is. */
 int option_set(struct bpf_object *obj, const char *name, const json_t *value, struct kt_err *err);
 
+/* Where a variable is in the memory of the object, and its size; NULL: there is none. */
+void *option_at(struct bpf_object *obj, const char *name, size_t *size);
+
 #endif
