@@ -338,6 +338,28 @@ scx_kernels() {
 	[[ ${lines[0]} == *"the scheduler 'usual' did not load: its loader exited with 2: "*"invalid option"* ]]
 }
 
+@test "a CPU goes: a scheduler that does not look after that is loaded again, by us or by its own loader" {
+	cat >hotplug.json <<-'END'
+		{"name":"hotplug","topology":"1n2l1c1t","memory_mb":512,"duration_s":2,
+		 "backdrop":{"cgroups":[{"name":"a","workers":1}]},
+		 "steps":[{"hold":{"frac":0.2}},{"hold":{"frac":0.1}},{"ops":[{"CpuOffline":1}],"hold":{"frac":0.7}}]}
+	END
+	local scheduler
+	for scheduler in "$BPF/fifo.bpf.o" usual.json; do
+		echo '{"binary":"'"$TREE"'/tests/helper/usual","args":["-r"]}' >usual.json
+		run -0 judge hotplug.json --scheduler "$scheduler"
+		[ "$(jq -r 'select(.kind == "scheduler" and .event != "tasks").event' r.jsonl | paste -sd' ')" = \
+			"watchdog watchdog enabled phase phase restarted phase ended" ]
+		has '.event == "restarted" and .exit.kind == "unreg_kern" and .ops == "fifo" and .load_ns > 0'
+		# Counters are those of the phase, of which the first is twice as long, or since it is there again.
+		jq -se 'map(select(.event == "phase").events.dispatch_keep_last) | .[0] > 1.5 * .[1] and .[1] > 2' r.jsonl
+		has '.event == "phase" and .phase == 3 and .duration_ns < 1.4e9 and ([.events[] | select(. < 0)] == [])'
+	done
+	echo '{"binary":"'"$TREE"'/tests/helper/usual"}' >usual.json
+	run -1 judge hotplug.json --scheduler usual.json
+	[[ ${lines[1]} == *"died at "*": unregistered from the main kernel (its loader exited with 0)" ]]
+}
+
 @test "ops: restart, replace, detach, attach in one run; what cannot be is refused" {
 	cat >ops.json <<-'END'
 		{"name":"ops","topology":"1n2l1c1t","memory_mb":512,"duration_s":0.5,

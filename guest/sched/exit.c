@@ -15,6 +15,7 @@ enum { MAX_LOG_LINES = 100, MAX_DUMP_LINES = 1000, MAX_LINE = 400 };
 struct exit_watch {
 	int kmsg, trace; /* -1: cannot be watched */
 	json_t *log;     /* lines so far */
+	size_t from;     /* those that are news */
 };
 
 /* The kernel's scx_exit_kind, by what its log calls the reason. */
@@ -124,14 +125,16 @@ int exit_watch_fd(const struct exit_watch *w)
 
 bool exit_seen(struct exit_watch *w)
 {
-	json_t *v;
-	size_t i;
-
 	read_log(w);
-	json_array_foreach(w->log, i, v)
-		if (strstr(json_string_value(v), "\" disabled ("))
+	for (size_t i = w->from; i < json_array_size(w->log); i++)
+		if (strstr(json_string_value(json_array_get(w->log, i)), "\" disabled ("))
 			return true;
 	return false;
+}
+
+void exit_begin_again(struct exit_watch *w)
+{
+	w->from = json_array_size(w->log);
 }
 
 static const struct kind *kind_of(const char *reason, int number)

@@ -15,6 +15,8 @@ struct exit_watch;
 int exit_watch_fd(const struct exit_watch *w);
 /* Take in what the kernel logged; true once it has said that a scheduler is gone. */
 bool exit_seen(struct exit_watch *w);
+/* The scheduler is there again: what was logged so far does not say that it is gone. */
+void exit_begin_again(struct exit_watch *w);
 /* Begin to watch. Never fails: what cannot be watched is missing in the end. */
 struct exit_watch *exit_watch_create(void);
 /* {"kind","kind_number","code","reason","message"}, of what happened since; own is the object's record, or NULL. */

@@ -132,7 +132,8 @@ static json_t *take_in(struct sched *s, int64_t until)
 	json_object_update(record, said);
 	json_decref(said);
 	json_array_append_new(s->records, record);
-	s->enabled = streq(json_string_value(json_object_get(record, "event")), "enabled");
+	const char *event = json_string_value(json_object_get(record, "event"));
+	s->enabled = streq(event, "enabled") || streq(event, "restarted");
 	return record;
 }
 
@@ -267,12 +268,23 @@ enum outcome sched_attach(struct sched *s, const struct scheduler_def *def, int6
 	return OUTCOME_ERROR;
 }
 
+/* It was loaded again meanwhile: its counters began at 0, and its watchdog is the kernel's. */
+static void begin_again(struct sched *s)
+{
+	request_watchdog(s);
+	json_object_clear(s->events);
+	s->events_ns = kt_now_ns();
+}
+
 bool sched_alive(struct sched *s)
 {
+	json_t *record;
+
 	if (!s->def || s->def->kind == SCHEDULER_NONE)
 		return true;
-	while (s->supervisor && take_in(s, 0))
-		;
+	while (s->supervisor && (record = take_in(s, 0)))
+		if (streq(json_string_value(json_object_get(record, "event")), "restarted"))
+			begin_again(s);
 	return s->enabled || s->expected;
 }
 

@@ -95,23 +95,32 @@ static _Noreturn void run_loader(const struct supervise *s, int out, int err, co
 	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
 }
 
-static int start(struct supervisor *v, struct kt_err *err)
+static int listen(struct supervisor *v, struct kt_err *err)
 {
-	int out[2], errs[2];
-	sigset_t set, old;
+	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	sigemptyset(&old); /* what the loader starts with: nothing blocked */
 	v->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	v->uevents = kernel_uevents(err);
 	if (v->uevents < 0)
 		return -1;
-	if (v->signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) || pipe2(out, O_CLOEXEC | O_NONBLOCK) ||
-	    pipe2(errs, O_CLOEXEC | O_NONBLOCK))
+	if (v->signals < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1))
 		return kt_fail(err, "cannot watch a loader: %s", strerror(errno));
+	return 0;
+}
+
+static int start(struct supervisor *v, struct kt_err *err)
+{
+	int out[2], errs[2];
+	sigset_t old;
+
+	sigemptyset(&old); /* what the loader starts with: nothing blocked */
+	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) || pipe2(errs, O_CLOEXEC | O_NONBLOCK))
+		return kt_fail(err, "cannot watch a loader: %s", strerror(errno));
+	v->childless = false;
 	v->loader = fork();
 	if (v->loader < 0)
 		return kt_fail(err, "cannot fork: %s", strerror(errno));
@@ -208,11 +217,65 @@ static _Noreturn void fail(struct supervisor *v, const char *why)
 	_exit(KT_TROUBLE);
 }
 
+/* One that dies at its first task is never seen enabled: the log tells of it. */
+static bool wait_enabled(struct supervisor *v, int64_t begin)
+{
+	int64_t until = begin + v->s->load_limit_ns;
+
+	while (!kernel_state_is("enabled")) {
+		if (v->childless || v->asked || v->gone || kt_now_ns() >= until)
+			return false;
+		pump(v, until);
+	}
+	return true;
+}
+
+/* SCX_ECODE_ACT_RESTART in the exit code, where that is known; the kernel lets nobody go of its own will without it. */
+static bool wants_restart(const struct supervisor *v, const json_t *exit)
+{
+	const json_t *code = json_object_get(exit, "code");
+
+	return !v->asked && streq(json_string_value(json_object_get(exit, "kind")), "unreg_kern") &&
+		(!json_is_integer(code) || json_integer_value(code) >> 48 & 1);
+}
+
+/* The scheduler is gone, at this time: true if it was to be loaded again, and is there again. */
+static bool restarted(struct supervisor *v, int64_t at)
+{
+	char ops[128];
+	struct kt_err err;
+
+	for (int64_t until = at + grace_ns; !v->gone && !v->asked && kt_now_ns() < until;)
+		pump(v, until); /* the log comes a little later than the state */
+	json_auto_t *exit = exit_describe(v->watch, NULL);
+	if (!wants_restart(v, exit))
+		return false;
+	if (v->s->results) {
+		end(v);
+		json_auto_t *own = results(v);
+		json_decref(exit);
+		exit = exit_describe(v->watch, own);
+		if (!wants_restart(v, exit))
+			return false;
+		v->out.n = 0; /* the next one has results of its own */
+		v->ending = false;
+		if (start(v, &err))
+			return false;
+	}
+	v->gone = false;
+	exit_begin_again(v->watch);
+	if (!wait_enabled(v, at))
+		return false;
+	say(v, KT_PACK("{ss sI ss sI sO}", "event", "restarted", "at_ns", (json_int_t)at, "ops", kernel_ops(ops, sizeof(ops)),
+		       "load_ns", (json_int_t)(kt_now_ns() - at), "exit", exit));
+	return true;
+}
+
 _Noreturn void supervisor_main(const struct supervise *s)
 {
 	struct supervisor v = { .s = s, .uevents = -1, .out.fd = -1, .err.fd = -1 };
 	struct sched_param rt = { .sched_priority = 1 };
-	int64_t begin = kt_now_ns();
+	int64_t begin = kt_now_ns(), at = 0;
 	struct kt_err err;
 	char ops[128];
 
@@ -222,23 +285,21 @@ _Noreturn void supervisor_main(const struct supervise *s)
 		fail(&v, err.msg);
 	}
 	v.watch = exit_watch_create();
-	if (start(&v, &err))
+	if (listen(&v, &err) || start(&v, &err))
 		fail(&v, err.msg);
-	bool enabled = false;
-	/* One that dies at its first task was never seen enabled: the log tells of it. */
-	while (!(enabled = kernel_state_is("enabled")) && !v.childless && !v.asked && !v.gone &&
-	       kt_now_ns() < begin + s->load_limit_ns)
-		pump(&v, begin + s->load_limit_ns);
+	bool enabled = wait_enabled(&v, begin);
 	bool timed_out = !enabled && !v.childless && !v.asked && !v.gone;
 	if (enabled) {
-		int64_t at = kt_now_ns();
-
+		at = kt_now_ns();
 		say(&v, KT_PACK("{ss sI ss sI}", "event", "enabled", "at_ns", (json_int_t)at, "ops",
 				kernel_ops(ops, sizeof(ops)), "load_ns", (json_int_t)(at - begin)));
-		while (!v.asked && kernel_state_is("enabled"))
-			pump(&v, INT64_MAX);
+		do {
+			while (!v.asked && !v.gone && kernel_state_is("enabled"))
+				pump(&v, INT64_MAX);
+			at = kt_now_ns();
+		} while (restarted(&v, at));
 	}
-	int64_t at = kt_now_ns();
+	at = enabled ? at : kt_now_ns();
 	bool asked = v.asked;
 	end(&v);
 	json_auto_t *own = results(&v);

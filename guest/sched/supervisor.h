@@ -7,8 +7,12 @@
  * for alive), ignore SIGTERM, flood its output, leave children: none of this keeps the supervisor from its last report.
  * The supervisor runs with real-time priority, as a scheduler that starves everybody must not starve it too.
  *
- * It says two things, as JSON Lines on a descriptor:
+ * When a CPU comes or goes, the kernel lets go of a scheduler that does not look after that itself, and wants it loaded again.
+ * A loader may do so; one of our own objects is loaded once more.
+ *
+ * It says three things, as JSON Lines on a descriptor:
  *   {"event":"enabled", "at_ns", "ops", "load_ns"}
+ *   {"event":"restarted", "at_ns", "ops", "load_ns", "exit": {...}}
  *   {"event":"ended", "at_ns", "asked", "exit": {...}, "loader": {...}, "output": [...], "kernel_log": [...], "dump": [...]}
  * "ended" alone is a scheduler that was never enabled. SIGTERM asks it to end. Times are CLOCK_MONOTONIC.
  */

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usual [-s SLICE_US] [-d | -k | -f | -l | -q] - a scheduler's loader as people write them: a skeleton made by bpftool, libbpf,
+ * usual [-s SLICE_US] [-d | -k | -f | -l | -q] [-r] - a scheduler's loader as people write them: a skeleton made by bpftool, libbpf,
  * its own handling of signals, and an eye on the object's exit record. With an option it misbehaves in one way:
  *   -d  goes into the background     -k  does not heed SIGTERM
  *   -f  floods its output            -l  leaves children behind
  *   -q  exits with 3 after a while
+ * and with -r it loads its scheduler again when the kernel asks for that.
  */
 typedef unsigned long long u64;
 struct user_exit_info {
@@ -36,15 +37,14 @@ static void flood(void)
 
 int main(int argc, char **argv)
 {
-	struct usual *skel = usual__open();
-	struct bpf_link *link;
-	int how = 0;
+	u64 slice_us = 0;
+	int how = 0, again = 0;
 
-	if (!skel)
-		return 1;
-	for (int c; (c = getopt(argc, argv, "s:dkflq")) != -1;) {
+	for (int c; (c = getopt(argc, argv, "s:dkflqr")) != -1;) {
 		if (c == 's')
-			skel->rodata->slice_ns = strtoull(optarg, NULL, 10) * 1000;
+			slice_us = strtoull(optarg, NULL, 10);
+		else if (c == 'r')
+			again = 1;
 		else if (c == '?')
 			return 2;
 		else
@@ -52,6 +52,13 @@ int main(int argc, char **argv)
 	}
 	if (how == 'd' && daemon(1, 1))
 		return 1;
+restart:;
+	struct usual *skel = usual__open();
+	struct bpf_link *link;
+	if (!skel)
+		return 1;
+	if (slice_us)
+		skel->rodata->slice_ns = slice_us * 1000;
 	if (usual__load(skel) || !(link = bpf_map__attach_struct_ops(skel->maps.ops)))
 		return 1;
 	signal(SIGINT, on_signal);
@@ -71,6 +78,9 @@ int main(int argc, char **argv)
 		sleep(1);
 	bpf_link__destroy(link);
 	fprintf(stderr, "EXIT: %s (%s)\n", skel->data->uei.reason, skel->data->uei.msg);
+	again &= (int)(skel->data->uei.exit_code >> 48 & 1);
 	usual__destroy(skel);
+	if (again)
+		goto restart;
 	return 0;
 }
