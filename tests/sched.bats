@@ -19,6 +19,15 @@ has() {
 	jq -se "any(.[] | select(.kind == \"scheduler\"); $1)" "${2:-r.jsonl}"
 }
 
+# refused SPEC [OPTION...]: what ktstr-boot says when it starts nothing, without the kernel that it took.
+refused() {
+	local spec=$1 code=0
+	shift
+	ktstr-topo --spec "$spec" | ktstr-boot "$@" "$spec" 2>err || code=$?
+	grep -v '^ktstr-boot: kernel .*: ' err
+	return $code
+}
+
 # small NAME MEMBERS: a spec of one idle second on two CPUs, for what is not about the figures.
 small() {
 	printf '{"name":"%s","topology":"1n2l1c1t","memory_mb":512,"duration_s":0.2,"cgroups":[{"name":"a","workers":1}],%s}\n' \
@@ -39,7 +48,8 @@ compile() {
 		run -0 judge "$TREE/share/specs/detect.json" --scheduler "$BPF/$name.bpf.o"
 		[[ ${lines[0]} == *"[sched=$name]"*" passed" ]]
 		has '.event == "tasks" and .of == 4 and .under == 4'
-		has '.event == "enabled" and .ops == "'$name'"'
+		has '.event == "enabled" and .ops == "'$name'" and .at_ns < 0'
+		has '.event == "ended" and .asked and .exit.kind == "unreg" and .exit.kind_number == 64 and .dump == []'
 		has '.event == "phase" and .phase == 1 and (.events | length > 5)'
 	done
 	run -0 judge "$TREE/share/specs/weights.json" --scheduler "$BPF/vtime.bpf.o"
@@ -109,6 +119,7 @@ scx_kernels() {
 		ms=${lines[1]#*+} ms=${ms%%ms*}
 		[ "$ms" -ge $((s * 1000)) ]
 		[ "$ms" -le $((s * 1500 + 500)) ]
+		has '.event == "ended" and .exit.kind == "error_stall" and .exit.kind_number == 1026'
 	done
 }
 
@@ -151,17 +162,25 @@ scx_kernels() {
 @test "options: by name, with the object's types" {
 	small options '"scheduler":{"bpf":"fifo.bpf.o","options":{"slice_ns":1000000}}'
 	run -0 judge options.json
+	# What cannot be is known before a guest is started.
 	local option
 	while IFS='|' read -r option want; do
 		small options '"scheduler":{"bpf":"stall.bpf.o","options":'"$option"'}'
-		run -128 judge options.json
-		[[ $output == *"$want"* ]] || { echo "$option: $output" && false; }
+		run -129 refused options.json
+		[ "$output" = "ktstr-boot: the scheduler 'stall': $want" ] || { echo "$option: $output" && false; }
 	done <<-END
 		{"event":4}|the object has no option 'event' (did you mean 'events'?)
 		{"events":"many"}|option 'events': is an integer
 		{"events":-1}|option 'events': -1 is not in 0..9223372036854775807
 		{"slice_ns":[1]}|option 'slice_ns': is an integer
 	END
+	# Of a flag as well, and of one that is staged.
+	small options '"scheduler":{"bpf":"stall.bpf.o","flags":[{"name":"many","options":{"events":true}}]},"required_flags":["many"]'
+	run -129 refused options.json
+	[ "$output" = "ktstr-boot: the scheduler 'stall': option 'events': is an integer" ]
+	small options '"scheduler":{"bpf":"fifo.bpf.o"},"staged_schedulers":{"x":{"bpf":"stall.bpf.o","options":{"no":1}}}'
+	run -129 refused options.json
+	[[ $output == "ktstr-boot: the scheduler 'x': the object has no option 'no' (it has: "* ]]
 }
 
 @test "flags: arguments of a binary and options of an object arrive, by profile" {
@@ -233,24 +252,35 @@ scx_kernels() {
 
 @test "objects that are no schedulers are named as what they are" {
 	echo 'not an object' >text.bpf.o
-	small bad '"scheduler":{"bpf":"text.bpf.o"}'
-	run -128 judge bad.json
-	[[ $output == *"is not a BPF object that libbpf can read"* ]]
+	cp /bin/true elf.bpf.o
 	cat >two.bpf.c <<-END
 		#include "fifo.h"
 		SCHEDULER("one", FIFO_OPS);
 		SEC(".struct_ops.link") struct sched_ext_ops more = { .name = "two", .init = (void *)init };
 	END
 	printf '#include "scx.h"\nu64 nothing;\n' >empty.bpf.c
-	for name in two empty; do
-		compile $name
-		small bad '"scheduler":{"bpf":"'$name'.bpf.o"}'
-		run -128 judge bad.json
-		case $name in
-		two) [[ $output == *"has two struct_ops maps of sched_ext_ops, 'ops' and 'more'"* ]] ;;
-		empty) [[ $output == *"has no struct_ops map of sched_ext_ops"* ]] ;;
-		esac
-	done
+	compile two
+	compile empty
+	while IFS='|' read -r name want; do
+		small bad '"scheduler":{"bpf":"'"$name"'.bpf.o"}'
+		run -129 refused bad.json
+		[ "$output" = "ktstr-boot: the scheduler '$name': '$PWD/$name.bpf.o' $want" ] || { echo "$output" && false; }
+	done <<-END
+		text|is not a BPF object that libbpf can read: elf: '$PWD/text.bpf.o' is not a proper ELF object
+		elf|is not a BPF object that libbpf can read: elf: $PWD/elf.bpf.o is not a valid eBPF object file
+		two|has two struct_ops maps of sched_ext_ops, 'ops' and 'more': which one is meant?
+		empty|has no struct_ops map of sched_ext_ops: it is not a sched_ext scheduler
+	END
+	# A loader may be a script, wherever it lies; what is neither that nor a program is said to be so.
+	printf 'hello' >no.program
+	small bad '"workers_per_cgroup":1'
+	run -129 refused bad.json --scheduler ./no.program
+	[[ $output == *"--scheduler: ./no.program:1:"* ]]
+	mv no.program program && chmod -x program
+	run -129 refused bad.json --scheduler ./program
+	[ "$output" = "ktstr-boot: the scheduler 'program': '$PWD/program' is not executable" ]
+	printf '#!/bin/sh\nexec nothing\n' >scx.sh && chmod +x scx.sh
+	ktstr-topo 1n2l1c1t | ktstr-boot -n --scheduler ./scx.sh bad.json
 }
 
 @test "a scheduler that the verifier rejects: program and reason on the first line, the log below, loops folded" {
@@ -309,8 +339,12 @@ scx_kernels() {
 	"$TREE/tests/helper/mkkernel" --sched-ext 6.12.0 with
 	small old '"scheduler":{"bpf":"fifo.bpf.o"}'
 	run -125 --separate-stderr bash -c 'ktstr-topo 1n2l1c1t | ktstr-boot --accel tcg -n --kernel ./without old.json'
-	[[ $stderr == *"kernel 6.12.0 has no sched_ext (CONFIG_SCHED_CLASS_EXT), which the scheduler 'fifo' needs"*"ktstr kernel fetch"* ]]
+	[[ $stderr == *"kernel 6.12.0 has no sched_ext (CONFIG_SCHED_CLASS_EXT), which the scheduler 'fifo' needs: use --kernel $(
+		scx_kernels | head -n 1), or another that 'ktstr kernel fetch' gets" ]]
 	[ -z "$output" ]
+	small staged '"scheduler":"none","staged_schedulers":{"x":{"bpf":"fifo.bpf.o"}}'
+	KTSTR_CACHE_DIR=$PWD/none run -125 --separate-stderr bash -c 'ktstr-topo 1n2l1c1t | ktstr-boot --kernel ./without staged.json'
+	[[ $stderr == *", which the scheduler 'x' needs: one that has it is what 'ktstr kernel fetch' gets" ]]
 	ktstr-topo 1n2l1c1t | ktstr-boot --accel tcg -n --kernel ./with old.json
 	# Not what the kernel has itself.
 	small old '"scheduler":{"builtin":{"enable":["write /x 1"],"disable":[]}}'
@@ -381,21 +415,27 @@ scx_kernels() {
 @test "an error that is expected passes, another does not" {
 	small expected '"scheduler":{"bpf":"wrong_dsq.bpf.o"},"expect":{"exit":{"matches":"non-existent DSQ 0x[0-9]+"}}'
 	run -0 judge expected.json
+	has '.event == "ended" and (.asked | not) and .exit == {kind: "error", kind_number: 1024, code: 0, reason: "runtime error",
+		message: "non-existent DSQ 0x1"} and (.dump | length > 20 and any(contains("triggered exit kind 1024"))) and
+		(.kernel_log | any(contains("\"wrong_dsq\" disabled (runtime error)")))'
 	small expected '"scheduler":{"bpf":"fifo.bpf.o"},"expect":{"exit":{"contains":"DSQ"}}'
 	run -1 judge expected.json
 	[[ ${lines[1]} == *"survived, though it was expected to exit"* ]]
 }
 
-@test "a built-in is switched by writes to files, and a sysctl is set" {
+@test "a built-in is switched by writes to files, a sysctl is set, and a kernel argument given" {
 	small builtin '"scheduler":{"name":"timeslices","builtin":{
 		"enable":["write /sys/kernel/debug/none 1"],"disable":[]}}'
 	run -128 judge builtin.json
 	[[ ${lines[0]} == *"cannot open '/sys/kernel/debug/none'"* ]]
-	small builtin '"scheduler":{"name":"rt","sysctls":{"kernel.sched_rr_timeslice_ms":30},"builtin":{
-		"enable":["write /proc/sys/kernel/sched_rt_runtime_us 900000"],
-		"disable":["write /proc/sys/kernel/sched_rt_runtime_us 950000"]}}'
+	printf '{"name":"builtin","topology":"1n2l1c1t","memory_mb":512,"scheduler":{"name":"rt","kernel_args":"ktstr.test=7",
+		"sysctls":{"kernel.sched_rr_timeslice_ms":40},"builtin":{"enable":["write /proc/sys/kernel/sched_rt_runtime_us 900000"],
+		"disable":["write /proc/sys/kernel/sched_rt_runtime_us 950000"]}},
+		"payloads":{"look":{"program":"cat","primary":true,"args":["/proc/sys/kernel/sched_rr_timeslice_ms",
+		"/proc/sys/kernel/sched_rt_runtime_us","/proc/cmdline"]}}}' >builtin.json
 	run -0 judge builtin.json
 	has '.event == "enabled" and .how == "builtin"'
+	jq -se 'any(.[]; .kind == "payload" and (.stdout_tail | startswith("40\\x0a900000\\x0a") and contains(" ktstr.test=7")))' r.jsonl
 }
 
 @test "ktstr run: several schedulers side by side" {
@@ -410,7 +450,12 @@ scx_kernels() {
 @test "ktstr verify: figures of every program; one that never dispatches is a no" {
 	run -0 --separate-stderr ktstr verify --json "$BPF/fifo.bpf.o"
 	[ "$(jq -r .program <<<"$output" | sort | paste -sd' ')" = "dispatch enqueue exit_seen init select_cpu" ]
-	jq -se 'all(.[]; .verdict == "pass" and .verified_insns > 0 and .verify_us > 0 and .jited_bytes > 0)' <<<"$output"
+	jq -se 'all(.[]; .verdict == "pass" and .verified_insns > 0 and .verify_us > 0 and .jited_bytes > 0 and .xlated_bytes > 0 and
+		.total_states >= 0 and .peak_states >= 0) and (map(.jited_bytes) | unique | length > 3) and
+		any(.[]; .total_states > 0)' <<<"$output"
+	echo 'not an object' >text.bpf.o
+	run -129 --separate-stderr ktstr verify text.bpf.o
+	[[ $stderr == "ktstr-boot: the scheduler 'text': "*" is not a BPF object "* && $stderr != *$'\n'* ]]
 	run -1 --separate-stderr ktstr verify "$BPF/stall.bpf.o"
 	[[ ${lines[1]} == stall.bpf.o*exit_seen*fail ]]
 	[[ $stderr == *"the scheduler 'stall' died"* ]]

@@ -13,13 +13,13 @@
  * In a guest it is one more loader binary to the supervisor (supervisor.h), which has the time limits.
  */
 #include "enums.h"
+#include "object.h"
 #include "options.h"
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <getopt.h>
 #include <linux/bpf.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 struct load {
 	const char *path;
@@ -60,35 +60,10 @@ static void parse_options(int argc, char **argv, struct load *l)
 	l->path = argv[optind];
 }
 
-static const struct btf_type *value_type(const struct load *l, const struct bpf_map *map)
-{
-	return btf__type_by_id(bpf_object__btf(l->obj), bpf_map__btf_value_type_id(map));
-}
-
-/* The one map of sched_ext_ops. */
-static void find_ops(struct load *l)
-{
-	struct bpf_map *map;
-
-	bpf_object__for_each_map(map, l->obj) {
-		const struct btf_type *t;
-
-		if (bpf_map__type(map) != BPF_MAP_TYPE_STRUCT_OPS || !(t = value_type(l, map)) ||
-		    !streq(btf__name_by_offset(bpf_object__btf(l->obj), t->name_off), "sched_ext_ops"))
-			continue;
-		if (l->ops)
-			die(KT_USAGE, "'%s' has two struct_ops maps of sched_ext_ops, '%s' and '%s': which one is meant?",
-			    l->path, bpf_map__name(l->ops), bpf_map__name(map));
-		l->ops = map;
-	}
-	if (!l->ops)
-		die(KT_USAGE, "'%s' has no struct_ops map of sched_ext_ops: it is not a sched_ext scheduler", l->path);
-}
-
 /* The member of the ops in the object's own layout, or NULL when it was compiled without. */
 static void *ops_member(struct load *l, const char *name)
 {
-	const struct btf_type *t = value_type(l, l->ops);
+	const struct btf_type *t = object_value_type(l->obj, l->ops);
 	char *value = bpf_map__initial_value(l->ops, &(size_t){ 0 });
 	const struct btf_member *m = btf_members(t);
 
@@ -127,14 +102,10 @@ static void set_options(struct load *l, char **args)
 
 static void open_object(struct load *l)
 {
-	struct stat st;
+	struct kt_err err;
 
-	if (stat(l->path, &st))
-		die(KT_TROUBLE, "cannot open '%s': %s", l->path, strerror(errno));
-	l->obj = bpf_object__open_file(l->path, NULL);
-	if (!l->obj)
-		die(KT_USAGE, "'%s' is not a BPF object that libbpf can read: %s", l->path, strerror(errno));
-	find_ops(l);
+	if (object_open(l->path, &l->obj, &l->ops, &err))
+		die(KT_USAGE, "%s", err.msg);
 }
 
 /* A copy of the variable "uei" as it is now, and its type; or NULL. */
@@ -237,7 +208,6 @@ static void load(struct load *l, char **options)
 	libbpf_set_print(say);
 	if (failed) {
 		bpf_object__close(l->obj);
-		l->ops = NULL;
 		open_object(l);
 		set_options(l, options);
 		if (bpf_object__load(l->obj))

@@ -137,7 +137,7 @@ static json_t *take_in(struct sched *s, int64_t until)
 	return record;
 }
 
-/* "its loader exited with 2: ", of somebody else's, which may have no more to say; "" while it is there, or of ktstr's own. */
+/* "its loader exited with 2", of somebody else's, which may have no more to say; "" while it is there, or of ktstr's own. */
 static char *loader_end(const struct sched *s, const json_t *record)
 {
 	const json_t *exit = json_object_get(json_object_get(record, "loader"), "exit"), *code = json_object_get(exit, "exited");
@@ -145,8 +145,8 @@ static char *loader_end(const struct sched *s, const json_t *record)
 
 	if (s->def->kind != SCHEDULER_BINARY || (!sig && !code))
 		return xstrdup("");
-	return sig ? xasprintf("its loader was killed by %s: ", sig) :
-		xasprintf("its loader exited with %lld: ", json_integer_value(code));
+	return sig ? xasprintf("its loader was killed by %s", sig) :
+		xasprintf("its loader exited with %lld", json_integer_value(code));
 }
 
 /* Why it never came to be. */
@@ -160,7 +160,7 @@ static void why_not(const struct sched *s, const json_t *record, struct kt_err *
 		kt_fail(err, "the scheduler '%s' was not enabled within %d s%s%s", s->def->name, (int)(load_limit_ns / NSEC_PER_SEC),
 			cause ? ": " : "", cause ? cause : "");
 	else
-		kt_fail(err, "the scheduler '%s' did not load: %s%s", s->def->name, end, cause ? cause : "it said nothing");
+		kt_fail(err, "the scheduler '%s' did not load: %s%s%s", s->def->name, end, *end ? ": " : "", cause ? cause : "it said nothing");
 }
 
 static int set_sysctls(const struct scheduler_def *def, struct kt_err *err)

@@ -77,6 +77,8 @@ void boot_override_scheduler(struct boot *b, json_t *doc);
 void boot_choose_profile(struct boot *b);
 /* Read the spec, and print the names of all profiles that its scheduler can be run with. */
 int boot_list_profiles(struct boot *b);
+/* One of the spec's schedulers needs sched_ext, which the kernel has not: that ends the program, with one that has. */
+void boot_check_sched_ext(const struct boot *b);
 /* Find the files of the spec's schedulers, and add to the programs what they need. */
 void boot_load_schedulers(struct boot *b);
 /* Add them to the payload, and to the guest's spec where they are found there. */

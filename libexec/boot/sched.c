@@ -7,6 +7,7 @@
  */
 #include "boot/boot.h"
 #include "cpio.h"
+#include "sched/object.h"
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
@@ -20,17 +21,18 @@ static char *dir_of(const char *path)
 	return xstrdup(dirname(copy));
 }
 
-static bool is_elf(const char *path)
+static bool is_program(const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char magic[4];
 
-	return fd >= 0 && read(fd, magic, 4) == 4 && !memcmp(magic, "\177ELF", 4);
+	return fd >= 0 && read(fd, magic, 4) == 4 && (!memcmp(magic, "\177ELF", 4) || !memcmp(magic, "#!", 2));
 }
 
 /* A declaration by --scheduler: a BPF object by its name, a binary, or else a file of JSON. */
 static json_t *declared(const char *arg, bool *from_file, struct kt_err *err)
 {
+	const char *slash = strrchr(arg, '/');
 	size_t n = strlen(arg);
 
 	*from_file = false;
@@ -38,7 +40,7 @@ static json_t *declared(const char *arg, bool *from_file, struct kt_err *err)
 		return json_string("none");
 	if (n > 2 && streq(arg + n - 2, ".o"))
 		return KT_PACK("{ss}", "bpf", arg);
-	if (is_elf(arg) || !strchr(arg, '.'))
+	if (is_program(arg) || !strchr(slash ? slash : arg, '.'))
 		return KT_PACK("{ss}", "binary", arg);
 	*from_file = true;
 	return kt_json_load(arg, err);
@@ -216,9 +218,37 @@ static void load(struct boot *b, const struct scheduler_def *def, const char *di
 		s->in_guest = xasprintf("%s.bpf.o", def->name);
 	closure_rebase(&b->programs, dir);
 	add_programs(b, s);
-	if (def->kind != SCHEDULER_BUILTIN && b->kernel.sched_ext == TRI_NO)
-		die(KT_CANNOT_TELL, "kernel %s has no sched_ext (CONFIG_SCHED_CLASS_EXT), which the scheduler '%s' needs: one with it is "
-		    "fetched by 'ktstr kernel fetch', and listed by 'ktstr kernel list'", b->kernel.release, def->name);
+}
+
+/* The newest kernel of the cache that will do; NULL: none. */
+static char *kernel_with_sched_ext(void)
+{
+	struct kt_err err;
+	char **names = kernel_names(&err), *ret = NULL;
+	struct kernel k;
+
+	for (char **name = names; name && *name && !ret; name++) {
+		if (kernel_load(*name, &k, &err))
+			continue;
+		ret = k.sched_ext == TRI_YES ? xstrdup(*name) : NULL;
+		kernel_deinit(&k);
+	}
+	kernel_names_free(names);
+	return ret;
+}
+
+void boot_check_sched_ext(const struct boot *b)
+{
+	const struct scheduler_def *def = &b->spec.scheduler;
+
+	for (size_t i = 0; i < b->spec.nr_staged && (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN); i++)
+		def = &b->spec.staged[i];
+	if (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN || b->kernel.sched_ext != TRI_NO)
+		return;
+	_cleanup_free_ char *other = kernel_with_sched_ext();
+	_cleanup_free_ char *use = other ? xasprintf("use --kernel %s, or another that ", other) : xstrdup("one that has it is what ");
+	die(KT_CANNOT_TELL, "kernel %s has no sched_ext (CONFIG_SCHED_CLASS_EXT), which the scheduler '%s' needs: %s'ktstr kernel "
+	    "fetch' gets", b->kernel.release, def->name, use);
 }
 
 void boot_load_schedulers(struct boot *b)
@@ -273,6 +303,8 @@ int boot_payload_schedulers(struct boot *b, json_t *spec, FILE *f, struct kt_err
 		}
 		if (s->def->kind == SCHEDULER_BINARY)
 			continue; /* among the programs */
+		if (object_check(s->path, json_object_get(own, "options"), err))
+			return kt_context(err, "the scheduler '%s'", s->def->name);
 		_cleanup_free_ void *data = read_file(s->path, &size);
 		SHA256Data(data, size, s->sha256);
 		_cleanup_free_ char *name = xasprintf("run/ktstr/%s", s->in_guest);
