@@ -63,7 +63,7 @@ CHAIN='[{"name":"llc"},{"name":"borrow","requires":["llc"]},{"name":"steal","req
 	local option want
 	"$TREE/tests/helper/mkkernel" 7.3.0 kernel
 	printf '#!/bin/sh\n' >nowhere && chmod +x nowhere
-	declare_flags "$CHAIN" '"required_flags":["borrow"]'
+	declare_flags "$CHAIN" '"required_flags":["borrow"],"excluded_flags":["steal"]'
 	while IFS='|' read -r option want; do
 		run -129 --separate-stderr bash -c 'ktstr-topo 1n1l1c1t | ktstr-boot -n --kernel kernel --profile "$1" spec.json' - "$option"
 		[ "$stderr" = "ktstr-boot: --profile: $want" ] || { echo "$option: $stderr" && false; }
@@ -74,6 +74,7 @@ CHAIN='[{"name":"llc"},{"name":"borrow","requires":["llc"]},{"name":"steal","req
 		llc+llc|flag 'llc' is there twice
 		llc++borrow|there is no flag '' (known: llc, borrow, steal, trace)
 		default|flag 'llc' is required
+		llc+borrow+steal|flag 'steal' is excluded
 	END
 	# It is for every spec.
 	run -129 --separate-stderr ktstr run --runs runs --kernel ./kernel -T 1n1l1c1t --profile trace spec.json spec.json

@@ -44,8 +44,10 @@ compile() {
 }
 
 @test "the good schedulers pass, and what they did is in the report" {
+	# Long enough for a gap beyond the threshold.
+	jq '.duration_s = 1.5' "$TREE/share/specs/detect.json" >detect.json
 	for name in fifo vtime llc central; do
-		run -0 judge "$TREE/share/specs/detect.json" --scheduler "$BPF/$name.bpf.o"
+		run -0 judge detect.json --scheduler "$BPF/$name.bpf.o"
 		[[ ${lines[0]} == *"[sched=$name]"*" passed" ]]
 		has '.event == "tasks" and .of == 4 and .under == 4'
 		has '.event == "enabled" and .ops == "'$name'" and .at_ns < 0'
@@ -80,9 +82,9 @@ detection_table() {
 	[ "$n" = "$(cd "$BPF" && grep -l ' - broken: ' ./*.bpf.c | wc -l)" ]
 }
 
-# repeats KERNEL: two runs of mixed_workloads, shorter, are the same under it.
+# repeats KERNEL: two runs of mixed_workloads, shorter and on two CPUs, are the same under it.
 repeats() {
-	jq '.duration_s = 1' "$TREE/share/specs/mixed_workloads.json" >mixed.json
+	jq '.duration_s = 0.6 | .topology = "1n2l1c1t" | .memory_mb = 512' "$TREE/share/specs/mixed_workloads.json" >mixed.json
 	for i in 1 2; do
 		ktstr-topo --spec mixed.json | ktstr-boot --kernel "$1" --scheduler "$BPF/llc.bpf.o" mixed.json >r$i.jsonl
 		grep -v '^{"kind":"host"' r$i.jsonl >same$i.jsonl
@@ -113,8 +115,9 @@ scx_kernels() {
 @test "the watchdog: a stall ends after 2 s of 2, and 8 s of 8" {
 	for s in 2 8; do
 		printf '{"name":"w","topology":"1n2l1c1t","memory_mb":512,"duration_s":15,"watchdog_timeout_s":%s,
-			"cgroups":[{"name":"a","workers":1},{"name":"b","workers":1}]}' $s >w.json
-		run -1 judge w.json --scheduler "$BPF/stall.bpf.o"
+			"scheduler":{"bpf":"stall.bpf.o","options":{"events":3}},
+			"cgroups":[{"name":"a","workers":3,"work":{"Bursty":{"burst_ms":5,"sleep_ms":40}}}]}' $s >w.json
+		run -1 judge w.json
 		[[ ${lines[1]} == "  the scheduler 'stall' died at +"*"ms: runnable task stall: "* ]]
 		ms=${lines[1]#*+} ms=${ms%%ms*}
 		[ "$ms" -ge $((s * 1000)) ]
@@ -154,7 +157,7 @@ scx_kernels() {
 
 @test "the watchdog of a loader that knows nothing of it: shorter, and no false alarm before its first look" {
 	small usual '"scheduler":{"binary":"'"$TREE"'/tests/helper/usual","args":["-s","3000"]},"watchdog_timeout_s":1'
-	sed -i 's/"duration_s":0.2/"duration_s":2/' usual.json
+	sed -i 's/"duration_s":0.2/"duration_s":2/; s/"workers":1/&,"work":"Bursty"/' usual.json
 	run -0 judge usual.json
 	has '.event == "watchdog" and .was_ns == 30000000000 and .timeout_ns == 1000000000'
 }
@@ -374,8 +377,8 @@ scx_kernels() {
 
 @test "a CPU goes: a scheduler that does not look after that is loaded again, by us or by its own loader" {
 	cat >hotplug.json <<-'END'
-		{"name":"hotplug","topology":"1n2l1c1t","memory_mb":512,"duration_s":2,
-		 "backdrop":{"cgroups":[{"name":"a","workers":1}]},
+		{"name":"hotplug","topology":"1n2l1c1t","memory_mb":512,"duration_s":1,
+		 "backdrop":{"cgroups":[{"name":"a","workers":1,"work":"SpinWait"}]},
 		 "steps":[{"hold":{"frac":0.2}},{"hold":{"frac":0.1}},{"ops":[{"CpuOffline":1}],"hold":{"frac":0.7}}]}
 	END
 	local scheduler
@@ -386,8 +389,11 @@ scx_kernels() {
 			"watchdog watchdog enabled phase phase restarted phase ended" ]
 		has '.event == "restarted" and .exit.kind == "unreg_kern" and .ops == "fifo" and .load_ns > 0'
 		# Counters are those of the phase, of which the first is twice as long, or since it is there again.
-		jq -se 'map(select(.event == "phase").events.dispatch_keep_last) | .[0] > 1.5 * .[1] and .[1] > 2' r.jsonl
-		has '.event == "phase" and .phase == 3 and .duration_ns < 1.4e9 and ([.events[] | select(. < 0)] == [])'
+		has '.event == "phase" and .phase == 3 and .duration_ns < 1.3e9 and ([.events[] | select(. < 0)] == [])'
+		[ "$scheduler" = usual.json ] ||
+			jq -se 'map(select(.event == "phase").events.dispatch_keep_last) | .[0] > 1.4 * .[1] and .[1] > 1' r.jsonl
+		# That loader looks once a second.
+		sed -i 's/"duration_s":1/"duration_s":2/; s/SpinWait/Bursty/' hotplug.json
 	done
 	echo '{"binary":"'"$TREE"'/tests/helper/usual"}' >usual.json
 	run -1 judge hotplug.json --scheduler usual.json
