@@ -76,7 +76,7 @@ bin/ktstr-topo: bin/ktstr-topo.o
 bin/ktstr-boot: LIBS += $(LIBBPF)
 bin/ktstr-boot: bin/ktstr-boot.o $(BOOT:%=libexec/boot/%.o) guest/sched/object.o guest/sched/options.o
 bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
-bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) $(SCHED:%=guest/sched/%.o) guest/hw.o guest/symbols.o
+bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) $(SCHED:%=guest/sched/%.o) guest/hw.o guest/symbols.o guest/request.o
 guest/init: guest/init.o guest/hw.o guest/symbols.o
 guest/sched/ktstr-load: guest/sched/load.o guest/sched/object.o guest/sched/options.o guest/sched/enums.o
 guest/sched/ktstr-load: GUEST_LIBS += $(LIBBPF)

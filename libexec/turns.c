@@ -22,8 +22,12 @@
  * This leans on functions that QEMU exports for its modules and does not promise to keep (7.2 and 10.0 have them). Where one
  * is missing QEMU ends with status 125 and the reason on stderr: there is no virtual clock without them.
  *
- * environment: KTSTR_TURN_NS, the longest turn; KTSTR_SAVES: the guest is to be stopped where it rings; "changes": and its memory is
- * mapped copy-on-write although QEMU is told that it is shared, so that none of it is in the state that QEMU saves.
+ * And it lets the guest wait for the host: a byte ASK that the guest sends to KTSTR_OUT_FD is where the vCPU thread stands until
+ * the host has answered on KTSTR_ANSWER_FD, an eventfd. No clock moves meanwhile, and no vCPU.
+ *
+ * environment: KTSTR_TURN_NS, the longest turn; KTSTR_OUT_FD, KTSTR_ANSWER_FD; KTSTR_SAVES: the guest is to be stopped where it
+ * rings; "changes": and its memory is mapped copy-on-write although QEMU is told that it is shared, so that none of it is in the
+ * state that QEMU saves.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -41,6 +45,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -51,6 +56,7 @@ enum { ALL_TIMERS = -1, SCALE_NS = 1 };
 enum { FROZEN_NS = 1000000000, NSEC_PER_SEC = 1000000000 };
 /* A guest that never idles must still hear of its own end, or of a stop; that the clock jumps just then is out of the question. */
 enum { HOLD_LIMIT_S = 1 };
+enum { ASK = 5 }; /* GUESTLINK_ASK */
 enum { MAX_MUTEXES = 16, TIMER_SIZE = 256, LIST_WORDS = 32, GROUP_SIZE = 8 };
 
 static struct {
@@ -60,6 +66,7 @@ static struct {
 	int (*mutex_unlock)(pthread_mutex_t *);
 	ssize_t (*sendmsg)(int, const struct msghdr *, int);
 	int (*clock_gettime)(clockid_t, struct timespec *);
+	ssize_t (*writev)(int, const struct iovec *, int);
 } libc;
 
 static struct {
@@ -87,6 +94,7 @@ static _Atomic uint32_t waits = true; /* a futex: the vCPU thread has nothing to
 static bool saves, copies, rang;
 static _Atomic uint32_t stops = true; /* a futex: the main thread waits for the vCPUs to stop */
 static int64_t turn_ns;
+static int out_fd = -1, answer_fd = -1;
 static _Atomic int64_t quiet_until_ns; /* no timer is due before; 0: not known. Asking QEMU is dear, and a boot has 10 million turns */
 static bool between_turns;
 static struct {
@@ -127,12 +135,14 @@ static _Noreturn void cannot(const char *what, const char *name)
 
 __attribute__((constructor)) static void begin(void)
 {
-	const char *turn = getenv("KTSTR_TURN_NS");
+	const char *turn = getenv("KTSTR_TURN_NS"), *out = getenv("KTSTR_OUT_FD"), *answer = getenv("KTSTR_ANSWER_FD");
 
 	main_thread = getpid();
 	turn_ns = turn ? atoll(turn) : 0;
 	saves = getenv("KTSTR_SAVES");
 	copies = saves && !strcmp(getenv("KTSTR_SAVES"), "changes");
+	out_fd = out ? atoi(out) : -1;
+	answer_fd = answer ? atoi(answer) : -1;
 	libc.ppoll = next("ppoll");
 	libc.cond_wait = next("pthread_cond_wait");
 	qemu.timerlist_new = find("timerlist_new", NULL);
@@ -400,6 +410,31 @@ int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const si
 	/* With the lock held, as when devices are drained, the vCPU thread could not come to rest. */
 	if (in_main_thread() && big_lock && big_lock->__data.__owner != main_thread)
 		while (!atomic_load(&waits) && (!futex(&waits, FUTEX_WAIT_PRIVATE, false, &limit) || errno != ETIMEDOUT))
+			;
+	errno = e;
+	return r;
+}
+
+/* Requests. */
+
+/* QEMU has opened it anew. */
+static bool is_out(int fd)
+{
+	struct stat a, b;
+
+	return !fstat(fd, &a) && !fstat(out_fd, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+ssize_t writev(int fd, const struct iovec *v, int n)
+{
+	uint64_t answer;
+
+	if (!libc.writev)
+		libc.writev = next("writev");
+	ssize_t r = libc.writev(fd, v, n);
+	int e = errno;
+	if (vcpu_thread && r == 1 && *(const char *)v->iov_base == ASK && is_out(fd))
+		while (read(answer_fd, &answer, sizeof(answer)) < 0 && errno == EINTR)
 			;
 	errno = e;
 	return r;

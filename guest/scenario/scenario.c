@@ -202,6 +202,7 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 		return OUTCOME_UNSUPPORTED;
 	}
 	engine_kick(e);
+	e->sched.virtual_clock = e->opts->virtual_clock;
 	o = sched_attach(&e->sched, &e->spec->scheduler, e->spec->watchdog_timeout_ns, err);
 	if (o == OUTCOME_DONE)
 		o = set_up(e, &e->spec->backdrop, err);

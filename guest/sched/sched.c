@@ -2,9 +2,8 @@
 /* The scheduler under test: see sched.h. */
 #include "sched.h"
 #include "cause.h"
-#include "guestlink.h"
-#include "hw.h"
 #include "kernel.h"
+#include "request.h"
 #include "scenario/files.h"
 #include "strv.h"
 #include "symbols.h"
@@ -220,16 +219,12 @@ static enum outcome enable_builtin(struct sched *s, struct kt_err *err)
 /* Have the host set the watchdog's timeout; it has when this returns. */
 static void request_watchdog(const struct sched *s)
 {
-	static const char padding[GUESTLINK_PADDING] = { [0 ... GUESTLINK_PADDING - 2] = ' ', '\n' };
 	struct timespec jiffy;
 
 	clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy);
-	json_auto_t *j = new_record(s, "watchdog");
-	json_object_set_new(j, "kind", json_string("request"));
+	json_t *j = new_record(s, "watchdog");
 	json_object_update_new(j, KT_PACK("{sI so}", "jiffy_ns", (json_int_t)jiffy.tv_nsec, "symbols", symbols_load("symbols")));
-	_cleanup_free_ char *text = json_dumps(j, JSON_COMPACT), *line = xasprintf("%s\n", text);
-	hw_say(line, strlen(line));
-	hw_say(padding, sizeof(padding));
+	request_host(j, s->virtual_clock);
 }
 
 enum outcome sched_attach(struct sched *s, const struct scheduler_def *def, int64_t watchdog_timeout_ns, struct kt_err *err)

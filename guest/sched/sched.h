@@ -16,6 +16,7 @@
 struct sched {
 	const struct scheduler_def *def; /* NULL or SCHEDULER_NONE: none is wanted */
 	int64_t watchdog_timeout_ns;
+	bool virtual_clock;              /* the caller's, as in struct scenario_opts */
 	pid_t supervisor;                /* 0: none */
 	int fd;                          /* what it says, readable when there is news; -1 */
 	char *buf;                       /* a line of it that is not whole yet */

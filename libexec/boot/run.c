@@ -211,6 +211,8 @@ static bool follow(struct boot *b, struct guestlink *link, int64_t deadline, str
 			}
 			if (take_records(b, link, r))
 				return false;
+			if (link->asks)
+				vm_answer(&b->vm);
 			break;
 		case VM_EV_QMP: /* nothing was asked; of what comes unasked, two things matter */
 			vm_qmp_listen(&b->vm);
@@ -318,8 +320,8 @@ static int start_guest(struct boot *b, enum vm_start start, const struct checkpo
 	b->vm.signals = b->signals;
 	b->vm.console_to[0] = b->console_live ? stderr : NULL;
 	b->vm.console_to[1] = b->console_kept;
-	if (b->nr_schedulers)
-		b->vm.out_size = VM_OUT_SMALL;
+	if (!b->vm_config.virtual_clock && b->nr_schedulers)
+		b->vm.out_size = VM_OUT_SMALL; /* GUESTLINK_PADDING */
 	vm_args(&b->vm_config, start, &args);
 	if (b->keep)
 		keep_inputs(b, &args, b->payload);
@@ -474,7 +476,8 @@ int boot_dry_run(struct boot *b)
 	_cleanup_free_ char *line = strv_shell(&args);
 	printf("%s\n", line);
 	printf("# descriptors: %d QMP, %d records, %d console, %d payload, %d saved state, %d ktstr-turns.so, "
-	       "%d.. memory\n", VM_FD_QMP, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0);
+	       "%d.. memory, %d answers\n", VM_FD_QMP, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
+	       VM_FD_ANSWER);
 	printf("# payload: plan.json spec.json args");
 	for (size_t i = 0; i < b->programs.n; i++)
 		printf(" %s", b->programs.files[i].guest);

@@ -21,6 +21,8 @@ int guestlink_read(struct guestlink *g, int fd, struct kt_err *err)
 		return errno != EAGAIN && errno != EINTR ? kt_fail(err, "cannot read from the guest: %s", strerror(errno)) : 0;
 	g->n += (size_t)n;
 	g->total += n;
+	g->asks = g->buf[g->n - 1] == GUESTLINK_ASK;
+	g->n -= g->asks;
 	if (g->total > GUESTLINK_MAX_TOTAL)
 		return kt_fail(err, "the guest wrote more than %lld MiB", (long long)(GUESTLINK_MAX_TOTAL >> 20));
 	if (g->n > GUESTLINK_MAX_LINE && !memchr(g->buf, '\n', GUESTLINK_MAX_LINE))

@@ -3,21 +3,24 @@
  * guestlink.h - the guest's half of a report: JSON Lines out of the debugcon pipe. The guest is not trusted: every line
  * is parsed, only the kinds that are the guest's to send are passed on, and lines and totals have limits.
  *
- * A request is a record after which the guest waits: it writes GUESTLINK_PADDING spaces, which are more than the pipe and one
- * read hold (VM_OUT_SMALL), so that its clock stands still until the host has done what it was asked for and reads on.
+ * A request is a record after which the guest waits until the host has done what it was asked for. On the virtual clock the
+ * record's line is followed by GUESTLINK_ASK, which the vCPU thread stops at (libexec/turns.c): the host knows what has been
+ * done by then to the instruction. On the real clock it is followed by GUESTLINK_PADDING spaces, which are more than the pipe
+ * and one read hold (VM_OUT_SMALL), so that the vCPU that writes them waits in between.
  */
 #ifndef KT_GUESTLINK_H
 #define KT_GUESTLINK_H
 
 #include "json.h"
 
-enum { GUESTLINK_MAX_LINE = 4 << 20, GUESTLINK_PADDING = 16384 };
+enum { GUESTLINK_MAX_LINE = 4 << 20, GUESTLINK_PADDING = 16384, GUESTLINK_ASK = 5 };
 #define GUESTLINK_MAX_TOTAL (INT64_C(256) << 20)
 
 struct guestlink {
 	char *buf;
 	size_t n, cap, scanned;
 	int64_t total;
+	bool asks;              /* the last thing that was read is GUESTLINK_ASK: the guest stands */
 };
 
 /* Read what the pipe has. 0; 1 at its end; -1 and err when the guest broke a rule (it is lost then). */

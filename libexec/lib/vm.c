@@ -4,19 +4,21 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 9 + TOPO_MAX_NODES };
+enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 10 + TOPO_MAX_NODES };
 
 /* What ktstr-turns.so says first of all on stderr: ld.so goes on without a library that it cannot load. */
 #define TURNS_LOADED "ktstr-turns.so loaded\n"
 
 void vm_init(struct vm *vm)
 {
-	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .turns = -1, .signals = -1, .out_size = VM_OUT_LARGE };
+	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .answer = -1, .turns = -1,
+			  .signals = -1, .out_size = VM_OUT_LARGE };
 }
 
 /*
@@ -25,7 +27,7 @@ void vm_init(struct vm *vm)
  */
 static _Noreturn void exec_qemu(const struct strv *args, pid_t parent, const int *fds, const int *targets, size_t n)
 {
-	int high[MAX_FDS], first_free = VM_FD_RAM0 + TOPO_MAX_NODES;
+	int high[MAX_FDS], first_free = VM_FD_ANSWER + 1;
 
 	/* A parent that died before the signal was set up sent none. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
@@ -72,6 +74,9 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
 	vm->err = errs[0];
 	_cleanup_close_ int errs_end = errs[1];
+	vm->answer = eventfd(0, EFD_CLOEXEC);
+	if (vm->answer < 0)
+		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
 	fcntl(out_end, F_SETPIPE_SZ, vm->out_size); /* smaller is slower, not wrong */
 	fcntl(console_end, F_SETPIPE_SZ, CONSOLE_PIPE_SIZE); /* when it is full QEMU has its main loop wait: THE RULE */
 
@@ -85,6 +90,7 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 		MAP(state, VM_FD_STATE);
 	if (vm->turns >= 0)
 		MAP(vm->turns, VM_FD_TURNS);
+	MAP(vm->answer, VM_FD_ANSWER);
 	for (unsigned i = 0; i < nr_ram; i++)
 		MAP(ram[i], VM_FD_RAM0 + (int)i);
 	MAP(null, STDIN_FILENO);
@@ -124,6 +130,11 @@ void vm_kill(struct vm *vm)
 	reap(vm, 0);
 }
 
+void vm_answer(struct vm *vm)
+{
+	eventfd_write(vm->answer, 1);
+}
+
 static void close_fd(int *fd)
 {
 	kt_closep(fd);
@@ -138,6 +149,7 @@ void vm_deinit(struct vm *vm)
 	close_fd(&vm->out);
 	close_fd(&vm->console);
 	close_fd(&vm->err);
+	close_fd(&vm->answer);
 	strv_deinit(&vm->qmp_events);
 	free(vm->qmp_buf);
 	vm->qmp_buf = NULL;

@@ -17,7 +17,8 @@
 #include "topology.h"
 
 /* Descriptors in the QEMU process. */
-enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0 };
+enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
+       VM_FD_ANSWER = VM_FD_RAM0 + TOPO_MAX_NODES };
 
 /*
  * The longest turn of a vCPU on the virtual clock. Four busy ones: each runs again after 150 us, or 350 when a turn of its own
@@ -71,6 +72,7 @@ struct vm_tail {
 struct vm {
 	pid_t pid;             /* 0 when there is none */
 	int pidfd, qmp, out, console, err;
+	int answer;            /* an eventfd: ends the wait of a guest that asks (guestlink.h) */
 	int turns;             /* ktstr-turns.so, open: QEMU gets it and must have loaded it; -1: without. The caller's */
 	bool turns_loaded;
 	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
@@ -88,6 +90,8 @@ void vm_init(struct vm *vm);
 /* Start QEMU with these descriptors as VM_FD_PAYLOAD, VM_FD_STATE (-1: none) and VM_FD_RAM0... 0, or -1 and err. */
 int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, const int *ram, unsigned nr_ram,
 	     struct kt_err *err);
+/* The guest asked, and was answered: it goes on. */
+void vm_answer(struct vm *vm);
 /* Kill QEMU and reap it; fine to call at any time. */
 void vm_kill(struct vm *vm);
 void vm_deinit(struct vm *vm);
