@@ -9,7 +9,7 @@ static const char *const wanted[] = { "scx_root", "scx_watchdog_timeout", "scx_w
 				      "page_offset_base" };
 
 /* What the program below is given and gives back. */
-enum { NAME_SIZE = 32 };
+enum { NAME_SIZE = 64 };
 struct query {
 	union {
 		char name[NAME_SIZE]; /* filled up with zeros */
@@ -26,6 +26,8 @@ static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
 #define COPY(to, to_off, from, from_off) \
 	{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_0, .src_reg = from, .off = from_off }, \
 	{ .code = BPF_STX | BPF_MEM | BPF_DW, .dst_reg = to, .src_reg = BPF_REG_0, .off = to_off }
+#define COPY_32(to, to_off, from, from_off) COPY(to, to_off, from, from_off), COPY(to, (to_off) + 8, from, (from_off) + 8), \
+	COPY(to, (to_off) + 16, from, (from_off) + 16), COPY(to, (to_off) + 24, from, (from_off) + 24)
 #define POINT(reg, base, at) \
 	{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = reg, .src_reg = base }, \
 	{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = reg, .imm = at }
@@ -37,8 +39,7 @@ static int load_lookup(void)
 	enum { NAME = -NAME_SIZE, ADDRESS = NAME - 8 }; /* on its stack: helpers take no pointers into what it is given */
 	static const struct bpf_insn program[] = {
 		POINT(BPF_REG_6, BPF_REG_1, 0),
-		COPY(BPF_REG_10, NAME, BPF_REG_6, 0), COPY(BPF_REG_10, NAME + 8, BPF_REG_6, 8),
-		COPY(BPF_REG_10, NAME + 16, BPF_REG_6, 16), COPY(BPF_REG_10, NAME + 24, BPF_REG_6, 24),
+		COPY_32(BPF_REG_10, NAME, BPF_REG_6, 0), COPY_32(BPF_REG_10, NAME + 32, BPF_REG_6, 32),
 		{ .code = BPF_ST | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_10, .off = ADDRESS },
 		POINT(BPF_REG_1, BPF_REG_10, NAME), SET(BPF_REG_2, NAME_SIZE), SET(BPF_REG_3, 0), POINT(BPF_REG_4, BPF_REG_10, ADDRESS),
 		{ .code = BPF_JMP | BPF_CALL, .imm = BPF_FUNC_kallsyms_lookup_name },
@@ -51,19 +52,41 @@ static int load_lookup(void)
 	return bpf(BPF_PROG_LOAD, &attr);
 }
 
+static uint64_t look_up(int program, const char *name)
+{
+	struct query q = { 0 };
+	union bpf_attr attr = { .test = { .prog_fd = program, .ctx_in = (uintptr_t)&q, .ctx_size_in = sizeof(q) } };
+
+	strncpy(q.name, name, sizeof(q.name) - 1);
+	return bpf(BPF_PROG_TEST_RUN, &attr) ? 0 : q.address;
+}
+
 void symbols_save(const char *path)
 {
 	_cleanup_fclose_ FILE *out = fopen(path, "we");
 	_cleanup_close_ int program = load_lookup();
 
 	for (size_t i = 0; out && program >= 0 && i < ARRAY_SIZE(wanted); i++) {
-		struct query q = { 0 };
-		union bpf_attr attr = { .test = { .prog_fd = program, .ctx_in = (uintptr_t)&q, .ctx_size_in = sizeof(q) } };
+		uint64_t address = look_up(program, wanted[i]);
 
-		strncpy(q.name, wanted[i], sizeof(q.name) - 1);
-		if (!bpf(BPF_PROG_TEST_RUN, &attr) && q.address)
-			fprintf(out, "%016jx %s\n", (uintmax_t)q.address, wanted[i]);
+		if (address)
+			fprintf(out, "%016jx %s\n", (uintmax_t)address, wanted[i]);
 	}
+}
+
+uint64_t symbols_find(const char *name, struct kt_err *err)
+{
+	static int program = -1; /* loaded once: the verifier takes its time */
+	uint64_t address;
+
+	if (program < 0)
+		program = load_lookup();
+	address = program < 0 ? 0 : look_up(program, name);
+	if (program < 0)
+		kt_fail(err, "this kernel does not tell addresses of symbols: %s", strerror(errno));
+	else if (!address)
+		kt_fail(err, "the kernel has no symbol '%s'", name);
+	return address;
 }
 
 json_t *symbols_load(const char *path)

@@ -85,6 +85,9 @@ typedef enum outcome op_run_fn(struct engine *e, const struct op *op, json_t **r
 OPS(DECLARE_RUN)
 #undef DECLARE_RUN
 
+/* ops-kernel.c: find the symbols that such ops need, and tell the host, before anything runs. */
+enum outcome kernel_symbols(struct engine *e, struct kt_err *err);
+
 /* place.c: in the parent, where a worker will run; in the worker, as whom. */
 void place_resolve(struct engine *e, unsigned i, const struct affinity *a, unsigned time);
 /* Have a live worker run where it was resolved to. */

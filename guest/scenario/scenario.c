@@ -201,6 +201,9 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 		kt_fail(err, "a scheduler is loaded in a guest only: use ktstr-boot, or ktstr run");
 		return OUTCOME_UNSUPPORTED;
 	}
+	o = kernel_symbols(e, err);
+	if (o != OUTCOME_DONE)
+		return o;
 	engine_kick(e);
 	e->sched.virtual_clock = e->opts->virtual_clock;
 	o = sched_attach(&e->sched, &e->spec->scheduler, e->spec->watchdog_timeout_ns, err);

@@ -64,6 +64,10 @@ struct boot {
 	int64_t ready_build_ns;
 	json_t *said;            /* records of a guest that is being set up: they go into the checkpoint; NULL: it is not */
 	int64_t started_ns, go_ns; /* wall: the guest was let run, the last time; its first workers were */
+	uint64_t task_next, task_pid; /* of a task_struct, where the kernel is asked for tasks */
+	json_t *symbols;         /* {"name": "hexadecimal address"}: the guest's word for where what such ops need is */
+	json_t *memory;          /* what ops on memory found, in order; NULL: the spec has none */
+	size_t memory_used;      /* so many have become results */
 	int64_t enabled_ns;      /* when the first scheduler was */
 };
 
@@ -99,6 +103,13 @@ int boot_dry_run(struct boot *b);
  * be done is said in *note, to be freed.
  */
 json_t *boot_watchdog(const struct boot *b, const json_t *request, char **note);
+bool boot_has_memory_ops(const struct boot *b);
+/* Find in the kernel's BTF the members that ops on memory name; ends the program when there is one that it does not have. */
+void boot_settle_memory(struct boot *b);
+/* Take in the symbols, or do the op, that the guest waits with. -1 and err: it cannot be done, and the run is over. */
+int boot_memory(struct boot *b, const json_t *request, struct kt_err *err);
+/* Into the record of an op, if it is one on memory. */
+void boot_memory_result(struct boot *b, json_t *record);
 /* Run and report; returns the exit code. */
 int boot_run(struct boot *b);
 

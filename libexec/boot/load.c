@@ -198,6 +198,7 @@ void boot_load(struct boot *b)
 		die(code, "%s", err.msg);
 	kt_warn("kernel %s", b->kernel.why);
 	boot_check_sched_ext(b);
+	boot_settle_memory(b);
 	b->image = boot_own_path("../guest/ktstr.img", "ktstr.img");
 	_cleanup_free_ char *turns = boot_own_path("../libexec/ktstr-turns.so", "ktstr-turns.so");
 	b->vm_config.turns = open(turns, O_RDONLY | O_CLOEXEC);

@@ -150,6 +150,25 @@ static bool same_topology(const struct boot *b, json_t *record, struct result *r
 	return r->outcome != UNSUPPORTED;
 }
 
+/* The guest stands until this has been done. */
+static bool take_request(struct boot *b, json_t *record, struct result *r)
+{
+	const char *event = json_string_value(json_object_get(record, "event"));
+	json_auto_t *request = record;
+	char *note = NULL;
+
+	if (event && (streq(event, "memory") || streq(event, "symbols"))) {
+		r->outcome = ERROR;
+		return boot_memory(b, request, &r->why) || reader_gone;
+	}
+	b->enabled_ns = b->enabled_ns ? b->enabled_ns : kt_now_ns();
+	pass_on(b, boot_watchdog(b, request, &note));
+	if (note)
+		pass_on(b, report_log("host", note, strlen(note)));
+	free(note);
+	return reader_gone;
+}
+
 /* One record from the guest. True: the run is over, *r says how. */
 static bool take_record(struct boot *b, json_t *record, struct result *r)
 {
@@ -161,21 +180,14 @@ static bool take_record(struct boot *b, json_t *record, struct result *r)
 		json_decref(record);
 		return true;
 	}
-	if (streq(kind, "request")) { /* the guest stands until it is read on */
-		char *note = NULL;
-
-		b->enabled_ns = b->enabled_ns ? b->enabled_ns : kt_now_ns();
-		pass_on(b, boot_watchdog(b, record, &note));
-		if (note)
-			pass_on(b, report_log("host", note, strlen(note)));
-		free(note);
-		json_decref(record);
-		return reader_gone;
-	}
+	if (streq(kind, "request"))
+		return take_request(b, record, r);
 	if (streq(kind, "guest"))
 		over = !same_topology(b, record, r);
 	else if (streq(kind, "phase") && !b->go_ns)
 		b->go_ns = kt_now_ns();
+	else if (streq(kind, "op"))
+		boot_memory_result(b, record);
 	pass_on(b, record);
 	return over || reader_gone;
 }
@@ -320,7 +332,7 @@ static int start_guest(struct boot *b, enum vm_start start, const struct checkpo
 	b->vm.signals = b->signals;
 	b->vm.console_to[0] = b->console_live ? stderr : NULL;
 	b->vm.console_to[1] = b->console_kept;
-	if (!b->vm_config.virtual_clock && b->nr_schedulers)
+	if (!b->vm_config.virtual_clock && (b->nr_schedulers || b->memory))
 		b->vm.out_size = VM_OUT_SMALL; /* GUESTLINK_PADDING */
 	vm_args(&b->vm_config, start, &args);
 	if (b->keep)
@@ -368,8 +380,22 @@ static int set_up(void *ctx, struct checkpoint *c, struct kt_err *err)
 	if (!r && s->link->n)
 		r = kt_fail(err, "the guest stopped in the middle of a line");
 	vm_kill(&b->vm);
-	c->said = take(b->said);
+	c->said = KT_PACK("{so sO* sO*}", "records", take(b->said), "symbols", b->symbols, "memory", b->memory);
 	return r;
+}
+
+/* What a guest that was set up before has said, and had looked up, then. */
+static void remember(struct boot *b, const json_t *said)
+{
+	json_t *record, *memory = json_object_get(said, "memory");
+	size_t i;
+
+	json_array_foreach(json_object_get(said, "records"), i, record) {
+		emit(json_incref(record));
+	}
+	b->symbols = json_incref(json_object_get(said, "symbols"));
+	if (memory)
+		json_array_extend(b->memory, memory);
 }
 
 /* Set the guest up, or find it ready. -1: the run is over, and *r says how. */
@@ -380,18 +406,14 @@ static int get_ready(struct boot *b, struct guestlink *link, const struct checkp
 	struct set_up s = { b, link, booted, deadline, r };
 	struct checkpoint_setup setup = { b->spec.name, b->payload, set_up, &s };
 
-	json_t *record;
-	size_t i;
 
 	if (checkpoint_set_up(&b->vm_config, &o, booted, &setup, ready, &r->why))
 		return -1;
 	b->ready = ready->built ? "built" : "found";
 	b->ready_build_ns = ready->build_ns;
 	memcpy(b->ready_key, ready->key, sizeof(ready->key));
-	json_t *said = ready->built ? NULL : ready->said;
-	json_array_foreach(said, i, record) {
-		emit(json_incref(record));
-	}
+	if (!ready->built)
+		remember(b, ready->said);
 	return 0;
 }
 

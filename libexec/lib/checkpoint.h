@@ -27,7 +27,7 @@
  *                 and of a ready machine
  *                   spec      its name
  *                   of        the key of the booted machine
- *                   said      the records of the report until then
+ *                   said      {records, symbols, memory}: of the report until then, and what was looked up for it
  *
  * The identity of a file is its device, inode, size, mtime, ctime, and the host's boot: a file whose identity still holds is
  * taken as it is, any other is read and compared, and one that differs has the state built again. So nothing depends

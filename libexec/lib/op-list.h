@@ -23,6 +23,10 @@
 	X(steer_irq) \
 	X(cpu_offline) \
 	X(cpu_online) \
+	X(read_kernel_hot) \
+	X(read_kernel_cold) \
+	X(write_kernel_hot) \
+	X(write_kernel_cold) \
 	X(run_payload) \
 	X(wait_payload) \
 	X(kill_payload) \

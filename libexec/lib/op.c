@@ -12,8 +12,6 @@ static bool unknown_op(const struct jcur *c, const char *name)
 {
 	static const struct { const char *name, *wants; } later[] = {
 		{ "CaptureSnapshot", "snapshots" }, { "WatchSnapshot", "snapshots" },
-		{ "ReadKernelHot", "kernel memory" }, { "ReadKernelCold", "kernel memory" },
-		{ "WriteKernelHot", "kernel memory" }, { "WriteKernelCold", "kernel memory" },
 		{ "PinBpfMap", "the maps of a scheduler" },
 	};
 	const char *names[ARRAY_SIZE(op_kinds)];

@@ -30,9 +30,12 @@ struct op_kind {
 extern const struct op_kind *const op_kinds[]; /* NULL-terminated, in the order of op-list.h */
 extern const struct op_kind op_add_cgroup_def; /* its args are a struct cgroup_def */
 extern const struct op_kind op_write_sysctl, op_steer_irq;
+extern const struct op_kind op_read_kernel_cold, op_write_kernel_cold;
 /* Read one op; ret->path is filled in any case. */
 bool op_parse(const struct jcur *c, struct op *ret, struct spec_reader *rd);
 void op_deinit(struct op *op);
+/* The number of a CPU of the plan. */
+bool op_parse_cpu(const struct jcur *c, const struct spec_reader *rd, unsigned *ret);
 /* For programs: every op and its keys, as rows_print() prints them. */
 void op_kinds_print_keys(FILE *f, const char *prefix);
 
@@ -51,5 +54,23 @@ struct irq_args { const char *name; char *text; bool is_number; unsigned cpu; };
 struct cpu_args { unsigned cpu; };
 struct payload_args { unsigned index; const char *cgroup; int64_t timeout_ns; }; /* RunPayload, ...; of spec->payloads */
 struct scheduler_args { const char *name; };                     /* spec_scheduler() finds it */
+
+enum kernel_target { KERNEL_SYMBOL, KERNEL_KVA, KERNEL_PER_CPU, KERNEL_TASK };
+enum { KERNEL_MAX_BYTES = 1024, KERNEL_MAX_NAME = 63 };
+struct kernel_args {                                             /* ReadKernelHot, ... */
+	const char *tag;                 /* NULL: none */
+	enum kernel_target target;
+	const char *symbol;              /* SYMBOL, PER_CPU */
+	uint64_t offset;                 /* SYMBOL: from there; KVA: the address; PER_CPU, TASK: of the member, found by ktstr-boot */
+	unsigned cpu;                    /* PER_CPU */
+	const char *cgroup;              /* TASK: where the worker was started, "" beside the cgroups; NULL: the runner */
+	unsigned group, index;
+	const char *member;              /* PER_CPU, TASK: "se.vruntime"; NULL: from the beginning */
+	bool bytes;                      /* neither u32 nor u64 */
+	unsigned size;
+	unsigned char *value;            /* to be written; NULL: it reads */
+};
+/* Is it one of the ops on kernel memory? */
+bool op_is_kernel(const struct op *op);
 
 #endif

@@ -2,7 +2,7 @@
 /* Ops on the machine: CPUs, interrupts, sysctls. guest/scenario/ops-machine.c does them; all is undone at the end of the run. */
 #include "scene.h"
 
-static bool read_cpu(const struct jcur *c, const struct spec_reader *rd, unsigned *ret)
+bool op_parse_cpu(const struct jcur *c, const struct spec_reader *rd, unsigned *ret)
 {
 	int64_t cpu;
 
@@ -19,7 +19,7 @@ static bool read_cpu(const struct jcur *c, const struct spec_reader *rd, unsigne
 
 static bool parse_cpu(const struct jcur *c, void *args, struct spec_reader *rd)
 {
-	return read_cpu(c, rd, &((struct cpu_args *)args)->cpu);
+	return op_parse_cpu(c, rd, &((struct cpu_args *)args)->cpu);
 }
 
 static bool parse_offline(const struct jcur *c, void *args, struct spec_reader *rd)
@@ -84,7 +84,7 @@ static bool parse_irq(const struct jcur *c, void *out, void *ctx)
 
 static bool parse_irq_cpu(const struct jcur *c, void *out, void *ctx)
 {
-	return read_cpu(c, ctx, &((struct irq_args *)out)->cpu);
+	return op_parse_cpu(c, ctx, &((struct irq_args *)out)->cpu);
 }
 
 static const struct row irq_rows[] = {

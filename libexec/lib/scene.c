@@ -88,6 +88,17 @@ struct scene_cgroup *scene_need(const struct scene *sc, const struct op *op, con
 	return NULL;
 }
 
+int scene_worker(const struct scene *sc, const char *cgroup, unsigned group, unsigned index)
+{
+	for (size_t i = 0; i < sc->nr_batches; i++) {
+		const struct batch *b = &sc->batches[i].b;
+
+		if (sc->batches[i].running && b->group == group && index < b->n && streq(b->cgroup ? b->cgroup : "", cgroup))
+			return (int)(b->first + index);
+	}
+	return -1;
+}
+
 struct cpumask scene_cpus(const struct scene *sc, const struct scene_cgroup *cg)
 {
 	if (!cg)

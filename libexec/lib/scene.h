@@ -84,6 +84,9 @@ bool scene_has_workers(const struct scene *sc, const struct scene_cgroup *cg);
 /* The first cgroup in it, or NULL. */
 const struct scene_cgroup *scene_child_of(const struct scene *sc, const struct scene_cgroup *cg);
 
+/* The number, through all batches, of a worker that runs, by where it was started ("": beside the cgroups); -1: none does. */
+int scene_worker(const struct scene *sc, const char *cgroup, unsigned group, unsigned index);
+
 /* Make a cgroup, and the ones it is in. */
 struct scene_cgroup *scene_add(struct scene *sc, const char *name, const char *path);
 /* All of a CgroupDef: the cgroup and its batches. */

@@ -135,6 +135,20 @@ void vm_answer(struct vm *vm)
 	eventfd_write(vm->answer, 1);
 }
 
+int vm_freeze(struct vm *vm, struct kt_err *err)
+{
+	siginfo_t info = { 0 };
+
+	if (kill(vm->pid, SIGSTOP) || waitid(P_PID, (id_t)vm->pid, &info, WSTOPPED | WEXITED | WNOWAIT) || info.si_code != CLD_STOPPED)
+		return kt_fail(err, "QEMU cannot be stopped");
+	return 0;
+}
+
+void vm_thaw(struct vm *vm)
+{
+	kill(vm->pid, SIGCONT);
+}
+
 static void close_fd(int *fd)
 {
 	kt_closep(fd);

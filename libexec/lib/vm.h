@@ -92,6 +92,9 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	     struct kt_err *err);
 /* The guest asked, and was answered: it goes on. */
 void vm_answer(struct vm *vm);
+/* All of QEMU stands, and with it every vCPU, until it goes on. -1 and err when it cannot, or is gone. */
+int vm_freeze(struct vm *vm, struct kt_err *err);
+void vm_thaw(struct vm *vm);
 /* Kill QEMU and reap it; fine to call at any time. */
 void vm_kill(struct vm *vm);
 void vm_deinit(struct vm *vm);

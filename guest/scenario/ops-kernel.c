@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Ask the host for the ops on the kernel's memory, which libexec/boot/memory.c does from outside. libexec/lib/ops-kernel.c says
+ * what they take. The host knows the spec: it needs to be told which op, and what only the guest knows: the addresses of
+ * symbols, once and before anything runs, and the pid.
+ */
+#include "engine.h"
+#include "request.h"
+#include "symbols.h"
+
+static int want(json_t *symbols, const char *name, struct kt_err *err)
+{
+	uint64_t address;
+
+	if (json_object_get(symbols, name))
+		return 0;
+	address = symbols_find(name, err);
+	if (!address)
+		return -1;
+	json_object_set_new(symbols, name, json_sprintf("%llx", (unsigned long long)address));
+	return 0;
+}
+
+/* With the kernel's page tables the host can tell memory from none. */
+static int want_all(json_t *symbols, const struct kernel_args *a, struct kt_err *err)
+{
+	return want(symbols, "init_top_pgt", err) || (a->symbol && want(symbols, a->symbol, err)) ||
+		(a->target == KERNEL_PER_CPU && want(symbols, "__per_cpu_offset", err)) ||
+		(a->target == KERNEL_TASK && want(symbols, "init_task", err)) ? -1 : 0;
+}
+
+static enum outcome of_step(const struct engine *e, const struct step *step, json_t *symbols, struct kt_err *err)
+{
+	for (size_t i = 0; i < step->nr_ops; i++) {
+		const struct op *op = &step->ops[i];
+
+		if (!op_is_kernel(op))
+			continue;
+		if (!e->opts->guest) {
+			kt_fail(err, "%s: %s: the kernel's memory is read and written from outside a guest: use ktstr-boot, or ktstr run",
+				op->path, op->kind->name);
+			return OUTCOME_UNSUPPORTED;
+		}
+		if (want_all(symbols, op->args, err)) {
+			kt_context(err, "%s: %s", op->path, op->kind->name);
+			return OUTCOME_ERROR;
+		}
+	}
+	return OUTCOME_DONE;
+}
+
+enum outcome kernel_symbols(struct engine *e, struct kt_err *err)
+{
+	json_auto_t *symbols = json_object();
+	enum outcome o = of_step(e, &e->spec->backdrop, symbols, err);
+
+	for (size_t i = 0; i < e->spec->nr_steps && o == OUTCOME_DONE; i++)
+		o = of_step(e, &e->spec->steps[i], symbols, err);
+	if (o == OUTCOME_DONE && json_object_size(symbols))
+		request_host(KT_PACK("{ss ss sO}", "kind", "request", "event", "symbols", "symbols", symbols), e->opts->virtual_clock);
+	return o;
+}
+
+static enum outcome ask(struct engine *e, const struct op *op, struct kt_err *err)
+{
+	const struct kernel_args *a = op->args;
+	pid_t pid = getpid();
+
+	if (a->target == KERNEL_TASK && a->cgroup) {
+		pid = e->crew.members[scene_worker(&e->scene, a->cgroup, a->group, a->index)].pid;
+		if (pid <= 0) {
+			kt_fail(err, "worker %u is not there any more", a->index);
+			return OUTCOME_ERROR;
+		}
+	}
+	request_host(KT_PACK("{ss ss ss si}", "kind", "request", "event", "memory", "path", op->path, "pid", (int)pid),
+		     e->opts->virtual_clock);
+	return OUTCOME_DONE;
+}
+
+enum outcome op_run_read_kernel_hot(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
+{
+	(void)result; /* the host's to add */
+	return ask(e, op, err);
+}
+
+enum outcome op_run_read_kernel_cold(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
+{
+	(void)result;
+	return ask(e, op, err);
+}
+
+enum outcome op_run_write_kernel_hot(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
+{
+	(void)result;
+	return ask(e, op, err);
+}
+
+enum outcome op_run_write_kernel_cold(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
+{
+	(void)result;
+	return ask(e, op, err);
+}
