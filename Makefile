@@ -87,7 +87,7 @@ tests/helper/watchdog: LIBS += $(LIBBPF)
 tests/helper/watchdog: libexec/boot/watchdog.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
-tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until
+tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_spin,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until
 $(STATIC_TEST_HELPERS): %: %.o guest/hw.o
 
 $(PROGRAMS) $(TEST_HELPERS): libexec/libktstr.a

@@ -122,6 +122,24 @@ load workers
 	[ "$(tail -n 1 out)" = '{"kind":"end","outcome":"done","reason":"the scenario ran"}' ]
 }
 
+@test "the children that a killed worker leaves are killed, too" {
+	local child=
+	spec 60 '{"name": "a", "workers": 1, "work": "ForkExit"}'
+	start --no-cgroups
+	# One that is stopped before it ends.
+	until [ -n "$child" ] && kill -STOP "$child" 2>/dev/null && grep -q '^State:.T' "/proc/$child/status" 2>/dev/null; do
+		read -r child _ <"/proc/${pids[0]}/task/${pids[0]}/children" || true
+	done
+	kill -KILL "${pids[0]}"
+	timeout 20 tail --pid="$child" -f /dev/null || { kill -KILL "$child"; false; }
+	kill -0 "$work" # it is not the end of the run that has done it
+	kill -INT "$work"
+	wait_done
+	local status=0
+	wait "$work" || status=$?
+	[ "$status" = 128 ]
+}
+
 @test "a worker that does not stop is killed after five seconds, and says so" {
 	spec 0.2 '{"name": "a", "workers": 1}' '{"name": "b", "workers": 1}'
 	start --no-cgroups
@@ -163,7 +181,9 @@ load workers
 	start --no-cgroups
 	kill -TERM "$work"
 	wait_done
-	run -128 wait "$work"
+	local status=0
+	wait "$work" || status=$?
+	[ "$status" = 128 ]
 	[ "$(tail -n 1 out)" = '{"kind":"end","outcome":"error","reason":"interrupted by SIGTERM"}' ]
 	[ "$(cat rest)" = "ktstr-work: interrupted by SIGTERM" ]
 }
@@ -298,7 +318,9 @@ load workers
 	kill -KILL "${pids[0]}"
 	kill -INT "$work"
 	wait_done
-	run -128 wait "$work"
+	local status=0
+	wait "$work" || status=$?
+	[ "$status" = 128 ]
 	[ ! -e "$root/a" ]
 }
 

@@ -358,6 +358,16 @@ counter() {
 	[[ $stderr == *'WakeChain (group 0) requires num_workers divisible by 4, got 5' ]]
 }
 
+@test "what is spent spinning is spent spinning, and not looking at the clock" {
+	PATH=$TREE/tests/helper:$PATH
+	# Some ticks are those of sleeps and of hops.
+	work-cost spins IdleChurn 200
+	work-cost spins WakeChain 32
+	[ "$(id -u)" != 0 ] || work-cost spins NiceSweep 512
+	run -1 --separate-stderr work-cost spins YieldHeavy 1
+	[[ $stderr == "work-cost: YieldHeavy spins 0 times in "*" ticks" ]]
+}
+
 @test "between go and stop: no system call but the work's and the clock's, and no allocation" {
 	PATH=$TREE/tests/helper:$PATH
 	for type in SpinWait AluHot SmtSiblingSpin IpcVariance CachePressure; do

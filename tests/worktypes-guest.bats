@@ -31,6 +31,18 @@ load helper
 		"read": "a file on tmpfs, which has no direct I/O", "convoy": "a file on tmpfs, through the page cache"}' report1
 }
 
+@test "CrossAffinityChurn leaves others the CPUs that they had" {
+	# One that stops has taken a CPU every other time.
+	jq -n '{name: "back", memory_mb: 256, duration_s: 0.01, backdrop: {cgroups: [{name: "a", workers: 1}]},
+		steps: [range(10) | {ops: [{Spawn: {cgroup: "a", workers: 1, work: {CrossAffinityChurn: {spin: 10000}}}}]},
+			{ops: [{ReadKernelHot: {tag: "cpus", target: {task: {cgroup: "a", member: "nr_cpus_allowed"}}, width: "u32"}}],
+			 hold: 0}]}' >back.json
+	ktstr-topo 1n1l2c1t >plan
+	ktstr-boot --plan plan back.json >out
+	jq -es 'map(select(.kind == "op" and .result).result.value) == [range(10) | 2]' out
+	jq -es 'map(select(.kind == "worker" and .work == "CrossAffinityChurn")) | length == 10 and all(.work_units > 10)' out
+}
+
 @test "AluHot: a width that the CPU does not have is refused" {
 	spec wide '[{"name":"a","work":{"AluHot":{"width":"Vec512"}}}]'
 	ktstr-topo 1n1l2c1t >plan

@@ -406,7 +406,6 @@ static int get_ready(struct boot *b, struct guestlink *link, const struct checkp
 	struct set_up s = { b, link, booted, deadline, r };
 	struct checkpoint_setup setup = { b->spec.name, b->payload, set_up, &s };
 
-
 	if (checkpoint_set_up(&b->vm_config, &o, booted, &setup, ready, &r->why))
 		return -1;
 	b->ready = ready->built ? "built" : "found";

@@ -3,12 +3,14 @@
  * usage: work-cost cost [TYPE...]
  *        work-cost calls TYPE CALL...
  *        work-cost makes TYPE CALL
+ *        work-cost spins TYPE N
  *        work-cost tick
  *
  * tick prints what a worker_tick() takes, in ns. The others run one group of workers of a type, alone, without a scenario
  * around it. cost prints, of each type (all without one), the CPU time of a work unit in ns with telemetry and without: TYPE,
  * tabs, the two; or the reason why it cannot run so. calls runs the type and fails if a worker, from go to stop, makes another
- * system call than these and those of the clock; makes fails if it does without that one.
+ * system call than these and those of the clock; makes fails if it does without that one. spins
+ * fails if there are fewer than N spins to a worker_tick(): a burst on the clock lasts as long without.
  *
  * Without telemetry means that worker_tick() only counts, and worker_woken() does nothing (linked with --wrap). Types that
  * look at the time of the last tick then see one that goes on by as much as a tick took with telemetry; a unit whose length is
@@ -29,7 +31,7 @@ enum { RUN_NS = 60 * NSEC_PER_MSEC, ROUNDS = 5, MAX_CALLS = 16 };
 struct run {
 	struct go go;
 	_Atomic int bad_call; /* one that was not allowed */
-	_Atomic uint64_t ticks;
+	_Atomic uint64_t ticks, spins;
 	struct worker workers[];
 };
 
@@ -37,10 +39,12 @@ static bool telemetry = true;
 static uint64_t tick_ns; /* what a tick takes, when there is no telemetry to tell */
 static int calls[MAX_CALLS], nr_calls;
 static struct run *run;
-static uint64_t ticks;
+static uint64_t ticks, spins;
 
 void __real_worker_tick(struct worker *w, uint64_t units);
 void __wrap_worker_tick(struct worker *w, uint64_t units);
+void __real_worker_spin(uint64_t n);
+void __wrap_worker_spin(uint64_t n);
 void __real_worker_woken(struct worker *w, uint64_t stamp_ns);
 void __wrap_worker_woken(struct worker *w, uint64_t stamp_ns);
 bool __real_worker_sleep_until(struct worker *w, uint64_t until);
@@ -57,6 +61,12 @@ void __wrap_worker_tick(struct worker *w, uint64_t units)
 	}
 	w->work_units += units;
 	w->last_ns += tick_ns;
+}
+
+void __wrap_worker_spin(uint64_t n)
+{
+	spins += n;
+	__real_worker_spin(n);
 }
 
 void __wrap_worker_woken(struct worker *w, uint64_t stamp_ns)
@@ -121,6 +131,7 @@ static _Noreturn void be_worker(struct worker *w)
 	w->type->run(w, w->args);
 	worker_end(w);
 	atomic_fetch_add(&run->ticks, ticks);
+	atomic_fetch_add(&run->spins, spins);
 	_exit(worker_running(w));
 }
 
@@ -359,6 +370,23 @@ static int check_calls(const struct work_type *type, char **names)
 	die(KT_TROUBLE, "%s: %s", type->name, err.msg);
 }
 
+static int check_spins(const struct work_type *type, const char *least)
+{
+	_cleanup_free_ void *args = args_of(type);
+	struct kt_err err;
+	int64_t n;
+
+	if (kt_parse_i64(least, "N", 1, INT32_MAX, &n, &err))
+		die_usage("%s", err.msg);
+	if (!args)
+		die_usage("%s needs parameters", type->name);
+	if (run_group(type, args, &err))
+		die(KT_TROUBLE, "%s: %s", type->name, err.msg);
+	if (!run->ticks || run->spins / run->ticks < (uint64_t)n)
+		die(KT_NO, "%s spins %ju times in %ju ticks", type->name, (uintmax_t)run->spins, (uintmax_t)run->ticks);
+	return KT_OK;
+}
+
 int main(int argc, char **argv)
 {
 	struct sigaction act = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO };
@@ -370,10 +398,12 @@ int main(int argc, char **argv)
 		return check_calls(find(argv[2]), argv + 3);
 	if (argc == 4 && streq(argv[1], "makes"))
 		return check_makes(find(argv[2]), argv[3]);
+	if (argc == 4 && streq(argv[1], "spins"))
+		return check_spins(find(argv[2]), argv[3]);
 	if (argc == 2 && streq(argv[1], "tick"))
 		return printf("%.1f\n", cost_of_tick()) < 0;
 	if (argc < 2 || !streq(argv[1], "cost"))
-		die_usage("cost, calls, makes or tick?");
+		die_usage("cost, calls, makes, spins or tick?");
 	for (int i = 2; i < argc; i++)
 		print_cost(find(argv[i]));
 	for (size_t i = 0; argc == 2 && work_types[i]; i++)
