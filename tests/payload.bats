@@ -375,7 +375,7 @@ by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped
 	cp "$TREE/share/examples/report.c" .
 	gcc -O2 -o report report.c
 	cat >spec.json <<-'END'
-		{"name": "payloads", "memory_mb": 512, "duration_s": 0.2,
+		{"name": "payloads", "memory_mb": 256, "duration_s": 0.2,
 		 "payloads": {"says": {"program": "./says", "output": "json", "checks": [{"metric": "pi", "range": [3, 4]}]},
 		              "stress": {"program": "stress-ng", "args": ["--cpu", "1", "--cpu-method", "loop"], "checks": [{"exit_code": 0}]},
 		              "hack": {"program": "hackbench", "args": ["-l", "20", "-g", "1"]},
