@@ -279,7 +279,8 @@ int boot_memory(struct boot *b, const json_t *request, struct kt_err *err)
 	}
 	if (!op)
 		return kt_fail(err, "the guest asks for an op that the spec does not have");
-	bool freeze = op->kind == &op_read_kernel_cold || op->kind == &op_write_kernel_cold;
+	/* On the virtual clock all vCPUs stand with the one that asks. */
+	bool freeze = (op->kind == &op_read_kernel_cold || op->kind == &op_write_kernel_cold) && !b->vm_config.virtual_clock;
 	json_t *result = NULL;
 	if (!guestmem_open(&m, b->vm.pid, &b->plan, b->ram, err) && !symbol(b, "init_top_pgt", &tables, err) &&
 	    !(freeze && vm_freeze(&b->vm, err))) {

@@ -10,6 +10,7 @@ int guestlink_read(struct guestlink *g, int fd, struct kt_err *err)
 {
 	ssize_t n;
 
+	g->asks = false;
 	if (g->cap - g->n < 65536) {
 		g->cap = g->cap * 2 + 65536;
 		g->buf = xrealloc(g->buf, g->cap, 1);
