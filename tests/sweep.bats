@@ -206,7 +206,7 @@ start_sweep() {
 	[[ $stderr == *'$.run.spec.scheduler.bpf is "./mine.bpf.o" there and "fifo.bpf.o" now'* ]]
 	run -129 --separate-stderr ktstr sweep small.json --seeds 1..2 --dir kept
 	[[ $stderr == *'$.run.spec.scheduler is '*" there and absent now"* ]]
-	cp "$TREE/guest/bpf/fifo.bpf.o" mine.bpf.o
+	cp "$TREE/guest/bpf/stall.bpf.o" mine.bpf.o
 	run -129 --separate-stderr ktstr sweep small.json --seeds 1..2 --scheduler flags.json --profile early --dir kept
 	[[ $stderr == *'$.run.programs[0].sha256 is '* ]]
 }
@@ -230,12 +230,12 @@ start_sweep() {
 }
 
 @test "a lost machine is counted apart, and its seed is run when the sweep goes on" {
-	# A QEMU that fails in the second run.
+	# A QEMU that fails in the second run: before the first the guest is set up.
 	cat >qemu <<-'END'
 		#!/bin/sh
 		case " $* " in *" -incoming "*)
 			echo run >>"$0.runs"
-			[ "$(wc -l <"$0.runs")" != 2 ] || { echo "qemu: out of luck" >&2 && exit 1; }
+			[ "$(wc -l <"$0.runs")" != 3 ] || { echo "qemu: out of luck" >&2 && exit 1; }
 		esac
 		exec qemu-system-x86_64 "$@"
 	END

@@ -280,7 +280,7 @@ int main(int argc, char **argv)
 		printf("QEMU emulator version %s\n", version);
 		return KT_OK;
 	}
-	start = given("-incoming") ? (given("panic=pause,watchdog=pause") ? VM_SET_UP : VM_RUN) : given("-S") ? VM_BOOT : VM_COLD;
+	start = given("-incoming") ? (getenv("KTSTR_SAVES") ? VM_SET_UP : VM_RUN) : given("-S") ? VM_BOOT : VM_COLD;
 	kvm = given("kvm");
 	kvm_is = env("FAKE_KVM", "dies");
 	if (*starts)
