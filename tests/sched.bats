@@ -399,6 +399,11 @@ scx_kernels() {
 	echo '{"binary":"'"$TREE"'/tests/helper/usual"}' >usual.json
 	run -1 judge hotplug.json --scheduler usual.json
 	[[ ${lines[1]} == *"died at "*": unregistered from the main kernel (its loader exited with 0)" ]]
+	# It is too late when the run is over.
+	echo '{"binary":"'"$TREE"'/tests/helper/usual","args":["-r"]}' >usual.json
+	sed -i 's/"duration_s":2/"duration_s":0.5/' hotplug.json
+	run -1 judge hotplug.json --scheduler usual.json
+	[[ ${lines[1]} == *"died at "*": unregistered from the main kernel"* ]]
 }
 
 @test "ops: restart, replace, detach, attach in one run; what cannot be is refused" {

@@ -29,6 +29,7 @@ struct supervisor {
 	int signals, uevents;
 	struct output out, err;
 	struct exit_watch *watch;
+	json_t *went;        /* why the kernel let go of one that was to be loaded again; NULL: it did not, or it is there */
 };
 
 static void say(const struct supervisor *v, json_t *record)
@@ -264,8 +265,11 @@ static bool restarted(struct supervisor *v, int64_t at)
 	}
 	v->gone = false;
 	exit_begin_again(v->watch);
+	v->went = json_incref(exit); /* whatever becomes of it now */
 	if (!wait_enabled(v, at))
 		return false;
+	json_decref(v->went);
+	v->went = NULL;
 	say(v, KT_PACK("{ss sI ss sI sO}", "event", "restarted", "at_ns", (json_int_t)at, "ops", kernel_ops(ops, sizeof(ops)),
 		       "load_ns", (json_int_t)(kt_now_ns() - at), "exit", exit));
 	return true;
@@ -276,6 +280,7 @@ _Noreturn void supervisor_main(const struct supervise *s)
 	struct supervisor v = { .s = s, .uevents = -1, .out.fd = -1, .err.fd = -1 };
 	struct sched_param rt = { .sched_priority = 1 };
 	int64_t begin = kt_now_ns(), at = 0;
+	bool asked = false;
 	struct kt_err err;
 	char ops[128];
 
@@ -297,13 +302,14 @@ _Noreturn void supervisor_main(const struct supervise *s)
 			while (!v.asked && !v.gone && kernel_state_is("enabled"))
 				pump(&v, INT64_MAX);
 			at = kt_now_ns();
+			asked = v.asked; /* not while it is on its way back */
 		} while (restarted(&v, at));
 	}
 	at = enabled ? at : kt_now_ns();
-	bool asked = v.asked;
+	asked = enabled ? asked : v.asked;
 	end(&v);
 	json_auto_t *own = results(&v);
-	json_t *exit = enabled || v.gone ? exit_describe(v.watch, own) : json_null();
+	json_t *exit = v.went ? v.went : enabled || v.gone ? exit_describe(v.watch, own) : json_null();
 	json_t *log = exit_kernel_log(v.watch);
 	json_t *output = s->results ? json_array() : output_lines(&v.out);
 	json_auto_t *errors = output_lines(&v.err);
