@@ -376,6 +376,15 @@ scx_kernels() {
 	[[ ${lines[0]} == *"the scheduler 'usual' did not load: its loader exited with 2: "*"invalid option"* ]]
 }
 
+@test "a loader that is a script, with arguments, environment and files; how it ended, and its last word" {
+	mkdir here && echo data >here/data
+	printf '#!/bin/sh\nread -r line <data\necho "$1 $V $line"\nexit 3\n' >here/scx.sh && chmod +x here/scx.sh
+	small script '"scheduler":{"binary":"./scx.sh","args":["one"],"env":{"V":"7"},"files":["data"]}'
+	mv script.json here/
+	run -128 judge here/script.json
+	[[ ${lines[0]} == *" error: the scheduler 'scx.sh' did not load: its loader exited with 3: one 7 data" ]]
+}
+
 @test "a CPU goes: a scheduler that does not look after that is loaded again, by us or by its own loader" {
 	cat >hotplug.json <<-'END'
 		{"name":"hotplug","topology":"1n2l1c1t","memory_mb":512,"duration_s":1,
