@@ -86,7 +86,7 @@ static void eval_run(const struct report *r, double threshold, struct results *o
 		result_add(out, VERDICT_PASS, 0, "the scheduler '%s' was switched on", s->name);
 	else if (!s->tasks_counted)
 		result_add(out, VERDICT_FAIL, 0, "nothing shows that a task ran under the scheduler '%s'", s->name);
-	else if (!s->tasks_under && s->tasks)
+	else if (!s->tasks_under)
 		result_add(out, VERDICT_FAIL, 0, "none of %lld tasks ran under the scheduler '%s'", (long long)s->tasks, s->name);
 	else
 		result_add(out, VERDICT_PASS, 0, "%lld of %lld tasks ran under the scheduler '%s'", (long long)s->tasks_under,
