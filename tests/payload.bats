@@ -270,8 +270,24 @@ became() {
 		.metrics == {"a.b.0": 1, "a.b.1.c": 2.5, "neg": -0.001, "e\\x0a": 4} and
 		(.stderr_tail | startswith("a b c\\x0a") and contains("V=1 2\\x0a") and contains("PATH=/") and (contains("HOME") | not))'
 	became plain '.metrics_from == null and .metrics == {} and .stdout_bytes > 100 and (.stdout_tail | contains("\"later\": 1"))'
-	became complains '.metrics_from == "stderr" and .metrics == {"x.0.0": 7}'
+	became complains '.metrics_from == "stderr" and .metrics == {"x.0.0": 7} and .stderr_bytes == 13 and .stdout_bytes == 0 and
+		.max_rss_kib > 500 and .max_rss_kib < 100000'
 	became silent '.metrics_from == null and .metrics == {} and .exit == {"exited": 0}'
+}
+
+@test "a payload's metrics have limits: names, depth, whole numbers; and one that cannot be started says why" {
+	local name deep
+	name=$(printf 'n%.0s' {1..198})
+	deep=$(printf '[%.0s' {1..40})1$(printf ']%.0s' {1..40})
+	# An array, behind a tab.
+	printf '\t[{"%s": 1, "n%s": 2, "deep": %s, "big": 9007199254740993, "max": 9007199254740991}]\n' "$name" "$name" "$deep" >numbers
+	program says <<<'cat numbers'
+	printf '\177ELF' >broken
+	chmod +x broken
+	payloads '{"says":{"program":"./says","output":"json"},"broken":{"program":"./broken"}}'
+	became says '.metrics_dropped == 2 and (.metrics | keys) == ["0.big", "0.max", "0.'"$name"'"]'
+	grep -F '"0.big":9.00719925474099e15,"0.max":9007199254740991}' out
+	became broken '.end == "not_started" and .exit == null and .start_ns == .end_ns and (.reason | endswith("Exec format error"))'
 }
 
 @test "a payload ends by itself, at the end of the run, or when its time is up" {
@@ -351,6 +367,10 @@ by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped
 	check "$p"',"output":"json","checks":[{"metric":"a","range":[2,1]}]}}}' 'nothing is at least 2 and at most 1'
 	check "$p"',"output":"json","checks":[{"metric":"a","range":[1]}]}}}' 'checks[0].range: must be two numbers, the least and the most'
 	check "$p"',"output":"json","checks":[{"metric":"a","exists":false}]}}}' 'checks[0].exists: must be true'
+	check "$p"',"output":"json","checks":[{"metric":"a","range":[1,2],"min":1}]}}}' 'checks[0].range: stands alone: min and max are the same'
+	check "$p"',"checks":['"$(printf '{"exit_code":0},%.0s' {1..256})"'{"exit_code":0}]}}}' 'checks: 257 checks, more than 256'
+	check '{"name":"x","payloads":{"'"$(printf 'p%.0s' {1..65})"'":{"program":"true"}}}' 'the name is longer than 64 characters'
+	check '{"name":"x","payloads":{'"$(printf '"p%s":{"program":"true"},' {1..64})"'"p":{"program":"true"}}}' '65 payloads, more than 64'
 	check '{"name":"x","payloads":{".p":{"program":"true"}}}' '$.payloads..p: the name must be'
 	check "$p"'}},"steps":[{}]}' "\$.payloads.p: nothing runs it: with 'steps', RunPayload does"
 	check "$p"',"primary":true}},"steps":[{"ops":[{"RunPayload":"p"}]}]}' "\$.payloads.p: is primary, which goes with no 'steps'"
@@ -366,7 +386,7 @@ by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped
 }
 
 @test "in a guest: stress-ng, hackbench, scripts and a worker of C, with their libraries; the same twice" {
-	program says <<<'echo "{\"pi\": 3.14}"'
+	program says <<<'echo "{\"pi\": 3.14}"; read -r where </proc/self/cgroup; echo "$where" >&2'
 	program floods <<-'END'
 		trap '' TERM
 		setsid sh -c 'while :; do :; done' &
@@ -382,7 +402,7 @@ by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped
 		              "floods": {"program": "./floods", "files": ["/usr/bin/setsid"]}},
 		 "backdrop": {"cgroups": [{"name": "a", "workers": 1, "work": {"Exec": {"program": "./report"}}}],
 		              "ops": [{"RunPayload": {"payload": "stress", "cgroup": "a"}}]},
-		 "steps": [{"ops": [{"RunPayload": "hack"}, {"WaitPayload": {"payload": "hack", "timeout_s": 5}}, {"RunPayload": "says"},
+		 "steps": [{"ops": [{"RunPayload": "hack"}, {"WaitPayload": {"payload": "hack", "timeout_s": 5}}, {"RunPayload": {"payload": "says", "cgroup": "a"}},
 		                    {"RunPayload": {"payload": "floods", "cgroup": "a"}}]}]}
 	END
 	ktstr-topo 1n1l2c1t >plan
@@ -391,7 +411,7 @@ by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped
 	became stress '.end == "stopped" and .exit == {"exited": 0} and .cgroup == "a" and .cpu_time_ns > 1e8 and
 		(.stderr_tail | contains("successful run completed"))'
 	became hack '.end == "by_itself" and (.stdout_tail | contains("Time: "))'
-	became says '.metrics == {"pi": 3.14}'
+	became says '.metrics == {"pi": 3.14} and .cgroup == "a" and .stderr_tail == "0::/a/.payload-says\\x0a"'
 	became floods '.end == "stopped" and .needed_kill and .stdout_bytes > 1e5 and .cpu_time_ns > 1e8'
 	figure a '.completed and .work_units > 50 and .wake_latency.count >= .work_units and .cpus_used != "" and
 		.program.tasks == 1 and .migrations >= 0 and .timeslices > 50'
@@ -407,6 +427,13 @@ by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped
 	run -1 --separate-stderr ktstr-eval out
 	[ "${lines[1]}" = "  payload 'says' pi=3.14 (must be at least 3.15)" ]
 	diff <(grep -vE '^\{"kind":"(run|host)"' first) <(grep -vE '^\{"kind":"(run|host)"' out)
+}
+
+@test "a primary payload without a timeout_s has a minute" {
+	printf '{"name":"x","memory_mb":256,"payloads":{"p":{"program":"sleep","args":["1000"],"primary":true}}}' >spec.json
+	ktstr-topo 1n1l2c1t >plan
+	ktstr-boot --plan plan spec.json >out
+	became p '.end == "timed_out" and (.end_ns - .start_ns | . >= 60e9 and . < 61e9)'
 }
 
 @test "a program that is missing, or too large for the guest, is said by ktstr-boot, and nothing boots" {
