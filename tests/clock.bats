@@ -95,7 +95,7 @@ have_kernel() {
 	: >whole
 	ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" "$BATS_FILE_TMPDIR/timers.json" >whole 3>&- &
 	boot=$!
-	until grep -qF '{"kind":"guest",' whole; do
+	until grep -qF '{"kind":"phase",' whole; do
 		kill -0 $boot
 	done
 	qemu=$(pgrep -P $boot)

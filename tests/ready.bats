@@ -139,7 +139,7 @@ boot() {
 
 # It is stopped where it says that it is ready, and not when the rest of it happens to be idle, which it never is here.
 @test "set up beside a program that never sleeps: the same, however busy the host is" {
-	local busy=() want i
+	local want i
 	printf '#!/bin/sh\nwhile :; do :; done\n' >spin
 	chmod +x spin
 	cat >any.json <<-END

@@ -218,7 +218,7 @@ told() {
 start_still() {
 	guest pass
 	mkfifo gate
-	FAKE_GATE=$PWD/gate env --default-signal=INT "${run[@]}" mixed_workloads.json mixed_workloads.json >out 2>err 3>&- &
+	FAKE_GATE=$PWD/gate env --default-signal=INT,HUP "${run[@]}" mixed_workloads.json mixed_workloads.json >out 2>err 3>&- &
 	pid=$!
 	until grep -q save starts; do
 		kill -0 $pid
