@@ -115,6 +115,17 @@ have_kernel() {
 	jq -es 'map(select(.kind == "worker").max_gap_ns) | max < 500000' report
 }
 
+# What runs the scenario gets its CPU beside them: all start at once, and run as long as they shall.
+@test "pinned real-time spinners on all CPUs: equal work, in exactly the time that was asked for, and short gaps" {
+	spec fifo '[{"name":"p0","workers":1,"cpuset":{"exact":[0]},"policy":{"fifo":50}},
+		{"name":"p1","workers":1,"cpuset":{"exact":[1]},"policy":{"fifo":50}}]'
+	mv fifo.json "$BATS_FILE_TMPDIR"
+	boot fifo >report
+	jq -es 'map(select(.kind == "worker").work_units) | length == 2 and max - min < max / 100' report
+	jq -es 'map(select(.kind == "worker").wall_time_ns) | max - 1000000000 | fabs < 1000000' report
+	jq -es 'map(select(.kind == "worker").max_gap_ns) | max < 500000' report
+}
+
 # Each of them has a vCPU to itself. What is left of the difference, 1.8 % at most, is that a seed starts them apart.
 @test "busy vCPUs get equal turns beside those whose timers end turns all the time" {
 	spec timers '[{"name":"p0","workers":1,"cpuset":{"exact":[0]}},{"name":"p1","workers":1,"cpuset":{"exact":[1]}},

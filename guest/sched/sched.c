@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
@@ -177,15 +176,6 @@ static int set_sysctls(const struct scheduler_def *def, struct kt_err *err)
 	return 0;
 }
 
-static int be_realtime(struct kt_err *err)
-{
-	struct sched_param p = { .sched_priority = 1 };
-
-	if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &p))
-		return kt_fail(err, "cannot take real-time priority: %s", strerror(errno));
-	return 0;
-}
-
 /* "write FILE VALUE" each; the parser has seen to that. */
 static int write_lines(const struct sched *s, const json_t *lines, struct kt_err *err)
 {
@@ -246,7 +236,7 @@ enum outcome sched_attach(struct sched *s, const struct scheduler_def *def, int6
 			def->name);
 		return OUTCOME_UNSUPPORTED;
 	}
-	if (set_sysctls(def, err) || be_realtime(err))
+	if (set_sysctls(def, err))
 		return OUTCOME_ERROR;
 	if (def->kind == SCHEDULER_BUILTIN)
 		return enable_builtin(s, err);

@@ -3,8 +3,7 @@
  * sched.h - the scheduler under test, as a scenario sees it: attached before the first worker, looked at between steps,
  * let go at the end, and a record for each thing that happened to it ("scheduler" of ktstr-report(5)).
  *
- * While there is one, this process has real-time priority (its children have not): it must judge a scheduler that
- * starves everybody, and not be starved by it.
+ * It wants a caller that has real-time priority: a scheduler that starves everybody must not starve who judges it.
  */
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H

@@ -29,12 +29,16 @@ __attribute__((noinline)) void worker_spin(uint64_t n)
 #endif
 }
 
+/* Nothing after the stop counts. Whether it has come is asked only where it matters: this is in every loop. */
 static inline void gap_until(struct worker *w, uint64_t now)
 {
-	uint64_t gap = now - w->last_ns;
-
-	if (now > w->last_ns && gap > w->max_gap_ns) {
-		w->max_gap_ns = gap;
+	if (now <= w->last_ns || now - w->last_ns <= w->max_gap_ns)
+		return;
+	uint64_t stop = atomic_load(&w->go->stop_ns);
+	if (stop && stop < now)
+		now = stop;
+	if (now > w->last_ns && now - w->last_ns > w->max_gap_ns) {
+		w->max_gap_ns = now - w->last_ns;
 		w->max_gap_start_ns = w->last_ns;
 		w->max_gap_cpu = w->last_cpu;
 	}
@@ -184,9 +188,7 @@ void worker_begin(struct worker *w)
 
 void worker_close_gap(struct worker *w, uint64_t now)
 {
-	uint64_t stop = atomic_load(&w->go->stop_ns);
-
-	gap_until(w, stop ? MIN(now, stop) : now);
+	gap_until(w, now);
 }
 
 void worker_end(struct worker *w)

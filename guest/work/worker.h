@@ -128,7 +128,7 @@ int worker_prepare(struct worker *w, struct kt_err *err);
 /* In the worker, after go; sleeps until its start. */
 void worker_begin(struct worker *w);
 void worker_end(struct worker *w);
-/* The gap that is open when a worker dies or is stopped; nothing after the stop counts. */
+/* The gap that is open when a worker dies or is stopped. */
 void worker_close_gap(struct worker *w, uint64_t now);
 
 #endif
