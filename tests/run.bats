@@ -142,7 +142,7 @@ told() {
 	run -129 --separate-stderr "${run[@]}" -T 1n2l mixed_workloads.json
 	run -128 --separate-stderr "${run[@]}" none.json
 	[[ $stderr == *none.json*"No such file"* ]]
-	[ "$(grep -c '^save\|^warm' starts)" = 2 ]
+	[ "$(grep -c '^save\|^set-up' starts)" = 2 ]
 }
 
 @test "several specs: all are run, and the worst decides" {
