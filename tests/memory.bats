@@ -60,8 +60,8 @@ refused() {
 
 @test "a CPU's variable: as many run there as there are workers, and one of them, or who asks, is the current task" {
 	local current
-	# The asking runner is somewhere, and may have company.
-	found '.running | .[1] - 3 | . == 0 or . == 1'
+	# The runner, who asks, is somewhere, and a thread of the kernel may wait for it to be done.
+	found '.running | .[1] - 3 | . >= 0 and . <= 2'
 	found '.running | add | . >= 4 and . <= 6'
 	found '.cpu == [0, 1]'
 	# A member of a union without a name.
