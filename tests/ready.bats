@@ -87,6 +87,11 @@ boot() {
 	# Affinities that are drawn are drawn by the seed.
 	changed 's/"workers":3/"workers":3,"affinity":{"RandomSubset":{"from":[0,1],"count":1}}/'
 	changed '' --seed 9
+	# Another ktstr-boot may make other records of the same.
+	boot_tree tree
+	cp "$TREE/guest/ktstr.img" tree/guest/
+	echo >>tree/bin/ktstr-boot
+	PATH=$PWD/tree/bin:$PATH changed ''
 }
 
 @test "damage: found out by the next run, said, set up again, and the same report" {

@@ -150,6 +150,15 @@ static bool same_topology(const struct boot *b, json_t *record, struct result *r
 	return r->outcome != UNSUPPORTED;
 }
 
+/* From 8.1 on QEMU splits the time to the next timer among the vCPUs before libexec/turns.c is asked: ktstr-boot(1). */
+static bool has_equal_turns(const struct vm *vm)
+{
+	int major = 0, minor = 0;
+
+	sscanf(vm->qemu_version, "%d.%d", &major, &minor);
+	return major < 8 || (major == 8 && minor < 1);
+}
+
 /* The guest stands until this has been done. */
 static bool take_request(struct boot *b, json_t *record, struct result *r)
 {
@@ -182,12 +191,15 @@ static bool take_record(struct boot *b, json_t *record, struct result *r)
 	}
 	if (streq(kind, "request"))
 		return take_request(b, record, r);
-	if (streq(kind, "guest"))
+	if (streq(kind, "guest")) {
 		over = !same_topology(b, record, r);
-	else if (streq(kind, "phase") && !b->go_ns)
+		if (b->vm_config.virtual_clock)
+			json_object_set_new(record, "equal_turns", json_boolean(has_equal_turns(&b->vm)));
+	} else if (streq(kind, "phase") && !b->go_ns) {
 		b->go_ns = kt_now_ns();
-	else if (streq(kind, "op"))
+	} else if (streq(kind, "op")) {
 		boot_memory_result(b, record);
+	}
 	pass_on(b, record);
 	return over || reader_gone;
 }

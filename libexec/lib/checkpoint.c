@@ -333,12 +333,16 @@ int checkpoint_set_up(const struct vm_config *cfg, const struct checkpoint_opts 
 		      const struct checkpoint_setup *setup, struct checkpoint *c, struct kt_err *err)
 {
 	struct source s = { .cfg = cfg, .o = o, .booted = booted, .setup = setup };
-	char payload[HASH_HEX_SIZE];
+	_cleanup_close_ int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	char payload[HASH_HEX_SIZE], program[HASH_HEX_SIZE];
 
 	checkpoint_init(c, cfg->plan->nr_nodes);
 	if (hash_file(setup->payload, -1, payload, err) < 0)
 		return kt_context(err, "cannot read the payload");
-	_cleanup_free_ char *text = xasprintf("%s %s %s %s", FORMAT, booted->key, booted->contents, payload);
+	/* What the guest said is kept as this program made records of it, and what it asked for as this program did it. */
+	if (hash_file(self, -1, program, err) < 0)
+		return kt_context(err, "cannot read this program");
+	_cleanup_free_ char *text = xasprintf("%s %s %s %s %s", FORMAT, program, booted->key, booted->contents, payload);
 	hash_text(text, c->key);
 	return get(&s, c, err);
 }

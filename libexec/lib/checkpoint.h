@@ -5,8 +5,8 @@
  * There are two of them. The booted machine: its key is a hash of everything that this state depends on, kernel, guest image,
  * the QEMU program and its whole command line (so plan, memory and clock too); what a spec needs travels at start, so one
  * serves every spec of a topology. And, on the virtual clock, the ready machine: started from that one, with all that a
- * spec wants set up, and its workers at the start line. Its key is a hash of the booted state and of what the guest was
- * given; the seed is not among that, so one serves every seed.
+ * spec wants set up, and its workers at the start line. Its key is a hash of the booted state, of what the guest was
+ * given, and of ktstr-boot; the seed is not among that, so one serves every seed.
  *
  * A checkpoint is the directory checkpoints/KEY/ of the cache (cache.h). In it are
  *
