@@ -12,10 +12,7 @@ setup() {
 }
 
 teardown() {
-	local pid
-	for pid in "${pids[@]}"; do
-		! kill -TERM "$pid" 2>/dev/null || wait "$pid" || true
-	done
+	end_started
 }
 
 # boot STATE [OPTION...]: a whole run, whose state was "built" or "found"; its key is in $key

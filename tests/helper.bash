@@ -29,6 +29,14 @@ fake_qemu() {
 	: >starts
 }
 
+# end_started: end what is still there of the children in $pids
+end_started() {
+	local pid
+	for pid in "${pids[@]}"; do
+		! kill -TERM "$pid" 2>/dev/null || wait "$pid" || true
+	done
+}
+
 # gone PID: wait for the end of a process that is not our child
 gone() {
 	tail --pid="$1" -f /dev/null

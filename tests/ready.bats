@@ -19,10 +19,7 @@ setup() {
 }
 
 teardown() {
-	local pid
-	for pid in "${pids[@]}"; do
-		! kill -KILL "$pid" 2>/dev/null || wait "$pid" || true
-	done
+	end_started
 }
 
 # small NAME [MORE]: a spec of two workers, in any.json

@@ -154,7 +154,7 @@ static int open_saved(const char *saved, struct checkpoint *c, struct kt_err *er
 	c->nr_ram = nr_ram;
 	if (!r)
 		utimensat(AT_FDCWD, saved, NULL, 0); /* last used: now */
-	return r ? r : make_ram_writable(c, err);
+	return r;
 }
 
 /* Boot until the guest rings, then save. From `cont` until it has rung nothing is sent (vm.h, THE RULE). */
@@ -326,7 +326,7 @@ int checkpoint_get(const struct vm_config *cfg, const struct checkpoint_opts *o,
 	struct source s = { .cfg = cfg, .o = o, .vm = vm };
 
 	checkpoint_init(c, cfg->plan->nr_nodes);
-	return key_of(cfg, o, c->key, err) < 0 ? -1 : get(&s, c, err);
+	return key_of(cfg, o, c->key, err) < 0 || get(&s, c, err) < 0 ? -1 : make_ram_writable(c, err);
 }
 
 int checkpoint_set_up(const struct vm_config *cfg, const struct checkpoint_opts *o, const struct checkpoint *booted,
