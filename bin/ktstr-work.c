@@ -11,6 +11,7 @@
  */
 #include "kt.h"
 #include "op.h"
+#include "request.h"
 #include "resolve.h"
 #include "hw.h"
 #include "scenario/host.h"
@@ -219,7 +220,12 @@ int main(int argc, char **argv)
 		say_run(&spec, &plan, o.scenario.seed);
 	if (o.scenario.guest && hw_init(&err))
 		die(KT_TROUBLE, "%s", err.msg);
-	enum outcome outcome = (o.host ? host_run : scenario_run)(&spec, &plan, &o.scenario, records(&o), &err);
+	FILE *out = records(&o);
+	enum outcome outcome = (o.host ? host_run : scenario_run)(&spec, &plan, &o.scenario, out, &err);
+	/* What this machine says on its console after the end record would be in the report or not, as the host reads. */
+	fflush(out);
+	if (o.scenario.guest && o.scenario.virtual_clock)
+		request_wait(true);
 	if (outcome != OUTCOME_DONE && *err.msg)
 		kt_warn("%s", err.msg);
 	return outcome_exit(outcome);
