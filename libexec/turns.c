@@ -12,10 +12,11 @@
  *  - A turn lasts until the next timer, up to 100 ms. Here a timer that never fires, on a clock that stands still, is always
  *    turn_ns away, and QEMU ends the turn for it. It costs no wake-up and no interrupt, and nothing when the guest is idle.
  *  - A timer that is due runs on the way into a turn, which is then empty, and the order of the vCPUs slips: two of them can
- *    keep a step in which one never runs. And a timer, due or armed, ends the turn, so whoever gets interrupts gets less. Here
- *    timers run between two turns, arming one ends the turn only if it is due before the turn is over, and the vCPU whose turn
- *    a timer ended has the rest of it before another has one: QEMU goes on to the next, and so all the others get turns of no
- *    length, in which nothing of the guest runs, until it has come round.
+ *    keep a step in which one never runs. A timer, due or armed, ends the turn, and so does PAUSE, of which the kernel has one
+ *    wherever it relaxes: who gets interrupts, or work to do, gets less. And a vCPU that wakes waits for all the others, as if it
+ *    were not a processor of its own. Here timers run between two turns, and whose turn is next is decided by what each has had:
+ *    see choose(). QEMU goes on to the next vCPU in its list, and so all others get turns of no length, in which nothing of the
+ *    guest runs, until it has come to the one that was chosen.
  *  - A guest that rings to be saved (hw_ready()) is stopped by the main thread, some time later, and the clock jumps before if the
  *    other vCPUs are idle. Here the vCPU thread, when it has told of it, waits until the main thread has been told to stop.
  *
@@ -58,7 +59,10 @@ enum { FROZEN_NS = 1000000000, NSEC_PER_SEC = 1000000000 };
 /* A guest that never idles must still hear of its own end, or of a stop; that the clock jumps just then is out of the question. */
 enum { HOLD_LIMIT_S = 1 };
 enum { ASK = 5 }; /* GUESTLINK_ASK */
-enum { MAX_MUTEXES = 16, TIMER_SIZE = 256, LIST_WORDS = 32, GROUP_SIZE = 8 };
+/* Between two PAUSEs of a vCPU that waits for another there is next to nothing. */
+enum { SPIN_NS = 1000 };
+#define MIN(a, b) ((a) < (b) ? (a) : (b))
+enum { MAX_MUTEXES = 16, TIMER_SIZE = 256, LIST_WORDS = 32, GROUP_SIZE = 8, MAX_VCPUS = 1024 };
 
 static struct {
 	int (*ppoll)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
@@ -78,6 +82,8 @@ static struct {
 	int64_t (*now)(int clock);
 	bool (*run_timers)(int clock);
 	bool (*vm_runs)(void);
+	bool (*is_idle)(void *vcpu);
+	void (*exit)(void *vcpu);
 	void (*lock)(const char *file, int line);
 	void (*unlock)(void);
 	void (*notify)(void *, int clock);
@@ -98,15 +104,25 @@ static int64_t turn_ns;
 static int out_fd = -1, answer_fd = -1;
 static _Atomic int64_t quiet_until_ns; /* no timer is due before; 0: not known. Asking QEMU is dear, and a boot has 10 million turns */
 static bool between_turns;
+static struct vcpu {
+	void *qemus;
+	int64_t had_ns; /* of guest time; only the differences count */
+	bool idle;      /* when it was last looked at */
+	bool woke;      /* since it last had a turn */
+} vcpus[MAX_VCPUS];
+static unsigned nr_vcpus;
 static struct {
-	void *vcpu;
-	int64_t end_ns;
-	bool cut; /* a timer ended it before that */
+	struct vcpu *vcpu; /* NULL: nobody's */
+	int64_t start_ns, end_ns;
+	unsigned spins;
+	bool cut; /* it is interrupted: by a timer, or for one that woke */
 } turn;
+static bool look; /* there may be one that was idle and is not */
 static struct {
-	void *vcpu; /* NULL: nobody's */
+	struct vcpu *vcpu;
 	int64_t ns;
-} rest; /* of a turn that was cut */
+} chosen; /* for the next turn */
+static int64_t share_ns = INT64_MAX; /* where QEMU ends turns before */
 static const char *missing;
 static bool found;
 
@@ -137,11 +153,12 @@ static _Noreturn void cannot(const char *what, const char *name)
 __attribute__((constructor)) static void begin(void)
 {
 	const char *turn = getenv("KTSTR_TURN_NS"), *out = getenv("KTSTR_OUT_FD"), *answer = getenv("KTSTR_ANSWER_FD");
+	const char *what = getenv("KTSTR_SAVES");
 
 	main_thread = getpid();
 	turn_ns = turn ? atoll(turn) : 0;
-	saves = getenv("KTSTR_SAVES");
-	copies = saves && !strcmp(getenv("KTSTR_SAVES"), "changes");
+	saves = what;
+	copies = what && !strcmp(what, "changes");
 	out_fd = out ? atoi(out) : -1;
 	/* By hand, with the command line that a report quotes, nobody answers: the guest need not wait. */
 	answer_fd = answer && fcntl(atoi(answer), F_GETFD) >= 0 ? atoi(answer) : -1;
@@ -154,6 +171,8 @@ __attribute__((constructor)) static void begin(void)
 	qemu.now = find("qemu_clock_get_ns", NULL);
 	qemu.run_timers = find("qemu_clock_run_timers", NULL);
 	qemu.vm_runs = find("runstate_is_running", NULL);
+	qemu.is_idle = find("cpu_thread_is_idle", NULL);
+	qemu.exit = find("cpu_exit", NULL);
 	qemu.lock = find("bql_lock_impl", "qemu_mutex_lock_iothread_impl");
 	qemu.unlock = find("bql_unlock", "qemu_mutex_unlock_iothread");
 	qemu.notify = find("qemu_timer_notify_cb", NULL);
@@ -234,24 +253,125 @@ static void become_vcpu_thread(void)
 	qemu.timer_mod(timer, FROZEN_NS + turn_ns);
 }
 
-/* Returns how long it may be: the whole of it, or what is left, or nothing while another has something left. */
-static int64_t begin_turn(void *vcpu)
+static struct vcpu *find_vcpu(void *qemus)
 {
-	int64_t now = qemu.now(CLOCK_OF_GUEST), ns = turn_ns;
+	for (unsigned i = 0; i < nr_vcpus; i++)
+		if (vcpus[i].qemus == qemus)
+			return &vcpus[i];
+	if (nr_vcpus == MAX_VCPUS)
+		cannot("too many vCPUs", "");
+	vcpus[nr_vcpus].qemus = qemus;
+	look = true;
+	return &vcpus[nr_vcpus++];
+}
 
-	if (turn.cut && now < turn.end_ns) {
-		rest.vcpu = turn.vcpu;
-		rest.ns = turn.end_ns - now;
+/*
+ * Returns what is left of it. A vCPU that does next to nothing, and again, spins until another has done something: it gives up the
+ * rest. Once for each vCPU is not too often: so the kernel relaxes where it goes through what each of them has counted.
+ */
+static int64_t end_turn(int64_t now)
+{
+	int64_t ns = now - turn.start_ns, left = turn.end_ns - now;
+
+	turn.vcpu->had_ns += ns;
+	turn.vcpu->idle = left > 0 && qemu.is_idle(turn.vcpu->qemus);
+	if (!turn.cut && left > 0 && ns > 0 && ns < MIN(SPIN_NS, share_ns / 2) && !turn.vcpu->idle && ++turn.spins > nr_vcpus) {
+		turn.vcpu->had_ns += left;
+		left = 0;
 	}
-	if (rest.vcpu) {
-		ns = vcpu == rest.vcpu ? rest.ns : 0;
-		if (ns)
-			rest.vcpu = NULL;
+	return left;
+}
+
+/* Who has been idle is owed a turn for that, not more. To ask QEMU is dear: only when it may be so. */
+static void see_who_woke(void)
+{
+	int64_t least = INT64_MAX;
+
+	look = false;
+	for (struct vcpu *v = vcpus; v < vcpus + nr_vcpus; v++) {
+		bool idle = qemu.is_idle(v->qemus);
+
+		v->woke = !idle && (v->woke || v->idle);
+		v->idle = idle;
+		if (!idle && !v->woke && v->had_ns < least)
+			least = v->had_ns;
 	}
-	turn.vcpu = vcpu;
-	turn.end_ns = now + ns;
-	turn.cut = false;
-	return ns;
+	for (struct vcpu *v = vcpus; v < vcpus + nr_vcpus; v++)
+		if (v->woke && least != INT64_MAX && v->had_ns < least - turn_ns)
+			v->had_ns = least - turn_ns;
+}
+
+/* Of those that are not idle (and woke) the one that has had least; of several the next in QEMU's list. NULL: there is none. */
+static struct vcpu *needs_most(const struct vcpu *next, bool woke)
+{
+	struct vcpu *best = NULL;
+
+	for (unsigned i = 0, at = (unsigned)(next - vcpus); i < nr_vcpus; i++) {
+		struct vcpu *v = &vcpus[(at + i) % nr_vcpus];
+
+		if (!v->idle && (v->woke || !woke) && (!best || v->had_ns < best->had_ns))
+			best = v;
+	}
+	return best;
+}
+
+/*
+ * A vCPU runs at once when it wakes, as a processor does, unless it has had more than the one whose turn it is. That one has the
+ * rest of its turn, if there is some, and then the one that has had least.
+ */
+static struct vcpu *choose(struct vcpu *current, const struct vcpu *next)
+{
+	struct vcpu *woke = needs_most(next, true), *v = current && !current->idle ? current : NULL;
+
+	if (woke && (!v || woke->had_ns < v->had_ns))
+		return woke;
+	return v ? v : needs_most(next, false);
+}
+
+/* Returns how long it may be. Where it is another's turn this vCPU leaves it at once: a length of 0 would wake the main thread. */
+static int64_t begin_turn(void *qemus)
+{
+	int64_t now = qemu.now(CLOCK_OF_GUEST), left = turn.vcpu ? end_turn(now) : 0;
+	struct vcpu *v = find_vcpu(qemus);
+
+	if (!chosen.vcpu) {
+		if (look)
+			see_who_woke();
+		chosen.vcpu = choose(left > 0 ? turn.vcpu : NULL, v);
+		bool goes_on = left > 0 && chosen.vcpu == turn.vcpu;
+		chosen.ns = goes_on ? left : turn_ns;
+		turn.spins = goes_on ? turn.spins : 0;
+	}
+	turn.vcpu = NULL;
+	turn.start_ns = turn.end_ns = now;
+	if (chosen.vcpu && v != chosen.vcpu) {
+		if (!v->idle)
+			qemu.exit(qemus);
+		return turn_ns;
+	}
+	turn.vcpu = v;
+	turn.end_ns += chosen.ns;
+	turn.cut = v->woke = false;
+	chosen.vcpu = NULL;
+	return turn.end_ns - now;
+}
+
+/* The vCPU has had to do with a device: another may have been woken by that. */
+static void cut_for_woken(void)
+{
+	for (struct vcpu *v = vcpus; turn.vcpu && !turn.cut && v < vcpus + nr_vcpus; v++)
+		if (v->idle && !qemu.is_idle(v->qemus)) {
+			look = turn.cut = true;
+			qemu.notify(NULL, CLOCK_OF_GUEST);
+		}
+}
+
+/* From 8.1 on QEMU ends a turn when the vCPU has had its share of what there is before the next timer. Others follow. */
+static int64_t share(void)
+{
+	int64_t deadline = qemu.deadline(CLOCK_OF_GUEST, ALL_TIMERS);
+
+	return (deadline < 0 || deadline > turn_ns ? turn_ns : deadline) / nr_vcpus;
 }
 
 /*
@@ -265,6 +385,8 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 
 		if (big_lock->__data.__owner != this_thread)
 			ns += turn_ns - begin_turn(*qemu.vcpu);
+		else if (nr_vcpus)
+			share_ns = share();
 		*t = (struct timespec){ .tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC };
 		return 0;
 	}
@@ -273,22 +395,24 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 	return libc.clock_gettime(clock, t);
 }
 
-/* The big lock has to be held anew for this: timers look whether it is. */
-static void run_due_timers(void)
+/* The big lock has to be held anew for this: timers look whether it is. True: there were some. */
+static bool run_due_timers(void)
 {
 	int64_t now = qemu.now(CLOCK_OF_GUEST), deadline;
 
 	if (now < quiet_until_ns || !qemu.vm_runs())
-		return;
+		return false;
+	look = true; /* QEMU may have run them itself */
 	deadline = qemu.deadline(CLOCK_OF_GUEST, ALL_TIMERS);
 	if (deadline) {
 		quiet_until_ns = deadline < 0 ? INT64_MAX : now + deadline;
-		return;
+		return false;
 	}
 	turn.cut = true;
 	qemu.lock(__FILE__, __LINE__);
 	qemu.run_timers(CLOCK_OF_GUEST);
 	qemu.unlock();
+	return true;
 }
 
 static bool is_file(int fd)
@@ -345,8 +469,10 @@ int pthread_mutex_unlock(pthread_mutex_t *m)
 		return r;
 	}
 	between_turns = true;
-	run_due_timers();
+	bool ran = run_due_timers();
 	between_turns = false;
+	if (!ran)
+		cut_for_woken();
 	return r;
 }
 
@@ -381,14 +507,18 @@ int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 		}
 		return libc.cond_wait(c, m);
 	}
-	if (!is_big_lock(m))
+	/* The thread that saves may wait for the vCPUs with it, too; theirs has come first. */
+	if (!is_big_lock(m) || (halted && !vcpu_thread))
 		return libc.cond_wait(c, m);
 	if (!vcpu_thread)
 		become_vcpu_thread();
 	halted = c;
-	/* The time that passes now is nobody's. */
+	/* All are idle, or stopped: nobody is owed anything, and the time that passes now is nobody's. */
+	for (unsigned i = 0; i < nr_vcpus; i++)
+		vcpus[i].had_ns = 0;
+	turn.vcpu = chosen.vcpu = NULL;
+	look = true;
 	turn.end_ns = 0;
-	rest.vcpu = NULL;
 	let_main_go();
 	int r = libc.cond_wait(c, m);
 	atomic_store(&waits, false);

@@ -78,20 +78,6 @@ load checkpoint
 	[ "$(ktstr-cache list --json | wc -l)" = "${#keys[@]}" ]
 }
 
-# What is known of QEMU by its version stands in the report: man/ktstr-boot.1, Clocks.
-@test "which QEMU gives vCPUs equal turns is said, on the virtual clock" {
-	local version said=""
-	for version in 7.2.22 8.0.9 8.1.0 10.0.2; do
-		export FAKE_VERSION=$version
-		ktstr-topo 1n1l1c1t >plan.json
-		boot built
-		said+=" $(jq -r 'select(.kind == "guest").equal_turns' <<<"$output")"
-	done
-	[ "$said" = " true true false false" ]
-	boot built --clock real
-	jq -se 'map(select(.kind == "guest"))[0] | has("equal_turns") | not' <<<"$output"
-}
-
 @test "the accelerator is part of what a state depends on" {
 	boot built --clock real
 	local tcg=$key

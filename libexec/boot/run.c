@@ -150,15 +150,6 @@ static bool same_topology(const struct boot *b, json_t *record, struct result *r
 	return r->outcome != UNSUPPORTED;
 }
 
-/* From 8.1 on QEMU splits the time to the next timer among the vCPUs before libexec/turns.c is asked: ktstr-boot(1). */
-static bool has_equal_turns(const struct vm *vm)
-{
-	int major = 0, minor = 0;
-
-	sscanf(vm->qemu_version, "%d.%d", &major, &minor);
-	return major < 8 || (major == 8 && minor < 1);
-}
-
 /* The guest stands until this has been done. */
 static bool take_request(struct boot *b, json_t *record, struct result *r)
 {
@@ -193,8 +184,6 @@ static bool take_record(struct boot *b, json_t *record, struct result *r)
 		return take_request(b, record, r);
 	if (streq(kind, "guest")) {
 		over = !same_topology(b, record, r);
-		if (b->vm_config.virtual_clock)
-			json_object_set_new(record, "equal_turns", json_boolean(has_equal_turns(&b->vm)));
 	} else if (streq(kind, "phase") && !b->go_ns) {
 		b->go_ns = kt_now_ns();
 	} else if (streq(kind, "op")) {
