@@ -55,7 +55,7 @@ SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
-BOOT = load accel sched watchdog memory run
+BOOT = load accel sched watchdog memory btf run
 CHECK = check verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
 CHECK += weights scx_events
 SWEEP = prepare pool record text
@@ -84,7 +84,7 @@ libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/watchdog: LIBS += $(LIBBPF)
-tests/helper/watchdog: libexec/boot/watchdog.o
+tests/helper/watchdog: libexec/boot/watchdog.o libexec/boot/btf.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_spin,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until

@@ -108,12 +108,13 @@ static int make_root(struct host *h, struct kt_err *err)
 	return 0;
 }
 
-static int save_values(struct host *h, const struct step *s, struct kt_err *err)
+static int save_values(struct host *h, const struct spec *spec, struct kt_err *err)
 {
+	const struct op *op;
 	int ret = 0;
 
-	for (size_t i = 0; i < s->nr_ops && !ret; i++) {
-		_cleanup_(strv_deinit) struct strv files = machine_files(&s->ops[i]);
+	for (size_t i = 0; (op = spec_op(spec, i)) && !ret; i++) {
+		_cleanup_(strv_deinit) struct strv files = machine_files(op);
 
 		for (size_t k = 0; k < files.n && !ret; k++)
 			ret = saved_keep(&h->saved, files.v[k], err);
@@ -229,10 +230,7 @@ enum outcome host_run(const struct spec *spec, const struct topo *plan, const st
 	h.root = xasprintf("%s/" PREFIX "%d", h.mount, (int)getpid());
 	if (make_root(&h, err))
 		o = OUTCOME_UNSUPPORTED;
-	bool bad = o == OUTCOME_UNSUPPORTED || save_values(&h, &spec->backdrop, err);
-	for (size_t i = 0; i < spec->nr_steps && !bad; i++)
-		bad = save_values(&h, &spec->steps[i], err);
-	if (!bad)
+	if (o != OUTCOME_UNSUPPORTED && !save_values(&h, spec, err))
 		o = run(&h, spec, plan, opts, out, err);
 	if (h.lock >= 0 && (remove_tree(h.root, &left) || cgroup_undelegate(h.mount, "", h.controllers, &left))) {
 		kt_warn("%s", left.msg);

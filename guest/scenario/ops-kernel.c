@@ -29,11 +29,12 @@ static int want_all(json_t *symbols, const struct kernel_args *a, struct kt_err 
 		(a->target == KERNEL_TASK && want(symbols, "init_task", err)) ? -1 : 0;
 }
 
-static enum outcome of_step(const struct engine *e, const struct step *step, json_t *symbols, struct kt_err *err)
+enum outcome kernel_symbols(struct engine *e, struct kt_err *err)
 {
-	for (size_t i = 0; i < step->nr_ops; i++) {
-		const struct op *op = &step->ops[i];
+	json_auto_t *symbols = json_object();
+	const struct op *op;
 
+	for (size_t i = 0; (op = spec_op(e->spec, i)); i++) {
 		if (!op_is_kernel(op))
 			continue;
 		if (!e->opts->guest) {
@@ -46,26 +47,18 @@ static enum outcome of_step(const struct engine *e, const struct step *step, jso
 			return OUTCOME_ERROR;
 		}
 	}
+	if (json_object_size(symbols))
+		request_host(KT_PACK("{ss sO}", "event", "symbols", "symbols", symbols), e->opts->virtual_clock);
 	return OUTCOME_DONE;
 }
 
-enum outcome kernel_symbols(struct engine *e, struct kt_err *err)
-{
-	json_auto_t *symbols = json_object();
-	enum outcome o = of_step(e, &e->spec->backdrop, symbols, err);
-
-	for (size_t i = 0; i < e->spec->nr_steps && o == OUTCOME_DONE; i++)
-		o = of_step(e, &e->spec->steps[i], symbols, err);
-	if (o == OUTCOME_DONE && json_object_size(symbols))
-		request_host(KT_PACK("{ss ss sO}", "kind", "request", "event", "symbols", "symbols", symbols), e->opts->virtual_clock);
-	return o;
-}
-
-static enum outcome ask(struct engine *e, const struct op *op, struct kt_err *err)
+/* What comes of it is the host's to add. */
+enum outcome op_run_read_kernel_hot(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
 {
 	const struct kernel_args *a = op->args;
 	pid_t pid = getpid();
 
+	(void)result;
 	if (a->target == KERNEL_TASK && a->cgroup) {
 		pid = e->crew.members[scene_worker(&e->scene, a->cgroup, a->group, a->index)].pid;
 		if (pid <= 0) {
@@ -73,31 +66,10 @@ static enum outcome ask(struct engine *e, const struct op *op, struct kt_err *er
 			return OUTCOME_ERROR;
 		}
 	}
-	request_host(KT_PACK("{ss ss ss si}", "kind", "request", "event", "memory", "path", op->path, "pid", (int)pid),
-		     e->opts->virtual_clock);
+	request_host(KT_PACK("{ss ss si}", "event", "memory", "path", op->path, "pid", (int)pid), e->opts->virtual_clock);
 	return OUTCOME_DONE;
 }
 
-enum outcome op_run_read_kernel_hot(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
-{
-	(void)result; /* the host's to add */
-	return ask(e, op, err);
-}
-
-enum outcome op_run_read_kernel_cold(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
-{
-	(void)result;
-	return ask(e, op, err);
-}
-
-enum outcome op_run_write_kernel_hot(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
-{
-	(void)result;
-	return ask(e, op, err);
-}
-
-enum outcome op_run_write_kernel_cold(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
-{
-	(void)result;
-	return ask(e, op, err);
-}
+op_run_fn op_run_read_kernel_cold __attribute__((alias("op_run_read_kernel_hot")));
+op_run_fn op_run_write_kernel_hot __attribute__((alias("op_run_read_kernel_hot")));
+op_run_fn op_run_write_kernel_cold __attribute__((alias("op_run_read_kernel_hot")));

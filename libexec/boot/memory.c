@@ -3,7 +3,7 @@
  * Ops on the guest kernel's memory, done from outside while the guest waits (guestlink.h): which op, the request says, and
  * the spec what that is. What was found becomes the result of the op's record.
  *
- * Members are found in the kernel's BTF before anything boots. A task is looked for in the kernel's list of processes, a
+ * Members are found in the kernel's BTF (btf.c) before anything boots. A task is looked for in the kernel's list of processes, a
  * CPU's variable is as far from its symbol as __per_cpu_offset says, and the kernel's page tables say what an address is.
  */
 #include "boot/boot.h"
@@ -11,116 +11,32 @@
 #include "op.h"
 #include <bpf/btf.h>
 
-struct place { const struct btf_type *type; uint64_t offset; uint32_t size; };
-
-static const struct btf_type *resolve(const struct btf *btf, uint32_t id)
-{
-	const struct btf_type *t = btf__type_by_id(btf, id);
-
-	while (btf_is_mod(t) || btf_is_typedef(t))
-		t = btf__type_by_id(btf, t->type);
-	return t;
-}
-
-static const char *kind_of(const struct btf_type *t)
-{
-	return btf_is_ptr(t) ? "a pointer" : btf_is_array(t) ? "an array" : "no struct";
-}
-
-/* A member, or one of a struct or union without a name in it; bits are counted from the outermost. */
-static const struct btf_member *find_member(const struct btf *btf, const struct btf_type *t, const char *name, size_t len,
-					    uint32_t *bits, bool *bitfield)
-{
-	const struct btf_member *m = btf_members(t);
-
-	for (int i = 0; i < btf_vlen(t); i++, m++) {
-		const char *s = btf__name_by_offset(btf, m->name_off);
-		const struct btf_type *inner = *s ? NULL : resolve(btf, m->type);
-		const struct btf_member *found = NULL;
-
-		if (strlen(s) == len && len && !memcmp(s, name, len)) {
-			*bits = btf_member_bit_offset(t, (uint32_t)i);
-			*bitfield = btf_member_bitfield_size(t, (uint32_t)i);
-			return m;
-		}
-		if (inner && btf_is_composite(inner))
-			found = find_member(btf, inner, name, len, bits, bitfield);
-		if (found) {
-			*bits += btf_member_bit_offset(t, (uint32_t)i);
-			return found;
-		}
-	}
-	return NULL;
-}
-
-/* Follow "a.b.c" from p->type on. */
-static int follow(const struct btf *btf, const char *path, struct place *p, struct kt_err *err)
-{
-	for (const char *name = path, *end;; name = end + 1) {
-		const struct btf_member *m;
-		uint32_t bits = 0;
-		bool bitfield = false;
-
-		end = name + strcspn(name, ".");
-		if (!btf_is_composite(p->type))
-			return kt_fail(err, "'%.*s' is %s, which has no members", MAX((int)(name - path) - 1, 0), path, kind_of(p->type));
-		m = find_member(btf, p->type, name, (size_t)(end - name), &bits, &bitfield);
-		if (!m)
-			return kt_fail(err, "the kernel's struct %s has no member '%.*s'", btf__name_by_offset(btf, p->type->name_off),
-				       (int)(end - name), name);
-		if (bitfield)
-			return kt_fail(err, "'%.*s' is a bit field", (int)(end - path), path);
-		p->offset += bits / 8;
-		p->type = resolve(btf, m->type);
-		p->size = (uint32_t)btf__resolve_size(btf, m->type);
-		if (!*end)
-			return 0;
-	}
-}
-
-static int find_type(const struct btf *btf, const struct kernel_args *a, struct place *ret, struct kt_err *err)
-{
-	bool task = a->target == KERNEL_TASK;
-	int id = btf__find_by_name_kind(btf, task ? "task_struct" : a->symbol, task ? BTF_KIND_STRUCT : BTF_KIND_VAR);
-
-	if (id < 0)
-		return kt_fail(err, "the kernel's BTF has no %s '%s'", task ? "struct" : "per-CPU variable", task ? "task_struct" : a->symbol);
-	if (!task)
-		id = (int)btf__type_by_id(btf, (uint32_t)id)->type;
-	*ret = (struct place){ resolve(btf, (uint32_t)id), 0, (uint32_t)btf__resolve_size(btf, (uint32_t)id) };
-	return 0;
-}
-
 /* Where the member is; an integer has to be as large as it is read. */
 static int settle(const struct btf *btf, struct kernel_args *a, struct kt_err *err)
 {
-	struct place p = { 0 };
+	bool task = a->target == KERNEL_TASK;
+	struct btf_place p;
 
-	if (find_type(btf, a, &p, err) || (a->member && follow(btf, a->member, &p, err)))
+	if (boot_find_in_btf(btf, task ? BTF_KIND_STRUCT : BTF_KIND_VAR, task ? "task_struct" : a->symbol, a->member, &p, err))
 		return -1;
 	if (a->size > p.size || (a->member && !a->bytes && a->size != p.size))
-		return kt_fail(err, "'%s' has %u bytes, not %u", a->member ? a->member : a->target == KERNEL_TASK ? "task_struct" : a->symbol,
+		return kt_fail(err, "'%s' has %u bytes, not %u", a->member ? a->member : task ? "task_struct" : a->symbol,
 			       p.size, a->size);
 	a->offset = p.offset;
 	return 0;
 }
 
-static const struct step *step_at(const struct spec *s, size_t i)
-{
-	return i ? &s->steps[i - 1] : &s->backdrop;
-}
-
 static int settle_all(const struct boot *b, const struct btf *btf, struct kt_errs *errs)
 {
+	const struct op *op;
 	struct kt_err err;
 
-	for (size_t k = 0; k <= b->spec.nr_steps; k++)
-		for (const struct op *op = step_at(&b->spec, k)->ops, *end = op + step_at(&b->spec, k)->nr_ops; op < end; op++) {
-			struct kernel_args *a = op_is_kernel(op) ? op->args : NULL;
+	for (size_t i = 0; (op = spec_op(&b->spec, i)); i++) {
+		struct kernel_args *a = op_is_kernel(op) ? op->args : NULL;
 
-			if (a && (a->target == KERNEL_PER_CPU || a->target == KERNEL_TASK) && settle(btf, a, &err))
-				kt_errs_add(errs, "%s: %s.%s.target: %s", b->spec_path, op->path, op->kind->name, err.msg);
-		}
+		if (a && (a->target == KERNEL_PER_CPU || a->target == KERNEL_TASK) && settle(btf, a, &err))
+			kt_errs_add(errs, "%s: %s.%s.target: %s", b->spec_path, op->path, op->kind->name, err.msg);
+	}
 	return errs->n ? -1 : 0;
 }
 
@@ -139,11 +55,12 @@ static int settle_tasks(struct boot *b, const struct btf *btf, struct kt_err *er
 
 bool boot_has_memory_ops(const struct boot *b)
 {
-	for (size_t k = 0; k <= b->spec.nr_steps; k++)
-		for (size_t i = 0; i < step_at(&b->spec, k)->nr_ops; i++)
-			if (op_is_kernel(&step_at(&b->spec, k)->ops[i]))
-				return true;
-	return false;
+	const struct op *op;
+	size_t i = 0;
+
+	while ((op = spec_op(&b->spec, i)) && !op_is_kernel(op))
+		i++;
+	return op;
 }
 
 void boot_settle_memory(struct boot *b)
@@ -168,11 +85,12 @@ void boot_settle_memory(struct boot *b)
 
 static const struct op *find_op(const struct boot *b, const char *path)
 {
-	for (size_t k = 0; k <= b->spec.nr_steps; k++)
-		for (const struct op *op = step_at(&b->spec, k)->ops, *end = op + step_at(&b->spec, k)->nr_ops; op < end; op++)
-			if (path && op_is_kernel(op) && streq(op->path, path))
-				return op;
-	return NULL;
+	const struct op *op;
+	size_t i = 0;
+
+	while ((op = spec_op(&b->spec, i)) && !(path && op_is_kernel(op) && streq(op->path, path)))
+		i++;
+	return op;
 }
 
 static int symbol(const struct boot *b, const char *name, uint64_t *ret, struct kt_err *err)

@@ -24,22 +24,17 @@ static uint64_t symbol(const json_t *request, const char *name)
 	return s ? strtoull(s, NULL, 16) : 0;
 }
 
-/* Offset of scx_sched.watchdog_timeout; -1: it has none. */
+/* Offset of scx_sched.watchdog_timeout; -1 and err. */
 static int64_t field_offset(const char *vmlinux, struct kt_err *err)
 {
 	struct btf *btf = btf__parse(vmlinux, NULL);
-	int64_t offset = -1;
+	struct btf_place p = { 0 };
 
 	if (!btf)
 		return kt_fail(err, "the kernel's BTF cannot be read: %s", strerror(errno));
-	int id = btf__find_by_name_kind(btf, "scx_sched", BTF_KIND_STRUCT);
-	const struct btf_type *t = id > 0 ? btf__type_by_id(btf, (__u32)id) : NULL;
-	const struct btf_member *m = t ? btf_members(t) : NULL;
-	for (int i = 0; t && i < btf_vlen(t); i++, m++)
-		if (streq(btf__name_by_offset(btf, m->name_off), "watchdog_timeout"))
-			offset = m->offset / 8;
+	int bad = boot_find_in_btf(btf, BTF_KIND_STRUCT, "scx_sched", "watchdog_timeout", &p, err);
 	btf__free(btf);
-	return offset < 0 ? kt_fail(err, "the kernel's scx_sched has no watchdog_timeout") : offset;
+	return bad ? -1 : (int64_t)p.offset;
 }
 
 static int find(const struct boot *b, const struct guestmem *m, const json_t *request, struct place *ret, struct kt_err *err)

@@ -311,6 +311,19 @@ const struct scheduler_def *spec_scheduler(const struct spec *s, const char *nam
 	return NULL;
 }
 
+const struct op *spec_op(const struct spec *s, size_t n)
+{
+	const struct step *step = &s->backdrop;
+
+	for (size_t i = 0; n >= step->nr_ops; i++) {
+		if (i == s->nr_steps)
+			return NULL;
+		n -= step->nr_ops;
+		step = &s->steps[i];
+	}
+	return &step->ops[n];
+}
+
 void spec_deinit(struct spec *s)
 {
 	step_deinit(&s->backdrop);

@@ -209,6 +209,8 @@ struct spec {
 int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struct spec *ret, struct kt_errs *errs);
 /* One of its schedulers, staged or not, by name; or NULL. */
 const struct scheduler_def *spec_scheduler(const struct spec *s, const char *name);
+/* All ops of a spec are numbered from 0, those of the backdrop first. NULL: there are not so many. */
+const struct op *spec_op(const struct spec *s, size_t n);
 void spec_deinit(struct spec *s);
 /* The batches for the record "run": [{"cgroup": ..., "workers": ..., "path": ...}, ...]. */
 json_t *spec_batches_to_json(const struct spec *s);

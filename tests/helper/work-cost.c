@@ -274,6 +274,8 @@ static void print_cost(const struct work_type *type)
 
 	if (!args)
 		printf("%s\t-\t-\tit needs parameters\n", type->name);
+	else if (type->traits & WORK_OTHERS)
+		printf("%s\t-\t-\tit needs other workers\n", type->name);
 	else if (cost(type, args, true, &with, &err) || cost(type, args, false, &without, &err))
 		printf("%s\t-\t-\t%s\n", type->name, err.msg);
 	else
