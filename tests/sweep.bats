@@ -91,6 +91,17 @@ report() {
 	[ "$output" = "$(head -n 1 six.out)" ]
 }
 
+@test "a cgroup with two groups of workers has one figure of a kind" {
+	printf '{"name":"two","topology":"1n1l2c1t","duration_s":0.1,"assert":{"max_spread_pct":100},"backdrop":{"cgroups":[{"name":"a","workers":1}]},
+		"steps":[{"ops":[{"Spawn":{"cgroup":"a","workers":2}}],"hold":0.1}]}' >two.json
+	run -0 --separate-stderr ktstr sweep two.json --seeds 1..2 --dir two --json
+	for seed in 1 2; do
+		jq -se --argjson all "$(jq -s 'map(select(.kind == "worker").iterations) | add' two/seeds/$seed/report.jsonl)" \
+			".[$seed - 1] | .seed == $seed and (.figures | map(select(.figure == \"iterations\").value)) == [\$all]" <<<"$output"
+	done
+	jq -se 'last.figures | map(select(.figure == "iterations").n) == [2]' <<<"$output"
+}
+
 @test "one at a time or two: the same results" {
 	small small
 	run -0 --separate-stderr ktstr sweep small.json --seeds 1..6 -j1 --dir one --json

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Records of a sweep: see sweep.h. A figure is a number that a seed has one of: the value of a check in a cgroup
- * (the worst, where a check gives several), and a few statistics beside.
+ * (the worst, where a check gives several), and a few statistics beside (of all its groups of workers).
  */
 #include "sweep/sweep.h"
 #include <math.h>
@@ -63,9 +63,17 @@ static void add_check(json_t *figures, json_t *failed, const json_t *row)
 		json_object_set(f, "value", value);
 }
 
-static void add_stat(json_t *figures, const char *name, const char *cgroup, json_t *value, const char *unit)
+/* Of one group of workers, of which a cgroup may have several. */
+static void add_stat(json_t *figures, const char *name, const char *cgroup, json_t *value, const char *unit, bool sum)
 {
-	if (json_is_number(value))
+	json_t *f = find_figure(figures, name, cgroup);
+	json_int_t v = json_integer_value(value), before = json_integer_value(json_object_get(f, "value"));
+
+	if (!json_is_integer(value))
+		return;
+	if (f)
+		json_object_set_new(f, "value", json_integer(sum ? before + v : MAX(before, v)));
+	else
 		json_array_append_new(figures, KT_PACK("{ss,ss,sO,ss}", "figure", name, "cgroup", cgroup, "value",
 						       value, "unit", unit));
 }
@@ -96,9 +104,9 @@ json_t *record_seed(int64_t seed, const json_t *verdict)
 
 		if (!cgroup)
 			continue;
-		add_stat(figures, "migrations", cgroup, json_object_get(row, "migrations"), "");
-		add_stat(figures, "iterations", cgroup, json_object_get(row, "iterations"), "");
-		add_stat(figures, "wake_p99", cgroup, json_object_get(wake, "p99_ns"), "ns");
+		add_stat(figures, "migrations", cgroup, json_object_get(row, "migrations"), "", true);
+		add_stat(figures, "iterations", cgroup, json_object_get(row, "iterations"), "", true);
+		add_stat(figures, "wake_p99", cgroup, json_object_get(wake, "p99_ns"), "ns", false);
 	}
 	return KT_PACK("{ss,sI,ss,ss,ss?,so,so}", "kind", "seed", "seed", (json_int_t)seed, "verdict", v, "outcome",
 		       outcome_of(v), "reason", reason, "failed", failed, "figures", figures);
@@ -188,8 +196,7 @@ static json_t *distributions(const struct sweep *s)
 		json_array_foreach(json_object_get(s->records[i], "figures"), at, figure) {
 			struct dist *dist = dist_of(&d, figure, at);
 
-			if (!dist->samples)
-				dist->samples = xcalloc(s->n, sizeof(*dist->samples));
+			dist->samples = xrealloc(dist->samples, dist->n + 1, sizeof(*dist->samples));
 			dist->samples[dist->n++] = (struct sample){ num(figure, "value"), s->first + (int64_t)i,
 								    json_object_get(figure, "value") };
 		}
