@@ -34,7 +34,7 @@ void OP(enqueue, struct task_struct *p, u64 enq_flags)
 
 #ifndef OWN_DISPATCH
 enum { NOW_AND_THEN = 4 };
-u64 dispatches;
+static u64 dispatches[MAX_CPUS];
 
 static bool serve_longest(u64 own, u32 nr)
 {
@@ -57,7 +57,7 @@ void OP(dispatch, s32 cpu, struct task_struct *prev)
 	u32 nr = scx_bpf_nr_cpu_ids();
 	s32 i;
 
-	if (__sync_fetch_and_add(&dispatches, 1) % NOW_AND_THEN == 0 && serve_longest(own, nr))
+	if ((u32)cpu < MAX_CPUS && dispatches[cpu]++ % NOW_AND_THEN == 0 && serve_longest(own, nr))
 		return;
 	if (dsq_move_to_local(own))
 		return;
