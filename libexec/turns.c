@@ -3,7 +3,7 @@
  * ktstr-turns.so - preloaded into QEMU on the virtual clock: who runs when is decided here, by the guest's own clock alone.
  *
  * Under -icount with thread=single one thread runs the vCPUs in turn, and QEMU's main thread moves the clock on when all of
- * them are idle. Left alone that has three faults, all of them measured on QEMU 7.2:
+ * them are idle. Left alone that has four faults, all of them measured on QEMU 7.2:
  *
  *  - Each timer of the machine wakes the main thread, some hundred times a second. It then looks whether all vCPUs are idle,
  *    at a moment that the host's scheduler picked: if it comes just as the last one halts, the clock jumps while that turn is
@@ -15,8 +15,7 @@
  *    keep a step in which one never runs. A timer, due or armed, ends the turn, and so does PAUSE, of which the kernel has one
  *    wherever it relaxes: who gets interrupts, or work to do, gets less. And a vCPU that wakes waits for all the others, as if it
  *    were not a processor of its own. Here timers run between two turns, and whose turn is next is decided by what each has had:
- *    see choose(). QEMU goes on to the next vCPU in its list, and so all others get turns of no length, in which nothing of the
- *    guest runs, until it has come to the one that was chosen.
+ *    see choose(). QEMU goes on to the next vCPU in its list, and so those on the way to the chosen one leave their turns at once.
  *  - A guest that rings to be saved (hw_ready()) is stopped by the main thread, some time later, and the clock jumps before if the
  *    other vCPUs are idle. Here the vCPU thread, when it has told of it, waits until the main thread has been told to stop.
  *
@@ -114,8 +113,8 @@ static unsigned nr_vcpus;
 static struct {
 	struct vcpu *vcpu; /* NULL: nobody's */
 	int64_t start_ns, end_ns;
-	unsigned spins;
-	bool cut; /* it is interrupted: by a timer, or for one that woke */
+	unsigned spins; /* PAUSEs with next to nothing before */
+	bool cut;       /* it is interrupted: by a timer, or for one that woke */
 } turn;
 static bool look; /* there may be one that was idle and is not */
 static struct {
