@@ -8,7 +8,7 @@
 /* Ask; it has been done when this returns. Takes the request, which gets its kind. */
 void request_host(json_t *request, bool virtual_clock);
 
-/* Until the host has read all that was said. */
+/* Wait until the host has read all that was said. */
 void request_wait(bool virtual_clock);
 
 #endif
