@@ -8,8 +8,9 @@ CPPFLAGS += -Ilibexec/lib -Ilibexec -Iguest
 KT_CFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=gnu11 -Wall -Wextra -Wvla -Wformat=2 -Wno-missing-field-initializers $(CFLAGS) $(SAN_FLAGS)
 PACKAGES = jansson libelf libmd libxxhash
 LIBS = $(shell $(PKG_CONFIG) --libs $(PACKAGES)) -lm
-# What runs in the guest is static: there is no libc there, nor anything else.
-STATIC_FLAGS = -static
+# What runs in the guest is static: there is no libc there, nor anything else. A build ID is a hash that covers debug
+# information, which guest/pack strips: with one, a comment that moves a line would change the image, and so every schedule.
+STATIC_FLAGS = -static -Wl,--build-id=none
 GUEST_LIBS = $(shell $(PKG_CONFIG) --static --libs jansson) -lm
 # libbpf as the machine has it, or as libexec/ktstr-libbpf unpacked it; what is linked with it is static.
 UNPACKED = $(wildcard .deps/usr)
