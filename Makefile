@@ -3,7 +3,7 @@
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
-CPPFLAGS += -Ilibexec/lib -Ilibexec -Iguest
+CPPFLAGS += -I.
 # The same bytes wherever the tree lies: the guest's programs are part of what a checkpoint is the state of.
 KT_CFLAGS = -ffile-prefix-map=$(CURDIR)=. -std=gnu11 -Wall -Wextra -Wvla -Wformat=2 -Wno-missing-field-initializers $(CFLAGS) $(SAN_FLAGS)
 PACKAGES = jansson libelf libmd libxxhash
@@ -35,13 +35,13 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval flags kernel spec topo work worktypes-cpu-io-wake
 
-LIB = kt json rows strv lines printable cpio cpulist cpuset intent histogram report report-worker report-scheduler report-payload
-LIB += scheduler flags spec spec-work spec-cgroup spec-step scene scene-check resolve
-LIB += op ops-cgroup ops-task ops-machine ops-kernel ops-payload ops-sched
-LIB += topology topology-cpus topology-presets topology-qemu topology-shape topology-sysfs
-LIB += closure closure-libs dynamic program payload-spec
-LIB += cache vmlinux bzimage kernel kernel-cache kernel-facts
-LIB += vm vm-args vm-qmp checkpoint checkpoint-entry changes checkpoint-cache saved-clock guestlink guestmem
+LIB = lib/kt lib/json lib/rows lib/strv lib/lines lib/printable lib/cpio lib/cpulist lib/cpuset lib/intent lib/histogram lib/report lib/report-worker lib/report-scheduler lib/report-payload
+LIB += lib/scheduler lib/flags lib/spec lib/spec-work lib/spec-cgroup lib/spec-step lib/scene lib/scene-check lib/resolve
+LIB += lib/op lib/ops-cgroup lib/ops-task lib/ops-machine lib/ops-kernel lib/ops-payload lib/ops-sched
+LIB += lib/topology lib/topology-cpus lib/topology-presets lib/topology-qemu lib/topology-shape lib/topology-sysfs
+LIB += lib/closure lib/closure-libs lib/dynamic lib/program lib/payload-spec
+LIB += lib/cache lib/vmlinux lib/bzimage lib/kernel lib/kernel-cache lib/kernel-facts
+LIB += lib/vm lib/vm-args lib/vm-qmp lib/checkpoint lib/checkpoint-entry lib/changes lib/checkpoint-cache lib/saved-clock lib/guestlink lib/guestmem
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -61,7 +61,7 @@ CHECK = check verdict text scheduler completed payload not_starved spread gap is
 CHECK += weights scx_events
 SWEEP = prepare pool record text
 
-LIB_OBJS = $(LIB:%=libexec/lib/%.o) $(WORK:%=guest/work/%.o)
+LIB_OBJS = $(LIB:%=libexec/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
 TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog
@@ -101,7 +101,7 @@ $(STATIC) $(STATIC_TEST_HELPERS): libexec/libktstr.a
 
 libexec/libktstr.a: $(LIB_OBJS)
 	$(call msg,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcs $@ $^
+	$(Q)rm -f $@ && $(AR) qcs $@ $^
 
 $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)

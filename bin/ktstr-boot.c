@@ -6,7 +6,7 @@
  * the report: JSON Lines, as things happen. Says nothing about whether the scheduler did well: ktstr-eval does.
  * The guest's records pass through here one by one because the guest is not trusted (guestlink.h).
  */
-#include "boot/boot.h"
+#include "libexec/boot/boot.h"
 #include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>

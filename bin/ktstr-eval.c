@@ -5,7 +5,7 @@
  * The verdict is one JSON document, built once; the text is a view of it. Defects of the report are
  * also said on stderr, one a line, so that a pipeline that keeps only the verdict still shows them.
  */
-#include "check/verdict.h"
+#include "libexec/check/verdict.h"
 
 #include <fcntl.h>
 #include <getopt.h>

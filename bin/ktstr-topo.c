@@ -6,9 +6,9 @@
  * and distances, and the arguments that make the QEMU at hand build it. Everything that can be wrong with a topology
  * is said here, before anything boots.
  */
-#include "kt.h"
-#include "topology-qemu.h"
-#include "topology-shape.h"
+#include "libexec/lib/kt.h"
+#include "libexec/lib/topology-qemu.h"
+#include "libexec/lib/topology-shape.h"
 #include <getopt.h>
 
 /* The tutorial's: one node, one LLC, two cores. */

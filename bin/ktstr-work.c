@@ -9,14 +9,14 @@
  * they did as JSON Lines. It is one static program, so that the same file runs on a bare host and as the
  * guest's payload.
  */
-#include "kt.h"
-#include "op.h"
-#include "request.h"
-#include "resolve.h"
-#include "hw.h"
-#include "scenario/host.h"
-#include "scenario/scenario.h"
-#include "work/work.h"
+#include "libexec/lib/kt.h"
+#include "libexec/lib/op.h"
+#include "guest/request.h"
+#include "libexec/lib/resolve.h"
+#include "guest/hw.h"
+#include "guest/scenario/host.h"
+#include "guest/scenario/scenario.h"
+#include "guest/work/work.h"
 #include <getopt.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Port I/O to the host: see hw.h. */
-#include "hw.h"
+#include "guest/hw.h"
 #include <fcntl.h>
 #include <sys/io.h>
 #include <sys/mman.h>

@@ -8,7 +8,7 @@
 #ifndef GUEST_HW_H
 #define GUEST_HW_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 /* Allow port I/O in this process. */
 int hw_init(struct kt_err *err);

@@ -5,11 +5,11 @@
  *
  * Kernel command line: ktstr_settle_ms=N.
  */
-#include "cpio.h"
-#include "hw.h"
-#include "symbols.h"
-#include "json.h"
-#include "topology.h"
+#include "libexec/lib/cpio.h"
+#include "guest/hw.h"
+#include "guest/symbols.h"
+#include "libexec/lib/json.h"
+#include "libexec/lib/topology.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests to the host: see request.h. */
-#include "request.h"
-#include "guestlink.h"
-#include "hw.h"
+#include "guest/request.h"
+#include "libexec/lib/guestlink.h"
+#include "guest/hw.h"
 
 void request_wait(bool virtual_clock)
 {

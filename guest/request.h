@@ -3,7 +3,7 @@
 #ifndef GUEST_REQUEST_H
 #define GUEST_REQUEST_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 /* Ask; it has been done when this returns. Takes the request, which gets its kind. */
 void request_host(json_t *request, bool virtual_clock);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Kernel symbols: see symbols.h. */
-#include "symbols.h"
+#include "guest/symbols.h"
 #include <linux/bpf.h>
 #include <sys/syscall.h>
 #include <unistd.h>

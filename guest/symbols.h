@@ -8,7 +8,7 @@
 #ifndef GUEST_SYMBOLS_H
 #define GUEST_SYMBOLS_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 /* Write those of the running kernel to path. What cannot be read is not in it. */
 void symbols_save(const char *path);

@@ -4,9 +4,9 @@
  *
  * The cache itself is libexec/lib/checkpoint.h. Kernels have a verb of their own: ktstr-kernel.
  */
-#include "lib/cache.h"
-#include "lib/checkpoint.h"
-#include "lib/json.h"
+#include "libexec/lib/cache.h"
+#include "libexec/lib/checkpoint.h"
+#include "libexec/lib/json.h"
 
 #include <getopt.h>
 #include <limits.h>

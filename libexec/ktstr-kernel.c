@@ -4,8 +4,8 @@
  *
  * The cache itself is libexec/lib/kernel.h. fetch is a program of its own, in sh: it is all about apt.
  */
-#include "lib/kernel.h"
-#include "lib/json.h"
+#include "libexec/lib/kernel.h"
+#include "libexec/lib/json.h"
 
 #include <getopt.h>
 #include <limits.h>

@@ -6,8 +6,8 @@
  * checked is distributed, which seeds fail, and how to see the worst of them again. See libexec/sweep/sweep.h for the
  * records and for what is kept: a sweep that is killed goes on where it was.
  */
-#include "sweep/sweep.h"
-#include "cache.h"
+#include "libexec/sweep/sweep.h"
+#include "libexec/lib/cache.h"
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>

@@ -17,7 +17,7 @@ setup_file() {
 		"$BATS_TEST_DIRNAME"/helper/{histogram-check,eval-fuzz}.c |
 		xargs -n 1 -P 2 gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
 			-fsanitize=address,undefined -fno-sanitize-recover=all \
-			-I"$root/libexec/lib" -I"$root/libexec" $(pkg-config --cflags jansson) -c
+			-I"$root" $(pkg-config --cflags jansson) -c
 }
 
 # sanitized NAME OBJECT...: link one of them with the library.

@@ -7,7 +7,7 @@ load helper
 	# Two directories have files of the same name: objects are called after the whole path.
 	find "$TREE/libexec/lib" "$TREE/guest/work" "$TREE/tests/helper/spec-fuzz.c" -name '*.c' -print0 |
 		xargs -0 -P 2 -I {} sh -c 'exec gcc -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
-			-I"$TREE/libexec/lib" -I"$TREE/libexec" -I"$TREE/guest" $(pkg-config --cflags jansson) -c \
+			-I"$TREE" $(pkg-config --cflags jansson) -c \
 			-o "$(echo "${1#"$TREE"/}" | tr / _).o" "$1"' - {}
 	# shellcheck disable=SC2046
 	gcc -fsanitize=address,undefined -o spec-fuzz ./*.o $(pkg-config --libs jansson libelf libmd libxxhash) -lm

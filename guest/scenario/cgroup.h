@@ -8,8 +8,8 @@
 #ifndef KT_CGROUP_H
 #define KT_CGROUP_H
 
-#include "outcome.h"
-#include "spec.h"
+#include "guest/scenario/outcome.h"
+#include "libexec/lib/spec.h"
 
 /* root must be a cgroup2 directory. Let what is made in it have the controllers that are there. */
 enum outcome cgroup_open_root(const char *root, struct kt_err *err);

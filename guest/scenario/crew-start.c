@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Start workers, a wave at a time: see crew.h. */
-#include "crew.h"
+#include "guest/scenario/crew.h"
 #include <limits.h>
 #include <linux/futex.h>
 #include <sys/prctl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Lay workers out, wait for them, stop them: see crew.h. crew-start.c starts them. */
-#include "crew.h"
+#include "guest/scenario/crew.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <poll.h>

@@ -18,8 +18,8 @@
 #ifndef KT_CREW_H
 #define KT_CREW_H
 
-#include "spec.h"
-#include "work/worker.h"
+#include "libexec/lib/spec.h"
+#include "guest/work/worker.h"
 #include <signal.h>
 #include <sys/types.h>
 

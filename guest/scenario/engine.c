@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Make what the scene says, and take it back: see engine.h. */
-#include "engine.h"
-#include "cgroup.h"
-#include "files.h"
-#include "hw.h"
-#include "record.h"
+#include "guest/scenario/engine.h"
+#include "guest/scenario/cgroup.h"
+#include "guest/scenario/files.h"
+#include "guest/hw.h"
+#include "guest/scenario/record.h"
 
 int engine_init(struct engine *e, const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts,
 		FILE *out, struct kt_err *err)

@@ -9,15 +9,15 @@
 #ifndef KT_ENGINE_H
 #define KT_ENGINE_H
 
-#include "crew.h"
-#include "machine.h"
-#include "op.h"
-#include "op-list.h"
-#include "outcome.h"
-#include "payloads.h"
-#include "scenario.h"
-#include "scene.h"
-#include "sched/sched.h"
+#include "guest/scenario/crew.h"
+#include "guest/scenario/machine.h"
+#include "libexec/lib/op.h"
+#include "libexec/lib/op-list.h"
+#include "guest/scenario/outcome.h"
+#include "guest/scenario/payloads.h"
+#include "guest/scenario/scenario.h"
+#include "libexec/lib/scene.h"
+#include "guest/sched/sched.h"
 
 struct engine {
 	const struct spec *spec;

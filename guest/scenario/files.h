@@ -3,7 +3,7 @@
 #ifndef KT_FILES_H
 #define KT_FILES_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 /* "/proc/sys/net/core/somaxconn" of net.core.somaxconn; to be freed. */
 char *sysctl_path(const char *name);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A scenario on a bare host: see host.h. */
-#include "host.h"
-#include "cgroup.h"
-#include "files.h"
-#include "machine.h"
-#include "record.h"
+#include "guest/scenario/host.h"
+#include "guest/scenario/cgroup.h"
+#include "guest/scenario/files.h"
+#include "guest/scenario/machine.h"
+#include "guest/scenario/record.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>

@@ -3,7 +3,7 @@
 #ifndef KT_HOST_H
 #define KT_HOST_H
 
-#include "scenario.h"
+#include "guest/scenario/scenario.h"
 
 /*
  * scenario_run() below a cgroup of this run's own, /sys/fs/cgroup/ktstr-PID or wherever cgroup2 is mounted, by a child process: should

@@ -3,8 +3,8 @@
 #ifndef KT_MACHINE_H
 #define KT_MACHINE_H
 
-#include "op.h"
-#include "strv.h"
+#include "libexec/lib/op.h"
+#include "libexec/lib/strv.h"
 
 /* The files that an op writes: none when it writes no such value, or when the machine does not have it. */
 struct strv machine_files(const struct op *op);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A payload's minder: see minder.h. */
-#include "minder.h"
-#include "sched/sched.h"
-#include "work/worker.h"
+#include "guest/scenario/minder.h"
+#include "guest/sched/sched.h"
+#include "guest/work/worker.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

@@ -9,7 +9,7 @@
 #ifndef KT_MINDER_H
 #define KT_MINDER_H
 
-#include "work/child.h"
+#include "guest/work/child.h"
 #include <stdatomic.h>
 
 enum { MINDER_OUT = 1 << 20, MINDER_TAIL = 2048, MINDER_ERR = 1 << 16 };

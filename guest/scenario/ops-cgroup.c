@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Do the ops on cgroups. libexec/lib/ops-cgroup.c says what they take. */
-#include "cgroup.h"
-#include "engine.h"
+#include "guest/scenario/cgroup.h"
+#include "guest/scenario/engine.h"
 
 static const char *name_of(const struct op *op)
 {

@@ -4,9 +4,9 @@
  * what they take. The host knows the spec: it needs to be told which op, and what only the guest knows: the addresses of
  * symbols, once and before anything runs, and the pid.
  */
-#include "engine.h"
-#include "request.h"
-#include "symbols.h"
+#include "guest/scenario/engine.h"
+#include "guest/request.h"
+#include "guest/symbols.h"
 
 static int want(json_t *symbols, const char *name, struct kt_err *err)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Do the ops on workers. libexec/lib/ops-task.c says what they take. */
-#include "cgroup.h"
-#include "engine.h"
+#include "guest/scenario/cgroup.h"
+#include "guest/scenario/engine.h"
 
 enum outcome op_run_spawn(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
 {

@@ -3,7 +3,7 @@
 #ifndef KT_OUTCOME_H
 #define KT_OUTCOME_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 enum outcome {
 	OUTCOME_DONE,        /* it ran, whatever the verdict will be */

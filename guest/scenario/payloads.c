@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Payloads of a running scenario: see payloads.h. */
-#include "payloads.h"
-#include "cgroup.h"
-#include "engine.h"
+#include "guest/scenario/payloads.h"
+#include "guest/scenario/cgroup.h"
+#include "guest/scenario/engine.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

@@ -3,9 +3,9 @@
 #ifndef KT_PAYLOADS_H
 #define KT_PAYLOADS_H
 
-#include "minder.h"
-#include "outcome.h"
-#include "payload.h"
+#include "guest/scenario/minder.h"
+#include "guest/scenario/outcome.h"
+#include "libexec/lib/payload.h"
 
 struct engine;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The record of a payload, with the metrics in its output. See record.h. */
-#include "record.h"
-#include "printable.h"
+#include "guest/scenario/record.h"
+#include "libexec/lib/printable.h"
 #include <math.h>
 
 /* A record is a few hundred KB at most (report.h: REPORT_PARSED_MAX), whatever a program writes. */

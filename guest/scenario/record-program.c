@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Records of what is not our code: programs as workers. See record.h. */
-#include "record.h"
-#include "printable.h"
-#include "work/outside.h"
+#include "guest/scenario/record.h"
+#include "libexec/lib/printable.h"
+#include "guest/work/outside.h"
 
 static void set(json_t *j, const char *key, json_t *value)
 {

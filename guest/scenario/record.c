@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Records: see record.h. */
-#include "record.h"
-#include "work/outside.h"
+#include "guest/scenario/record.h"
+#include "guest/work/outside.h"
 
 static void set(json_t *j, const char *key, json_t *value)
 {

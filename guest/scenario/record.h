@@ -3,7 +3,7 @@
 #ifndef KT_RECORD_H
 #define KT_RECORD_H
 
-#include "engine.h"
+#include "guest/scenario/engine.h"
 
 /* 0 is BASELINE; step is the name that the spec gives it, or NULL. */
 json_t *record_phase(unsigned index, const char *step, int64_t start_ns, int64_t end_ns);

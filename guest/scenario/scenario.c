@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A scenario from its backdrop to its records: see scenario.h. */
-#include "scenario.h"
-#include "engine.h"
-#include "hw.h"
-#include "record.h"
-#include "work/work.h"
+#include "guest/scenario/scenario.h"
+#include "guest/scenario/engine.h"
+#include "guest/hw.h"
+#include "guest/scenario/record.h"
+#include "guest/work/work.h"
 #include <sched.h>
 
 static int write_record(FILE *out, json_t *record, struct kt_err *err)

@@ -3,8 +3,8 @@
 #ifndef KT_SCENARIO_H
 #define KT_SCENARIO_H
 
-#include "outcome.h"
-#include "spec.h"
+#include "guest/scenario/outcome.h"
+#include "libexec/lib/spec.h"
 
 struct scenario_opts {
 	const char *cgroup_root; /* NULL: no cgroups; workers stay where they are, cpusets become CPU affinities */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Known causes: see cause.h. */
-#include "cause.h"
+#include "guest/sched/cause.h"
 
 /* The line with this text is taken for this; %s is what stands between from and to in it. First match, in this order. */
 static const struct known {

@@ -3,7 +3,7 @@
 #ifndef SCHED_CAUSE_H
 #define SCHED_CAUSE_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 /* One line, to be freed; the last thing that was said when no known cause is in it; NULL when nothing was. */
 char *sched_cause(const json_t *output);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The kernel's constants in a BPF object: see enums.h. */
-#include "enums.h"
-#include "options.h"
+#include "guest/sched/enums.h"
+#include "guest/sched/options.h"
 #include <bpf/btf.h>
 
 static const char prefix[] = "__SCX_";

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Why a scheduler is gone: see exit.h. */
-#include "exit.h"
-#include "printable.h"
-#include "scenario/files.h"
+#include "guest/sched/exit.h"
+#include "libexec/lib/printable.h"
+#include "guest/scenario/files.h"
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

@@ -7,7 +7,7 @@
 #ifndef SCHED_EXIT_H
 #define SCHED_EXIT_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 struct exit_watch;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The kernel's side of sched_ext: see kernel.h. */
-#include "kernel.h"
+#include "guest/sched/kernel.h"
 #include <fcntl.h>
 #include <linux/netlink.h>
 #include <sys/socket.h>

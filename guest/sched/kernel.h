@@ -6,7 +6,7 @@
 #ifndef SCHED_KERNEL_H
 #define SCHED_KERNEL_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 /* Read a whole small file without its last newline; "" when it cannot be. Fills buf and returns it. */
 char *kernel_read(const char *path, char *buf, size_t size);

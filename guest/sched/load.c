@@ -12,9 +12,9 @@
  *
  * In a guest it is one more loader binary to the supervisor (supervisor.h), which has the time limits.
  */
-#include "enums.h"
-#include "object.h"
-#include "options.h"
+#include "guest/sched/enums.h"
+#include "guest/sched/object.h"
+#include "guest/sched/options.h"
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
 #include <getopt.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A BPF object as a scheduler: see object.h. */
-#include "object.h"
-#include "options.h"
+#include "guest/sched/object.h"
+#include "guest/sched/options.h"
 #include <bpf/btf.h>
 
 static char said[256]; /* libbpf's first word against an object */

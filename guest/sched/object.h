@@ -6,7 +6,7 @@
 #ifndef SCHED_OBJECT_H
 #define SCHED_OBJECT_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 struct bpf_map;
 struct bpf_object;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Options of a BPF object: see options.h. */
-#include "options.h"
-#include "rows.h"
+#include "guest/sched/options.h"
+#include "libexec/lib/rows.h"
 #include <bpf/btf.h>
 
 enum { MAX_OPTIONS = 256 };

@@ -8,7 +8,7 @@
 #ifndef SCHED_OPTIONS_H
 #define SCHED_OPTIONS_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 #include <bpf/libbpf.h>
 
 /* Between open and load. The error names the option, what it wants, and for an unknown one what there is. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The end of what a process writes: see output.h. */
-#include "output.h"
-#include "printable.h"
+#include "guest/sched/output.h"
+#include "libexec/lib/printable.h"
 
 static void add(struct output *o, const char *p, size_t n)
 {

@@ -3,7 +3,7 @@
 #ifndef SCHED_OUTPUT_H
 #define SCHED_OUTPUT_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 enum { OUTPUT_KEPT = 16384, OUTPUT_LINES = 120, OUTPUT_LINE_MAX = 400 };
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The scheduler under test: see sched.h. */
-#include "sched.h"
-#include "cause.h"
-#include "kernel.h"
-#include "request.h"
-#include "scenario/files.h"
-#include "strv.h"
-#include "symbols.h"
-#include "supervisor.h"
+#include "guest/sched/sched.h"
+#include "guest/sched/cause.h"
+#include "guest/sched/kernel.h"
+#include "guest/request.h"
+#include "guest/scenario/files.h"
+#include "libexec/lib/strv.h"
+#include "guest/symbols.h"
+#include "guest/sched/supervisor.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>

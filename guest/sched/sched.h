@@ -8,8 +8,8 @@
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
 
-#include "scenario/outcome.h"
-#include "scheduler.h"
+#include "guest/scenario/outcome.h"
+#include "libexec/lib/scheduler.h"
 #include <sys/types.h>
 
 struct sched {

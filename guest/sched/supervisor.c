@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The keeper of a loader: see supervisor.h. */
-#include "supervisor.h"
-#include "exit.h"
-#include "kernel.h"
-#include "output.h"
-#include "scenario/files.h"
+#include "guest/sched/supervisor.h"
+#include "guest/sched/exit.h"
+#include "guest/sched/kernel.h"
+#include "guest/sched/output.h"
+#include "guest/scenario/files.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>

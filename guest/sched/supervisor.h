@@ -19,7 +19,7 @@
 #ifndef SCHED_SUPERVISOR_H
 #define SCHED_SUPERVISOR_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 struct supervise {
 	char *const *argv, *const *env;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CPU affinities: see affinity.h. */
-#include "affinity.h"
+#include "guest/work/affinity.h"
 #include <sys/syscall.h>
 
 /* The kernel's mask is an array of unsigned long, which is what struct cpumask has: no copy to a cpu_set_t. */

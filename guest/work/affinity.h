@@ -3,7 +3,7 @@
 #ifndef KT_AFFINITY_H
 #define KT_AFFINITY_H
 
-#include "work.h"
+#include "guest/work/work.h"
 #include <sys/types.h>
 
 /* Of this thread. */

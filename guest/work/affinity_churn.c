@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* AffinityChurn: pins itself to one CPU after the other, by chance. */
-#include "affinity.h"
-#include "worker.h"
+#include "guest/work/affinity.h"
+#include "guest/work/worker.h"
 
 struct churn { int64_t spin; };
 

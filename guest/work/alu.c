@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Arithmetic by width: see alu.h. */
-#include "alu.h"
+#include "guest/work/alu.h"
 
 #ifdef __x86_64__
 #include <cpuid.h>

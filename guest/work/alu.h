@@ -12,7 +12,7 @@
 #ifndef KT_WORK_ALU_H
 #define KT_WORK_ALU_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 enum alu_width { ALU_WIDEST, ALU_SCALAR, ALU_VEC128, ALU_VEC256, ALU_VEC512, ALU_AMX };
 enum { ALU_ROUNDS = 256 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* AluHot: arithmetic of one instruction width, and nothing else. The record's detail says which width it was. */
-#include "alu.h"
-#include "worker.h"
+#include "guest/work/alu.h"
+#include "guest/work/worker.h"
 
 struct alu_hot { unsigned width; };
 

@@ -3,7 +3,7 @@
  * AsymmetricWaker: the first of a pair spins and wakes the second, which hands the turn straight back. Each is in the
  * scheduling class that the spec gives it, so that a wake-up crosses classes.
  */
-#include "ring.h"
+#include "guest/work/ring.h"
 #include <linux/sched.h>
 #include <linux/sched/types.h>
 #include <sys/syscall.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Bursty: CPU-bound for a while, then asleep. */
-#include "worker.h"
+#include "guest/work/worker.h"
 
 enum { SPINS = 1024 };
 

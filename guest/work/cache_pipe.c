@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CachePipe: pairs pass a byte to and fro; who has it walks on through its buffer, then passes it on. */
-#include "walk.h"
-#include "ring.h"
+#include "guest/work/walk.h"
+#include "guest/work/ring.h"
 
 struct cache_pipe { struct cache cache; int64_t burst; };
 

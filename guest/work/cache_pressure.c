@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CachePressure: walks a buffer, reading and writing, over and over. */
-#include "walk.h"
+#include "guest/work/walk.h"
 
 struct cache_pressure { struct cache cache; };
 

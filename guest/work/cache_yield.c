@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CacheYield: walks a buffer, then yields. */
-#include "walk.h"
+#include "guest/work/walk.h"
 #include <sched.h>
 
 struct cache_yield { struct cache cache; };

@@ -5,8 +5,8 @@
  * A child does so little that it needs nobody to end it. With SigIgn it is reaped by the kernel at any moment, before, during
  * or after its move; with Waitpid it is there, dead or alive, until it has been moved.
  */
-#include "cgroup_file.h"
-#include "worker.h"
+#include "guest/work/cgroup_file.h"
+#include "guest/work/worker.h"
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>

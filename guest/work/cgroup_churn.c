@@ -5,8 +5,8 @@
  * They are made below the worker's own, as threaded cgroups with a CPU controller: so its cpuset and all its limits still
  * hold, and a move is a move between task groups. Beside its own they would hold no more. All workers of a cgroup share them.
  */
-#include "cgroup_file.h"
-#include "worker.h"
+#include "guest/work/cgroup_file.h"
+#include "guest/work/worker.h"
 #include <sys/stat.h>
 
 enum { SPINS = 1024, MAX_GROUPS = 64 };

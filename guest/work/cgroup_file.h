@@ -3,7 +3,7 @@
 #ifndef KT_CGROUP_FILE_H
 #define KT_CGROUP_FILE_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 #include <fcntl.h>
 
 static inline int cgroup_open(const char *dir, const char *file, int *ret, struct kt_err *err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Running and ending a program and its descendants: see child.h. */
-#include "child.h"
-#include "worker.h"
+#include "guest/work/child.h"
+#include "guest/work/worker.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/sched.h>

@@ -8,8 +8,8 @@
 #ifndef KT_CHILD_H
 #define KT_CHILD_H
 
-#include "cpulist.h"
-#include "program.h"
+#include "libexec/lib/cpulist.h"
+#include "libexec/lib/program.h"
 #include <sys/types.h>
 
 /* What execve() takes; made before anything is measured. */

@@ -4,8 +4,8 @@
  *
  * The others are those of this scenario's spec, of whatever type: nobody else is touched.
  */
-#include "affinity.h"
-#include "worker.h"
+#include "guest/work/affinity.h"
+#include "guest/work/worker.h"
 
 struct churn { int64_t spin; };
 

@@ -4,8 +4,8 @@
  * instance, so that an event wakes one of them. A consumer takes one event at a time and spins. A producer's next burst waits
  * until all events so far are taken, so the backlog is bounded.
  */
-#include "futex.h"
-#include "worker.h"
+#include "guest/work/futex.h"
+#include "guest/work/worker.h"
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>

@@ -6,9 +6,9 @@
  * "units N" and "latency_ns N". It does not wait for these lines, which would be one more wake-up for each: they are
  * read when it looks. Without any, a unit is a millisecond of CPU time.
  */
-#include "child.h"
-#include "outside.h"
-#include "worker.h"
+#include "guest/work/child.h"
+#include "guest/work/outside.h"
+#include "guest/work/worker.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One wakes many: see fan_out.h. */
-#include "fan_out.h"
-#include "futex.h"
+#include "guest/work/fan_out.h"
+#include "guest/work/futex.h"
 
 /* The round is in the messenger's mail; how many have done with it in the first receiver's, on another line. */
 static _Atomic uint32_t *round_of(struct worker *w)

@@ -10,7 +10,7 @@
 #ifndef KT_WORK_FAN_OUT_H
 #define KT_WORK_FAN_OUT_H
 
-#include "worker.h"
+#include "guest/work/worker.h"
 
 static inline bool fan_out_is_messenger(const struct worker *w)
 {

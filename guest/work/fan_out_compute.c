@@ -3,8 +3,8 @@
  * FanOutCompute: a messenger wakes all of its receivers; each thinks (sleeps) for a while, then multiplies matrices: a
  * request and its work, as schbench has them.
  */
-#include "fan_out.h"
-#include "matrix.h"
+#include "guest/work/fan_out.h"
+#include "guest/work/matrix.h"
 
 struct compute { unsigned fan_out, footprint_kib, operations; int64_t sleep_ns; };
 

@@ -4,7 +4,7 @@
  *
  * A child does so little that it needs nobody to end it: it is gone as soon as it has run, also when its parent is killed.
  */
-#include "worker.h"
+#include "guest/work/worker.h"
 #include <sys/wait.h>
 
 static void run(struct worker *w, const void *args)

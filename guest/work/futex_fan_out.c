@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* FutexFanOut: a messenger spins, then wakes all of its receivers at once, each of which spins. */
-#include "fan_out.h"
+#include "guest/work/fan_out.h"
 
 struct futex_fan_out { unsigned fan_out; int64_t spin; };
 

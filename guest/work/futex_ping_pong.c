@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* FutexPingPong: two workers take turns; whose turn it is spins, then wakes the other through its futex. */
-#include "ring.h"
+#include "guest/work/ring.h"
 
 struct ping_pong { int64_t spin; };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* IdleChurn: a short burst, a short sleep, over and over, so that the CPU goes idle and comes back all the time. */
-#include "worker.h"
+#include "guest/work/worker.h"
 #include <sys/prctl.h>
 
 enum { SPINS = 256 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The disk of the I/O work types: see io.h. */
-#include "io.h"
+#include "guest/work/io.h"
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/magic.h>

@@ -12,7 +12,7 @@
 #ifndef KT_WORK_IO_H
 #define KT_WORK_IO_H
 
-#include "worker.h"
+#include "guest/work/worker.h"
 
 enum { IO_BLOCK = 4096, IO_STRIPE_BLOCKS = 16 };
 

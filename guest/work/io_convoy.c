@@ -4,7 +4,7 @@
  * waits until its dirty pages are written. All write the same file, so they queue up behind its lock, behind pages that are
  * being written, and behind each other's flushes: the convoy. With direct I/O there would be none.
  */
-#include "io.h"
+#include "guest/work/io.h"
 
 enum { FLUSH_EVERY = 16 };
 

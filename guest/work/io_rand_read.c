@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* IoRandRead: reads blocks anywhere on the disk, past the page cache where the disk can do that. */
-#include "io.h"
+#include "guest/work/io.h"
 
 static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* IoSyncWrite: writes 64 KiB of its own, in blocks, and waits until they are on the disk. */
-#include "io.h"
+#include "guest/work/io.h"
 
 static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {

@@ -3,7 +3,7 @@
  * IpcVariance: a hot phase of arithmetic, many instructions a cycle, then a cold one that touches random cache lines of
  * 512 KiB, each found through the one before, so that it waits for memory.
  */
-#include "worker.h"
+#include "guest/work/worker.h"
 
 enum { REGION = 512 * 1024, LINE = 64, LINES = REGION / LINE };
 

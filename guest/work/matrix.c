@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Matrix products: see matrix.h. */
-#include "matrix.h"
+#include "guest/work/matrix.h"
 #include <math.h>
 
 unsigned matrix_dim(unsigned footprint_kib)

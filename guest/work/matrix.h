@@ -3,7 +3,7 @@
 #ifndef KT_WORK_MATRIX_H
 #define KT_WORK_MATRIX_H
 
-#include "worker.h"
+#include "guest/work/worker.h"
 
 /* The rows of a matrix, when three of them are to take so many KiB. At least 1. */
 unsigned matrix_dim(unsigned footprint_kib);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Mixed: spins, then yields. */
-#include "worker.h"
+#include "guest/work/worker.h"
 #include <sched.h>
 
 enum { SPINS = 1024 };

@@ -3,8 +3,8 @@
 #ifndef KT_MUTEX_H
 #define KT_MUTEX_H
 
-#include "worker.h"
-#include "futex.h"
+#include "guest/work/worker.h"
+#include "guest/work/futex.h"
 
 enum { MUTEX_FREE, MUTEX_HELD, MUTEX_WAITED_FOR };
 

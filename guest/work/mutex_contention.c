@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* MutexContention: workers that want the same mutex again and again. */
-#include "mutex.h"
+#include "guest/work/mutex.h"
 
 struct contention {
 	unsigned contenders;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* NiceSweep: every nice value there is, one after the other. */
-#include "worker.h"
+#include "guest/work/worker.h"
 #include <sys/resource.h>
 
 enum { SPINS = 512, NICE_MIN = -20, NICE_MAX = 19 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* NUMA nodes: see numa.h. */
-#include "numa.h"
+#include "guest/work/numa.h"
 #include <fcntl.h>
 
 #define NODES "/sys/devices/system/node"

@@ -3,7 +3,7 @@
 #ifndef KT_NUMA_H
 #define KT_NUMA_H
 
-#include "cpulist.h"
+#include "libexec/lib/cpulist.h"
 
 /* Most of what a plan can have. */
 enum { NUMA_MAX_NODES = 64 };

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* NumaMigrationChurn: lives on one NUMA node after the other. */
-#include "affinity.h"
-#include "numa.h"
-#include "topology.h"
-#include "worker.h"
+#include "guest/work/affinity.h"
+#include "guest/work/numa.h"
+#include "libexec/lib/topology.h"
+#include "guest/work/worker.h"
 
 enum { SPINS = 1024 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* NumaWorkingSetSweep: memory that moves from NUMA node to NUMA node while it is worked on. */
-#include "numa.h"
-#include "topology.h"
-#include "worker.h"
+#include "guest/work/numa.h"
+#include "libexec/lib/topology.h"
+#include "guest/work/worker.h"
 #include <linux/mempolicy.h>
 #include <sys/syscall.h>
 

@@ -3,7 +3,7 @@
 #ifndef KT_OUTSIDE_H
 #define KT_OUTSIDE_H
 
-#include "child.h"
+#include "guest/work/child.h"
 
 enum outside_end { OUTSIDE_RUNS, OUTSIDE_EXITED, OUTSIDE_SIGNALED, OUTSIDE_TIMED_OUT };
 enum { OUTSIDE_TAIL = 1024 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PageFaultChurn: touches pages that are not there, and gives them back. */
-#include "worker.h"
+#include "guest/work/worker.h"
 #include <sys/mman.h>
 #include <sys/resource.h>
 

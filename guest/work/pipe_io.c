@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PipeIo: two workers hand one byte to and fro through two pipes; who has it spins, then passes it on. */
-#include "ring.h"
+#include "guest/work/ring.h"
 
 struct pipe_io { int64_t burst; };
 

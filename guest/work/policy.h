@@ -3,7 +3,7 @@
 #ifndef KT_POLICY_H
 #define KT_POLICY_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 #include <sched.h>
 
 /* This thread's own policy; prio is 0 but for SCHED_FIFO and SCHED_RR. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PolicyChurn: one scheduling policy after the other. */
-#include "policy.h"
-#include "worker.h"
+#include "guest/work/policy.h"
+#include "guest/work/worker.h"
 
 struct churn { int64_t spin; };
 

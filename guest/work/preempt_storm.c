@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* PreemptStorm: a real-time task that wakes about a thousand times a second among tasks that spin. */
-#include "policy.h"
-#include "worker.h"
+#include "guest/work/policy.h"
+#include "guest/work/worker.h"
 
 enum { SPINS = 1024, RT_PRIO = 1 };
 

@@ -8,8 +8,8 @@
  * for what is left of low's hold only, since low runs with the priority of who waits. On two CPUs nothing is inverted, so all
  * must be on one.
  */
-#include "mutex.h"
-#include "policy.h"
+#include "guest/work/mutex.h"
+#include "guest/work/policy.h"
 
 enum { PERIOD_NS = NSEC_PER_MSEC, MEDIUM_PRIO = 1, HIGH_PRIO = 2 };
 enum pi_mode { PLAIN, PI };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* ProducerConsumerImbalance: producers at a steady rate and consumers at their own speed, with a bounded queue between. */
-#include "mutex.h"
+#include "guest/work/mutex.h"
 
 struct imbalance {
 	unsigned producers, consumers, depth;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A token that goes round: see ring.h. */
-#include "ring.h"
-#include "futex.h"
+#include "guest/work/ring.h"
+#include "guest/work/futex.h"
 #include <fcntl.h>
 
 enum { READ_END = 0, WRITE_END = 1 };

@@ -9,7 +9,7 @@
 #ifndef KT_WORK_RING_H
 #define KT_WORK_RING_H
 
-#include "worker.h"
+#include "guest/work/worker.h"
 
 /* For a ring with pipes: a type's setup(). */
 int ring_pipes(struct worker *group, unsigned n, const void *args, struct kt_err *err);

@@ -5,8 +5,8 @@
  * What is left for the others is the kernel's policy: kernel.sched_rt_runtime_us before 6.12, a deadline server for them
  * since. With all CPUs taken also ktstr-work itself gets no more than that.
  */
-#include "policy.h"
-#include "worker.h"
+#include "guest/work/policy.h"
+#include "guest/work/worker.h"
 
 struct starvation {
 	unsigned rt, cfs, prio;

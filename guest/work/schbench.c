@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Schbench: message threads and worker threads in one worker. What the threads do is in schbench.h. */
-#include "schbench.h"
-#include "matrix.h"
+#include "guest/work/schbench.h"
+#include "guest/work/matrix.h"
 #include <fcntl.h>
 #include <math.h>
 

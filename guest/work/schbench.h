@@ -13,7 +13,7 @@
 #ifndef KT_WORK_SCHBENCH_H
 #define KT_WORK_SCHBENCH_H
 
-#include "worker.h"
+#include "guest/work/worker.h"
 #include <pthread.h>
 
 struct schbench {

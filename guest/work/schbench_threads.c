@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The threads of Schbench: see schbench.h. */
-#include "schbench.h"
-#include "matrix.h"
+#include "guest/work/schbench.h"
+#include "guest/work/matrix.h"
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <sched.h>

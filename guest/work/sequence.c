@@ -5,8 +5,8 @@
  * The I/O goes to a file in memory (memfd): the system call, the copy and the page cache are real, the
  * device is the 100 us of sleep. So it needs no disk and is the same everywhere.
  */
-#include "alu.h"
-#include "worker.h"
+#include "guest/work/alu.h"
+#include "guest/work/worker.h"
 #include <sched.h>
 #include <sys/mman.h>
 

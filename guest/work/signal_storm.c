@@ -5,7 +5,7 @@
  * SIGURG, which is ignored where it has no handler. While one is pending more of them are lost, as signals are: a partner
  * that does not run is not owed thousands of them.
  */
-#include "worker.h"
+#include "guest/work/worker.h"
 #include <signal.h>
 #include <sys/syscall.h>
 

@@ -4,7 +4,7 @@
  * siblings share nothing, and the emulator takes PAUSE for a wish to let all other virtual CPUs have their turn first: the
  * worker would do next to nothing. There it spins without, and the record's detail says so.
  */
-#include "ring.h"
+#include "guest/work/ring.h"
 
 enum { PAUSES = 128, SPINS = 1024 };
 

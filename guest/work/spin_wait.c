@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* SpinWait: CPU-bound, never gives the CPU up. */
-#include "worker.h"
+#include "guest/work/worker.h"
 
 enum { SPINS = 1024 };
 

@@ -3,7 +3,7 @@
  * ThunderingHerd: many waiters on one futex word are woken by one call, again and again, with a pause in between. A batch
  * does not begin before all of the herd have come back from the last one.
  */
-#include "fan_out.h"
+#include "guest/work/fan_out.h"
 
 struct herd { unsigned waiters; int64_t batches, pause_ns; };
 

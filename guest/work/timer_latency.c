@@ -3,7 +3,7 @@
  * TimerLatency: sleeps from one point of a fixed grid in time to the next, as cyclictest does, and notes how late it comes
  * back. Points that have passed by then are left out.
  */
-#include "worker.h"
+#include "guest/work/worker.h"
 #include <sys/prctl.h>
 
 struct timer_latency { int64_t interval_ns; };

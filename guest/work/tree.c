@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a program and its descendants did, from /proc: see child.h. */
-#include "child.h"
+#include "guest/work/child.h"
 #include <dirent.h>
 #include <fcntl.h>
 

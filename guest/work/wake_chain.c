@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* WakeChain: a token goes round a ring of workers; each works for a while, then wakes the next. */
-#include "ring.h"
+#include "guest/work/ring.h"
 
 enum { SPINS = 64 };
 

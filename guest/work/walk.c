@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Walking a buffer: see walk.h. */
-#include "walk.h"
+#include "guest/work/walk.h"
 
 enum { TICK_STEPS = 16384 };
 

@@ -6,7 +6,7 @@
 #ifndef KT_WORK_WALK_H
 #define KT_WORK_WALK_H
 
-#include "worker.h"
+#include "guest/work/worker.h"
 
 struct cache { unsigned size_kib, stride; };
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The table of work types: see work.h. */
-#include "work.h"
-#include "list.h"
+#include "guest/work/work.h"
+#include "guest/work/list.h"
 
 #define DECLARE(type) extern const struct work_type work_##type;
 WORK_TYPES(DECLARE)

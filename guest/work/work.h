@@ -15,10 +15,10 @@
 #ifndef KT_WORK_H
 #define KT_WORK_H
 
-#include "cpulist.h"
-#include "program.h"
-#include "rows.h"
-#include "topology.h"
+#include "libexec/lib/cpulist.h"
+#include "libexec/lib/program.h"
+#include "libexec/lib/rows.h"
+#include "libexec/lib/topology.h"
 
 struct worker;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a worker does besides its work: see worker.h. */
-#include "worker.h"
-#include "affinity.h"
-#include "random.h"
+#include "guest/work/worker.h"
+#include "guest/work/affinity.h"
+#include "libexec/lib/random.h"
 #include <sched.h>
 #include <sys/mman.h>
 

@@ -9,9 +9,9 @@
 #ifndef KT_WORKER_H
 #define KT_WORKER_H
 
-#include "cpulist.h"
-#include "histogram.h"
-#include "work.h"
+#include "libexec/lib/cpulist.h"
+#include "libexec/lib/histogram.h"
+#include "guest/work/work.h"
 #include <stdatomic.h>
 
 enum { WORKER_FDS = 4, WORKER_DETAIL = 96 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* YieldHeavy: nothing but sched_yield(). */
-#include "worker.h"
+#include "guest/work/worker.h"
 #include <sched.h>
 
 static void run(struct worker *w, const void *args)

@@ -4,8 +4,8 @@
  * MSR, in the decompressor, or hang without a word), so KVM is believed only after a canary guest has come up under it.
  * The answer is kept in the cache, per machine, host kernel and QEMU. See boot.h.
  */
-#include "boot/boot.h"
-#include "cache.h"
+#include "libexec/boot/boot.h"
+#include "libexec/lib/cache.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>

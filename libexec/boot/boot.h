@@ -3,11 +3,11 @@
 #ifndef BOOT_BOOT_H
 #define BOOT_BOOT_H
 
-#include "checkpoint.h"
-#include "closure.h"
-#include "kernel.h"
-#include "spec.h"
-#include "vm.h"
+#include "libexec/lib/checkpoint.h"
+#include "libexec/lib/closure.h"
+#include "libexec/lib/kernel.h"
+#include "libexec/lib/spec.h"
+#include "libexec/lib/vm.h"
 
 enum boot_clock { CLOCK_AUTO, CLOCK_IS_VIRTUAL, CLOCK_IS_REAL };
 enum boot_accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Where things are in the kernel's memory, by its BTF: see boot.h. */
-#include "boot/boot.h"
+#include "libexec/boot/boot.h"
 #include <bpf/btf.h>
 
 static const struct btf_type *resolve(const struct btf *btf, uint32_t id)

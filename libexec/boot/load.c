@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The inputs of a run: spec, plan, kernel, guest image; and the payload made of them. See boot.h. */
-#include "boot/boot.h"
-#include "cpio.h"
+#include "libexec/boot/boot.h"
+#include "libexec/lib/cpio.h"
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>

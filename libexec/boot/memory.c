@@ -6,9 +6,9 @@
  * Members are found in the kernel's BTF (btf.c) before anything boots. A task is looked for in the kernel's list of processes, a
  * CPU's variable is as far from its symbol as __per_cpu_offset says, and the kernel's page tables say what an address is.
  */
-#include "boot/boot.h"
-#include "guestmem.h"
-#include "op.h"
+#include "libexec/boot/boot.h"
+#include "libexec/lib/guestmem.h"
+#include "libexec/lib/op.h"
 #include <bpf/btf.h>
 
 /* Where the member is; an integer has to be as large as it is read. */

@@ -5,9 +5,9 @@
  * A path with a slash is relative to the file that says it, a spec or a scheduler's own. A name without is looked for
  * beside that file, in the directories of KTSTR_SCHEDULERS, among ktstr's own, and, a binary, in PATH.
  */
-#include "boot/boot.h"
-#include "cpio.h"
-#include "sched/object.h"
+#include "libexec/boot/boot.h"
+#include "libexec/lib/cpio.h"
+#include "guest/sched/object.h"
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>

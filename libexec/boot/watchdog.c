@@ -11,8 +11,8 @@
  * of the last look, scx_watchdog_timestamp, is put as far ahead as that is away. A scheduler that stalls before is thrown
  * out at that first look, and not earlier. Only a binary's can: a BPF object is loaded with the timeout to begin with.
  */
-#include "boot/boot.h"
-#include "guestmem.h"
+#include "libexec/boot/boot.h"
+#include "libexec/lib/guestmem.h"
 #include <bpf/btf.h>
 
 struct place { uint64_t timeout, interval, timestamp; const char *by; };

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which checks are on, with which thresholds, and what they say together: see check.h. */
-#include "check.h"
+#include "libexec/check/check.h"
 
 static const double THRESHOLD_MAX = 1e15;
 
 #define CHECK(name) extern const struct check check_##name;
-#include "list.h"
+#include "libexec/check/list.h"
 #undef CHECK
 
 const struct check *const checks[] = {
 #define CHECK(name) &check_##name,
-#include "list.h"
+#include "libexec/check/list.h"
 #undef CHECK
 	NULL
 };

@@ -3,7 +3,7 @@
  * A worker that died, or had to be killed because it did not stop, fails the run: its figures are
  * not those of the scenario, and a run that lost half of its load may look better than a whole one.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 
 /* How it ended, when that was not as it should; or NULL. */
 static char *death(const struct report_worker *w)

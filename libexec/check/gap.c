@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The longest time a worker did not get to its next checkpoint: nobody is left waiting. */
-#include "check.h"
+#include "libexec/check/check.h"
 
 static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
 {

@@ -3,7 +3,7 @@
  * Workers run on the CPUs of their cpuset and nowhere else. Dead ones too: where they were seen is
  * where they ran.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 
 /* "{2, 3}": the set as a set, the way the line has always printed it. */
 struct braces { char s[CPUMASK_MAX * 6 + 3]; };

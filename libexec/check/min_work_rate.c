@@ -3,7 +3,7 @@
  * A floor under every worker's throughput: parity alone would be content with workers that are all
  * equally slow.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 
 #include <math.h>
 

@@ -3,7 +3,7 @@
  * A worker that never finished one unit of work was starved. One that died is not judged: it had no
  * chance to.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 
 static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
 {

@@ -3,7 +3,7 @@
  * A payload did what its checks say: it started, it did not run out of time, it ended as it should, and the numbers in
  * its output are in their ranges. Each time that it was run is judged by itself.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 
 static const char *ending(const struct report_payload *p, char buf[64])
 {

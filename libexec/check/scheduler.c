@@ -4,7 +4,7 @@
  * when they were done. That it died is the first thing to know of a run: everything else followed from it. Or its death is what the
  * spec expects.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 #include <regex.h>
 
 /* "expect": {"exit": {"contains"|"matches": TEXT}}; false: it is expected to survive. */

@@ -3,7 +3,7 @@
  * sched_ext's event counters, phase by phase: how often the kernel had to step in for the scheduler. Three checks: the rates
  * of two events that busy schedulers have and bad ones have many of, and bounds for whatever events the spec names.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 
 /* Highest rate of one event over the phases, in 1/s; negative when it was not counted. */
 static double worst_rate(const struct report *r, const char *event)

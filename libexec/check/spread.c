@@ -3,7 +3,7 @@
  * Fairness: the workers of a cgroup do the same work, so they should be kept from a CPU for the
  * same share of the time.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 
 #include <math.h>
 

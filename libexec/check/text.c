@@ -3,9 +3,9 @@
  * The verdict document for people, in the format of the tutorial. Only the document is looked at,
  * and everything in it that came out of the guest is made printable.
  */
-#include "verdict.h"
+#include "libexec/check/verdict.h"
 
-#include "lib/printable.h"
+#include "libexec/lib/printable.h"
 
 static const char *str(const json_t *obj, const char *key)
 {

@@ -4,7 +4,7 @@
  * of variation is the population's standard deviation over its mean. Workers of different work
  * types count different things, so each work type of a cgroup is a population of its own.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 
 #include <math.h>
 

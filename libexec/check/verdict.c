@@ -4,8 +4,8 @@
  * report is an error, a truncated one or one that lacks workers is lost, whatever the rest of it
  * looks like. Only a whole report reaches the checks.
  */
-#include "verdict.h"
-#include "lib/report-read.h"
+#include "libexec/check/verdict.h"
+#include "libexec/lib/report-read.h"
 
 static const struct { const char *verdict; int code; } exits[] = {
 	{ "pass", KT_OK },

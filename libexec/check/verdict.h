@@ -6,7 +6,7 @@
 #ifndef KT_VERDICT_H
 #define KT_VERDICT_H
 
-#include "check.h"
+#include "libexec/check/check.h"
 
 /* Judge a report. May add defects to it; a report with defects gets the verdict "error". */
 json_t *verdict_build(struct report *r);

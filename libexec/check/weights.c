@@ -7,7 +7,7 @@
  * A worker's weight is what its nice value gives it, whatever cgroup it is in. When the spec gives a cgroup a cpu_weight, it
  * is that of its cgroup (100 when that has none), shared out among the workers of the cgroup by their nice values.
  */
-#include "check.h"
+#include "libexec/check/check.h"
 #include <math.h>
 
 enum { DEFAULT_CPU_WEIGHT = 100 };

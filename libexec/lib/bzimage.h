@@ -5,7 +5,7 @@
 #ifndef KT_BZIMAGE_H
 #define KT_BZIMAGE_H
 
-#include "vmlinux.h"
+#include "libexec/lib/vmlinux.h"
 
 /*
  * Write the unpacked payload of the open bzImage, called name in messages, to out, an empty file. release is what

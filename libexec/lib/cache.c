@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Entries that appear complete or not at all: see cache.h. */
-#include "cache.h"
+#include "libexec/lib/cache.h"
 
 #include <dirent.h>
 #include <fcntl.h>

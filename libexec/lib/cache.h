@@ -11,7 +11,7 @@
 #ifndef KT_CACHE_H
 #define KT_CACHE_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 /* The absolute path of sub in the cache, whether it exists or not; NULL and err when the environment names no cache. */
 char *cache_path(const char *sub, struct kt_err *err);

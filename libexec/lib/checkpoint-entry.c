@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One saved state on the disk: see checkpoint-entry.h. */
-#include "checkpoint-entry.h"
-#include "cache.h"
+#include "libexec/lib/checkpoint-entry.h"
+#include "libexec/lib/cache.h"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <xxhash.h>

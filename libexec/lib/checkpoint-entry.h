@@ -9,8 +9,8 @@
 #ifndef KT_CHECKPOINT_ENTRY_H
 #define KT_CHECKPOINT_ENTRY_H
 
-#include "checkpoint.h"
-#include "json.h"
+#include "libexec/lib/checkpoint.h"
+#include "libexec/lib/json.h"
 
 enum { HASH_HEX_SIZE = 33 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Finding a checkpoint, and building one: see checkpoint.h. */
-#include "cache.h"
-#include "changes.h"
-#include "checkpoint-entry.h"
-#include "saved-clock.h"
+#include "libexec/lib/cache.h"
+#include "libexec/lib/changes.h"
+#include "libexec/lib/checkpoint-entry.h"
+#include "libexec/lib/saved-clock.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

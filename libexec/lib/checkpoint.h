@@ -36,7 +36,7 @@
 #ifndef KT_CHECKPOINT_H
 #define KT_CHECKPOINT_H
 
-#include "vm.h"
+#include "libexec/lib/vm.h"
 
 struct checkpoint {
 	char key[33];

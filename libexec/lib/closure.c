@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Programs with all they need: see closure.h. */
-#include "closure-libs.h"
-#include "cpio.h"
-#include "program.h"
+#include "libexec/lib/closure-libs.h"
+#include "libexec/lib/cpio.h"
+#include "libexec/lib/program.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <sha2.h>

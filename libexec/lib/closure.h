@@ -18,7 +18,7 @@
 #ifndef KT_CLOSURE_H
 #define KT_CLOSURE_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 #define CLOSURE_BASE "/run/ktstr"
 

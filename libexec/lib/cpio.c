@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The newc archive: see cpio.h. The format is in the kernel's Documentation/driver-api/early-userspace/buffer-format. */
-#include "cpio.h"
+#include "libexec/lib/cpio.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>

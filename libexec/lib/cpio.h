@@ -7,7 +7,7 @@
 #ifndef KT_CPIO_H
 #define KT_CPIO_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 /* Append one file (mode as in stat, e.g. 0100644), a directory (data NULL) or a link (data its target). 0, or -1 and err. */
 int cpio_add(FILE *f, const char *name, unsigned mode, const void *data, size_t size, struct kt_err *err);

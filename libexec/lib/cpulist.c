@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Sets of CPUs and their text: see cpulist.h. */
-#include "kt.h"
-#include "cpulist.h"
+#include "libexec/lib/kt.h"
+#include "libexec/lib/cpulist.h"
 
 unsigned cpumask_count(const struct cpumask *m)
 {

@@ -9,7 +9,7 @@
 #ifndef KT_CPULIST_H
 #define KT_CPULIST_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 enum { CPUMASK_MAX = 1024, CPUMASK_WORDS = CPUMASK_MAX / 64, CPULIST_LEN = CPUMASK_MAX * 5 };
 

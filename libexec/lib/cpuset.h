@@ -3,8 +3,8 @@
 #ifndef KT_CPUSET_H
 #define KT_CPUSET_H
 
-#include "rows.h"
-#include "spec.h"
+#include "libexec/lib/rows.h"
+#include "libexec/lib/spec.h"
 
 extern const struct row cpuset_rows[];
 

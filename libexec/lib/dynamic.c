@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Dynamic sections and ld.so.conf: see dynamic.h. */
-#include "dynamic.h"
-#include "strv.h"
+#include "libexec/lib/dynamic.h"
+#include "libexec/lib/strv.h"
 #include <fcntl.h>
 #include <gelf.h>
 #include <glob.h>

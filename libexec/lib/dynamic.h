@@ -3,7 +3,7 @@
 #ifndef KT_DYNAMIC_H
 #define KT_DYNAMIC_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 enum dynamic_kind {
 	DYNAMIC_NONE,    /* not ELF */

@@ -10,8 +10,8 @@
 #ifndef KT_FLAGS_H
 #define KT_FLAGS_H
 
-#include "json.h"
-#include "rows.h"
+#include "libexec/lib/json.h"
+#include "libexec/lib/rows.h"
 
 enum { FLAGS_MAX = 32, PROFILES_MAX = 256 };
 

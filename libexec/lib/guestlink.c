@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Records from the guest: see guestlink.h. */
-#include "guestlink.h"
-#include "printable.h"
+#include "libexec/lib/guestlink.h"
+#include "libexec/lib/printable.h"
 
 static const char *const guest_kinds[] = { "guest", "phase", "op", "worker", "payload", "sample", "snapshot", "scheduler", "log", "request",
 					   "end" };

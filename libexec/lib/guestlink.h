@@ -11,7 +11,7 @@
 #ifndef KT_GUESTLINK_H
 #define KT_GUESTLINK_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 enum { GUESTLINK_MAX_LINE = 4 << 20, GUESTLINK_PADDING = 16384, GUESTLINK_ASK = 5 };
 #define GUESTLINK_MAX_TOTAL (INT64_C(256) << 20)

@@ -9,7 +9,7 @@
 #ifndef KT_GUESTMEM_H
 #define KT_GUESTMEM_H
 
-#include "topology.h"
+#include "libexec/lib/topology.h"
 #include <sys/types.h>
 
 struct guestmem {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Mergeable log-linear histograms: see histogram.h. */
-#include "histogram.h"
+#include "libexec/lib/histogram.h"
 
 static const int64_t JSON_MAX = INT64_C(1) << 53;
 

@@ -18,7 +18,7 @@
 #ifndef KT_HISTOGRAM_H
 #define KT_HISTOGRAM_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 enum { HISTOGRAM_SUB_BITS = 5, HISTOGRAM_BUCKETS = (64 - HISTOGRAM_SUB_BITS + 1) << HISTOGRAM_SUB_BITS };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Strict JSON in, JSON Lines out: see json.h. */
-#include "json.h"
+#include "libexec/lib/json.h"
 
 static json_t *checked(json_t *j, const char *name, const json_error_t *e, struct kt_err *err)
 {

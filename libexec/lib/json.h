@@ -9,7 +9,7 @@
 #ifndef KT_JSON_H
 #define KT_JSON_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 #include <jansson.h>
 
 #define _cleanup_json_ _cleanup_(json_decrefp)

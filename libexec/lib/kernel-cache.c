@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The entries of the cache of kernels: see kernel.h. */
-#include "kernel-cache.h"
-#include "bzimage.h"
-#include "cache.h"
-#include "json.h"
+#include "libexec/lib/kernel-cache.h"
+#include "libexec/lib/bzimage.h"
+#include "libexec/lib/cache.h"
+#include "libexec/lib/json.h"
 
 #include <dirent.h>
 #include <fcntl.h>

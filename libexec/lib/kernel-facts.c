@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is known of a kernel: its JSON, what was remembered of files already examined, the order of releases. */
-#include "kernel-cache.h"
-#include "cache.h"
-#include "json.h"
+#include "libexec/lib/kernel-cache.h"
+#include "libexec/lib/cache.h"
+#include "libexec/lib/json.h"
 
 #include <dirent.h>
 #include <limits.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Errors, program set-up and allocation: see kt.h. */
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 #include <fcntl.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A stream as lines: see lines.h. */
-#include "lines.h"
+#include "libexec/lib/lines.h"
 
 enum { CHUNK = 256 * 1024 };
 

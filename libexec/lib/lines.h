@@ -6,7 +6,7 @@
 #ifndef KT_LINES_H
 #define KT_LINES_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 struct lines {
 	int fd;           /* read, not owned */

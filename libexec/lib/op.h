@@ -6,7 +6,7 @@
 #ifndef KT_OP_H
 #define KT_OP_H
 
-#include "spec.h"
+#include "libexec/lib/spec.h"
 
 struct scene;
 

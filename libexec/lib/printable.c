@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Untrusted text for people: see printable.h. */
-#include "printable.h"
+#include "libexec/lib/printable.h"
 
 /* Bytes of the well-formed UTF-8 character at s (RFC 3629), or 0. */
 static size_t utf8_len(const unsigned char *s, size_t len)

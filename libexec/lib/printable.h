@@ -7,7 +7,7 @@
 #ifndef KT_PRINTABLE_H
 #define KT_PRINTABLE_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 char *printable(const char *text, size_t len); /* to be freed; ends the program when memory is gone */
 

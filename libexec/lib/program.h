@@ -6,7 +6,7 @@
 #ifndef KT_PROGRAM_H
 #define KT_PROGRAM_H
 
-#include "rows.h"
+#include "libexec/lib/rows.h"
 
 /* All of it lives as long as the document. */
 struct program {

@@ -3,7 +3,7 @@
 #ifndef KT_RANDOM_H
 #define KT_RANDOM_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 /* splitmix64: the next number, from all of 64 bits. */
 static inline uint64_t random_next(uint64_t *state)

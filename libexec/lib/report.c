@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reading a report: see report.h. The records of workers, schedulers and payloads have files of their own. */
-#include "report.h"
+#include "libexec/lib/report.h"
 
-#include "lines.h"
-#include "printable.h"
-#include "report-read.h"
-#include "spec.h"
+#include "libexec/lib/lines.h"
+#include "libexec/lib/printable.h"
+#include "libexec/lib/report-read.h"
+#include "libexec/lib/spec.h"
 
 enum { MAX_LOG = 64 * 1024 };
 

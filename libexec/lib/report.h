@@ -11,10 +11,10 @@
 #ifndef KT_REPORT_H
 #define KT_REPORT_H
 
-#include "cpulist.h"
-#include "histogram.h"
-#include "json.h"
-#include "payload.h"
+#include "libexec/lib/cpulist.h"
+#include "libexec/lib/histogram.h"
+#include "libexec/lib/json.h"
+#include "libexec/lib/payload.h"
 
 enum {
 	REPORT_LINE_MAX = 16 << 20,  /* bytes of any line */

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a spec comes to: see resolve.h. */
-#include "resolve.h"
-#include "intent.h"
-#include "scene.h"
-#include "work/work.h"
+#include "libexec/lib/resolve.h"
+#include "libexec/lib/intent.h"
+#include "libexec/lib/scene.h"
+#include "guest/work/work.h"
 
 struct resolver {
 	struct scene sc;

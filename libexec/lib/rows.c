@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Typed rows: see rows.h. */
-#include "rows.h"
+#include "libexec/lib/rows.h"
 
 enum { MAX_ROWS = 64, MAX_NAME = 64 };
 

@@ -8,7 +8,7 @@
 #ifndef KT_ROWS_H
 #define KT_ROWS_H
 
-#include "json.h"
+#include "libexec/lib/json.h"
 
 enum row_kind {
 	ROW_BOOL,   /* bool */

@@ -3,7 +3,7 @@
 #ifndef KT_SAVED_CLOCK_H
 #define KT_SAVED_CLOCK_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 /*
  * The state in fd was saved at 2^from nanoseconds an instruction and is to be loaded at 2^to. QEMU saves the number of

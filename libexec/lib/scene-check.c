@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What cannot be in a scenario: see scene.h. */
-#include "scene.h"
-#include "intent.h"
-#include "work/work.h"
+#include "libexec/lib/scene.h"
+#include "libexec/lib/intent.h"
+#include "guest/work/work.h"
 #include <linux/mempolicy.h>
 
 bool work_is_deadline(const struct work_spec *work)

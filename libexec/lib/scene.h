@@ -12,8 +12,8 @@
 #ifndef KT_SCENE_H
 #define KT_SCENE_H
 
-#include "op.h"
-#include "spec.h"
+#include "libexec/lib/op.h"
+#include "libexec/lib/spec.h"
 
 struct scene_cgroup {
 	char *name;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A work group of a spec: what its workers do, and as whom. See spec.h. */
-#include "spec.h"
-#include "cpuset.h"
-#include "work/work.h"
+#include "libexec/lib/spec.h"
+#include "libexec/lib/cpuset.h"
+#include "guest/work/work.h"
 #include <linux/mempolicy.h>
 
 enum { MAX_COMM = 15 };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The spec as a document: its keys as rows, and what they have to do with each other. See spec.h. */
-#include "spec.h"
-#include "scene.h"
-#include "work/work.h"
+#include "libexec/lib/spec.h"
+#include "libexec/lib/scene.h"
+#include "guest/work/work.h"
 
 enum { MAX_SECONDS = 86400, MAX_NAME_LEN = 64 };
 

@@ -10,12 +10,12 @@
 #ifndef KT_SPEC_H
 #define KT_SPEC_H
 
-#include "cpulist.h"
-#include "json.h"
-#include "payload.h"
-#include "rows.h"
-#include "scheduler.h"
-#include "topology.h"
+#include "libexec/lib/cpulist.h"
+#include "libexec/lib/json.h"
+#include "libexec/lib/payload.h"
+#include "libexec/lib/rows.h"
+#include "libexec/lib/scheduler.h"
+#include "libexec/lib/topology.h"
 
 struct work_type;
 struct op_kind;

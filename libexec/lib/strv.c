@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A vector of strings: see strv.h. */
-#include "strv.h"
+#include "libexec/lib/strv.h"
 
 static void push(struct strv *s, char *owned)
 {

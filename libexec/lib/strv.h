@@ -3,7 +3,7 @@
 #ifndef KT_STRV_H
 #define KT_STRV_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 struct strv {
 	char **v; /* NULL-terminated once anything was added */

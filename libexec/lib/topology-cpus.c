@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A topology's sets of CPUs, and how it differs from another. No JSON here: the guest links this without jansson. */
-#include "kt.h"
-#include "topology.h"
+#include "libexec/lib/kt.h"
+#include "libexec/lib/topology.h"
 
 void topo_deinit(struct topo *t)
 {

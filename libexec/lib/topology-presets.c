@@ -3,8 +3,8 @@
  * The topology presets, in the order that --list prints. A name says {cpus}cpu-{llcs}llc-{smt|nosmt}, with
  * {nodes}numa- before it when there is more than one node: without that, 128cpu-8llc-smt would name two machines.
  */
-#include "kt.h"
-#include "topology-shape.h"
+#include "libexec/lib/kt.h"
+#include "libexec/lib/topology-shape.h"
 
 const struct topo_preset topo_presets[] = {
 	{ "4cpu-1llc-nosmt",          "tiny-1llc",          "1n1l4c1t" },

@@ -8,7 +8,7 @@
 #ifndef KT_TOPOLOGY_QEMU_H
 #define KT_TOPOLOGY_QEMU_H
 
-#include "topology.h"
+#include "libexec/lib/topology.h"
 
 struct qemu_version {
 	unsigned major, minor;

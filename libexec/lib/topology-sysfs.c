@@ -6,8 +6,8 @@
  * What is missing gets the least surprising answer: no cache information makes a package one LLC, no NUMA support makes
  * the machine one node, no topology information makes a CPU a core.
  */
-#include "kt.h"
-#include "topology.h"
+#include "libexec/lib/kt.h"
+#include "libexec/lib/topology.h"
 
 enum { TEXT_LEN = CPULIST_LEN, MAX_CACHES = 16 };
 

@@ -24,8 +24,8 @@
 #ifndef KT_TOPOLOGY_H
 #define KT_TOPOLOGY_H
 
-#include "cpulist.h"
-#include "json.h"
+#include "libexec/lib/cpulist.h"
+#include "libexec/lib/json.h"
 
 enum { TOPO_MAX_NODES = 64, TOPO_NAME_LEN = 128 };
 enum { TOPO_LOCAL_DISTANCE = 10, TOPO_REMOTE_DISTANCE = 20, TOPO_MAX_DISTANCE = 255 };

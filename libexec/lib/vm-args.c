@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* QEMU's command line, the part of vm.h that is a string of measured choices. */
-#include "vm.h"
+#include "libexec/lib/vm.h"
 
 /*
  * Everything here is part of the checkpoint's key. What each piece is for:

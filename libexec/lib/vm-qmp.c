@@ -3,7 +3,7 @@
  * QMP, the part of vm.h that talks to QEMU: one JSON value a line each way. The commands and their answers are in
  * QEMU's docs/interop/qmp-spec.
  */
-#include "vm.h"
+#include "libexec/lib/vm.h"
 #include <sys/socket.h>
 
 enum { QMP_MAX_LINE = 1 << 20 };

@@ -5,7 +5,7 @@
 #ifndef KT_VMLINUX_H
 #define KT_VMLINUX_H
 
-#include "kt.h"
+#include "libexec/lib/kt.h"
 
 /* A fact that may be unknown; null in JSON. */
 enum tri { TRI_UNKNOWN = -1, TRI_NO, TRI_YES };

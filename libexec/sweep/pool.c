@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The seeds' runs: so many processes at a time, each a ktstr-boot and then a ktstr-eval. See sweep.h. */
-#include "sweep/sweep.h"
-#include "cache.h"
-#include "lines.h"
-#include "report.h"
+#include "libexec/sweep/sweep.h"
+#include "libexec/lib/cache.h"
+#include "libexec/lib/lines.h"
+#include "libexec/lib/report.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>

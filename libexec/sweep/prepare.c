@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Before the first seed: the plan, the checkpoint, and the directory that keeps it all. See sweep.h. */
-#include "sweep/sweep.h"
-#include "cache.h"
+#include "libexec/sweep/sweep.h"
+#include "libexec/lib/cache.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <libgen.h>

@@ -3,7 +3,7 @@
  * Records of a sweep: see sweep.h. A figure is a number that a seed has one of: the value of a check in a cgroup
  * (the worst, where a check gives several), and a few statistics beside (of all its groups of workers).
  */
-#include "sweep/sweep.h"
+#include "libexec/sweep/sweep.h"
 #include <math.h>
 
 static const char *str(const json_t *obj, const char *key)

@@ -26,8 +26,8 @@
 #ifndef SWEEP_SWEEP_H
 #define SWEEP_SWEEP_H
 
-#include "json.h"
-#include "strv.h"
+#include "libexec/lib/json.h"
+#include "libexec/lib/strv.h"
 #include <sys/types.h>
 
 struct sweep {

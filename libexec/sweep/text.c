@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The records for people. Only the records are looked at; what came out of the guest is made printable. */
-#include "sweep/sweep.h"
-#include "printable.h"
+#include "libexec/sweep/sweep.h"
+#include "libexec/lib/printable.h"
 #include <math.h>
 
 static const char *str(const json_t *obj, const char *key)

@@ -3,7 +3,7 @@
  * bad-init - a guest's init that misbehaves, as the name of the spec in its payload says. It comes up properly first, so
  * that all its ways share one checkpoint.
  */
-#include "hw.h"
+#include "guest/hw.h"
 
 #define SAY(s) hw_say(s, sizeof(s) - 1)
 

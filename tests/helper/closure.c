@@ -5,8 +5,8 @@
  * closure.h for the tests: packs PROGRAM, with the FILEs, as a cpio archive to stdout, and says on stderr what is in it:
  * the guest's path, then the file here, or "->" and the target of a link. Exits 129 when something is missing.
  */
-#include "closure.h"
-#include "cpio.h"
+#include "libexec/lib/closure.h"
+#include "libexec/lib/cpio.h"
 
 int main(int argc, char **argv)
 {

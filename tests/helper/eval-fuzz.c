@@ -4,7 +4,7 @@
  * to be built with sanitizers. Every variant must end in a documented exit code, its verdict must
  * be JSON on one line and printable as text, and no truncation may be judged.
  */
-#include "check/verdict.h"
+#include "libexec/check/verdict.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

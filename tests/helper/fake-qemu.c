@@ -15,8 +15,8 @@
  *
  * It exports nothing of QEMU's, so ktstr-turns.so, preloaded, leaves it alone, and it says itself that this is loaded.
  */
-#include "json.h"
-#include "vm.h"
+#include "libexec/lib/json.h"
+#include "libexec/lib/vm.h"
 #include <endian.h>
 #include <fcntl.h>
 #include <regex.h>

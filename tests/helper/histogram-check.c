@@ -3,7 +3,7 @@
  * histogram-check [bench]: what histogram.h promises, against sorted values; or the cost of
  * histogram_record() in ns.
  */
-#include "histogram.h"
+#include "libexec/lib/histogram.h"
 
 enum { N = 5000 };
 

@@ -4,7 +4,7 @@
  * Runs the command and writes "WALL_MS CPU_MS MAXRSS_KIB STATUS" to descriptor 9 (stderr if there is none): wall-clock
  * time, user and system time and the peak resident memory of the command itself, not of its children.
  */
-#include "kt.h"
+#include "libexec/lib/kt.h"
 #include <sys/resource.h>
 #include <sys/wait.h>
 

@@ -7,7 +7,7 @@
  *   stop   get a SIGSTOP, so that they cannot stop when they are told to
  *   left   get a stranger into their cgroup, nobody's child, who stays when they are gone
  */
-#include "hw.h"
+#include "guest/hw.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>

@@ -5,8 +5,8 @@
  * With clang's -fsanitize=fuzzer (make fuzz) it is a libFuzzer target: spec-fuzz [libFuzzer options] CORPUS...
  * Otherwise spec-fuzz FILE...: every file once, which is how make check replays tests/fuzz/spec.
  */
-#include "spec.h"
-#include "topology-shape.h"
+#include "libexec/lib/spec.h"
+#include "libexec/lib/topology-shape.h"
 
 /* SMT, several LLCs and nodes, and one node with two LLCs: every kind of CPU set can be right and wrong. */
 static const char plan_name[] = "2n4l2c2t";

@@ -4,8 +4,8 @@
  *
  * topo_diff() of two plans for the tests: exits 0 when they are equal, or 1 with the first difference on stdout.
  */
-#include "kt.h"
-#include "topology.h"
+#include "libexec/lib/kt.h"
+#include "libexec/lib/topology.h"
 
 static void read_plan(const char *file, struct topo *ret)
 {

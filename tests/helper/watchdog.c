@@ -6,8 +6,8 @@
  *
  * There is no kernel here that has the variables of old ones; this has none either, but any addresses for them.
  */
-#include "boot/boot.h"
-#include "guestmem.h"
+#include "libexec/boot/boot.h"
+#include "libexec/lib/guestmem.h"
 #include <sys/mman.h>
 
 enum { MIB = 1 };

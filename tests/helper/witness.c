@@ -5,8 +5,8 @@
  * says. So a test can tell what a spec came to without believing the program that it tests. One record of kind "sample" a
  * look, with the time it took.
  */
-#include "hw.h"
-#include "json.h"
+#include "guest/hw.h"
+#include "libexec/lib/json.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -16,8 +16,8 @@
  * look at the time of the last tick then see one that goes on by as much as a tick took with telemetry; a unit whose length is
  * on the clock, as of WakeChain, takes about what the clock says either way.
  */
-#include "work/futex.h"
-#include "work/worker.h"
+#include "guest/work/futex.h"
+#include "guest/work/worker.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <signal.h>
