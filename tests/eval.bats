@@ -5,28 +5,27 @@ load helper
 
 DATA="$BATS_TEST_DIRNAME/data/eval"
 ROOT="$BATS_TEST_DIRNAME/.."
-CHECK_OBJS=({check,verdict,text,scheduler,completed,payload,not_starved,spread,gap,isolation,throughput_cv,min_work_rate,weights,scx_events}.o)
 
-# All but the main programs, once, with sanitizers; strict enough to be the lint of what only tests build.
+# All but the main programs, once, with sanitizers; strict enough to be the lint of what only tests build. An object is called
+# after its source's whole path: two folders have files of the same name.
 setup_file() {
-	cd "$BATS_FILE_TMPDIR" || return
-	local root="$BATS_TEST_DIRNAME/.."
+	cd "$TREE" || return
 	# shellcheck disable=SC2046
-	printf '%s\n' "$root"/libexec/lib/{kt,json,rows,program,payload-spec,cpulist,lines,printable,histogram,report,report-worker,report-scheduler,report-payload}.c \
-		"$root"/libexec/check/*.c "$root/bin/ktstr-eval.c" \
-		"$BATS_TEST_DIRNAME"/helper/{histogram-check,eval-fuzz}.c |
-		xargs -n 1 -P 2 gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
+	printf '%s\n' libexec/lib/*.c libexec/check/*.c bin/ktstr-eval.c tests/helper/{histogram-check,eval-fuzz}.c |
+		xargs -P 2 -I {} sh -c 'exec gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
 			-fsanitize=address,undefined -fno-sanitize-recover=all \
-			-I"$root" $(pkg-config --cflags jansson) -c
+			-I. $(pkg-config --cflags jansson) -c -o "$1/$(echo "$2" | tr / _).o" "$2"' - "$BATS_FILE_TMPDIR" {}
+	ar qcs "$BATS_FILE_TMPDIR/lib.a" "$BATS_FILE_TMPDIR"/libexec_lib_*.o
 }
 
-# sanitized NAME OBJECT...: link one of them with the library.
+# sanitized SOURCE OBJECT...: link one of the programs, as the file of its name without path and .c, with the library.
 sanitized() {
 	(
 		cd "$BATS_FILE_TMPDIR" || exit
+		name=${1##*/}
 		# shellcheck disable=SC2046
-		gcc -fsanitize=address,undefined -o "$BATS_TEST_TMPDIR/$1" "$1.o" "${@:2}" \
-			{kt,json,rows,program,payload-spec,cpulist,lines,printable,histogram,report,report-worker,report-scheduler,report-payload}.o $(pkg-config --libs jansson) -lm
+		gcc -fsanitize=address,undefined -o "$BATS_TEST_TMPDIR/${name%.c}" "$(echo "$1" | tr / _).o" "${@:2}" \
+			lib.a $(pkg-config --libs jansson) -lm
 	)
 }
 
@@ -179,14 +178,14 @@ sanitized() {
 }
 
 @test "eval: thousands of damaged reports, under sanitizers, all end in a documented way" {
-	sanitized eval-fuzz "${CHECK_OBJS[@]}"
+	sanitized tests/helper/eval-fuzz.c "$BATS_FILE_TMPDIR"/libexec_check_*.o
 	run -0 --separate-stderr ./eval-fuzz "$DATA/pass/in.jsonl"
 	[[ "$output" == "ok: "* ]]
 	[ -z "$stderr" ]
 }
 
 @test "eval: the golden cases under sanitizers" {
-	sanitized ktstr-eval "${CHECK_OBJS[@]}"
+	sanitized bin/ktstr-eval.c "$BATS_FILE_TMPDIR"/libexec_check_*.o
 	for dir in "$DATA"/*/; do
 		run "-$(<"$dir/want.status")" --separate-stderr ./ktstr-eval "$dir/in.jsonl"
 		[[ "$stderr" != *Sanitizer* && "$stderr" != *"runtime error"* ]]
@@ -194,7 +193,7 @@ sanitized() {
 }
 
 @test "histogram: merge, quantiles within the bound, JSON there and back" {
-	sanitized histogram-check
+	sanitized tests/helper/histogram-check.c
 	run -0 --separate-stderr ./histogram-check
 	[ "$output" = ok ]
 	[ -z "$stderr" ]
