@@ -35,11 +35,11 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval flags kernel spec topo work worktypes-cpu-io-wake
 
-LIB = lib/kt lib/json lib/rows lib/strv lib/lines lib/printable lib/cpio lib/cpulist lib/cpuset lib/intent lib/histogram lib/report lib/report-worker lib/report-scheduler lib/report-payload
-LIB += lib/scheduler lib/flags lib/spec lib/spec-work lib/spec-cgroup lib/spec-step lib/scene lib/scene-check lib/resolve
-LIB += lib/op lib/ops-cgroup lib/ops-task lib/ops-machine lib/ops-kernel lib/ops-payload lib/ops-sched
+LIB = lib/kt lib/json lib/rows lib/strv lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram lib/report lib/report-worker lib/report-scheduler lib/report-payload
+LIB += spec/scheduler spec/flags spec/spec spec/work spec/cgroups spec/steps spec/scene spec/scene-check spec/resolve
+LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel spec/ops-payload spec/ops-sched
 LIB += lib/topology lib/topology-cpus lib/topology-presets lib/topology-qemu lib/topology-shape lib/topology-sysfs
-LIB += lib/closure lib/closure-libs lib/dynamic lib/program lib/payload-spec
+LIB += lib/closure lib/closure-libs lib/dynamic spec/program spec/payload
 LIB += lib/cache lib/vmlinux lib/bzimage lib/kernel lib/kernel-cache lib/kernel-facts
 LIB += lib/vm lib/vm-args lib/vm-qmp lib/checkpoint lib/checkpoint-entry lib/changes lib/checkpoint-cache lib/saved-clock lib/guestlink lib/guestmem
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk

@@ -10,9 +10,9 @@
  * guest's payload.
  */
 #include "libexec/lib/kt.h"
-#include "libexec/lib/op.h"
+#include "libexec/spec/op.h"
 #include "guest/request.h"
-#include "libexec/lib/resolve.h"
+#include "libexec/spec/resolve.h"
 #include "guest/hw.h"
 #include "guest/scenario/host.h"
 #include "guest/scenario/scenario.h"

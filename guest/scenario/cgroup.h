@@ -9,7 +9,7 @@
 #define KT_CGROUP_H
 
 #include "guest/scenario/outcome.h"
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 
 /* root must be a cgroup2 directory. Let what is made in it have the controllers that are there. */
 enum outcome cgroup_open_root(const char *root, struct kt_err *err);

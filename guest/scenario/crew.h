@@ -18,7 +18,7 @@
 #ifndef KT_CREW_H
 #define KT_CREW_H
 
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 #include "guest/work/worker.h"
 #include <signal.h>
 #include <sys/types.h>

@@ -2,7 +2,7 @@
 /*
  * engine.h - what runs a scenario, for the ops that change it.
  *
- * The scene (libexec/lib/scene.h) says what there is; an op's check() has moved it on when its op_run_NAME() is called,
+ * The scene (libexec/spec/scene.h) says what there is; an op's check() has moved it on when its op_run_NAME() is called,
  * which makes the machine follow. What is made is written down here as well, so that it can be taken back whatever
  * happens: engine_destroy() needs no scene.
  */
@@ -11,12 +11,12 @@
 
 #include "guest/scenario/crew.h"
 #include "guest/scenario/machine.h"
-#include "libexec/lib/op.h"
-#include "libexec/lib/op-list.h"
+#include "libexec/spec/op.h"
+#include "libexec/spec/op-list.h"
 #include "guest/scenario/outcome.h"
 #include "guest/scenario/payloads.h"
 #include "guest/scenario/scenario.h"
-#include "libexec/lib/scene.h"
+#include "libexec/spec/scene.h"
 #include "guest/sched/sched.h"
 
 struct engine {

@@ -3,7 +3,7 @@
 #ifndef KT_MACHINE_H
 #define KT_MACHINE_H
 
-#include "libexec/lib/op.h"
+#include "libexec/spec/op.h"
 #include "libexec/lib/strv.h"
 
 /* The files that an op writes: none when it writes no such value, or when the machine does not have it. */

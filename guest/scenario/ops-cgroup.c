@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Do the ops on cgroups. libexec/lib/ops-cgroup.c says what they take. */
+/* Do the ops on cgroups. libexec/spec/ops-cgroup.c says what they take. */
 #include "guest/scenario/cgroup.h"
 #include "guest/scenario/engine.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Ask the host for the ops on the kernel's memory, which libexec/boot/memory.c does from outside. libexec/lib/ops-kernel.c says
+ * Ask the host for the ops on the kernel's memory, which libexec/boot/memory.c does from outside. libexec/spec/ops-kernel.c says
  * what they take. The host knows the spec: it needs to be told which op, and what only the guest knows: the addresses of
  * symbols, once and before anything runs, and the pid.
  */

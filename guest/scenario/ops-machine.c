@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Do the ops on the machine. libexec/lib/ops-machine.c says what they take; engine_destroy() takes them back. */
+/* Do the ops on the machine. libexec/spec/ops-machine.c says what they take; engine_destroy() takes them back. */
 #include "guest/scenario/engine.h"
 #include "guest/scenario/files.h"
 

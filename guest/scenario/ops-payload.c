@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Do the ops on payloads. libexec/lib/ops-payload.c says what they take. */
+/* Do the ops on payloads. libexec/spec/ops-payload.c says what they take. */
 #include "guest/scenario/engine.h"
 
 enum outcome op_run_run_payload(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Do the ops on the scheduler. libexec/lib/ops-sched.c says what they take; their time limits are those of sched.h. */
+/* Do the ops on the scheduler. libexec/spec/ops-sched.c says what they take; their time limits are those of sched.h. */
 #include "guest/scenario/engine.h"
 
 static const struct scheduler_def *named(const struct engine *e, const struct op *op)

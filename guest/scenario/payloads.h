@@ -5,7 +5,7 @@
 
 #include "guest/scenario/minder.h"
 #include "guest/scenario/outcome.h"
-#include "libexec/lib/payload.h"
+#include "libexec/spec/payload.h"
 
 struct engine;
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Where a worker runs and as whom: affinity, scheduling policy, memory policy, ids. See engine.h. */
-#include "libexec/lib/intent.h"
+#include "libexec/spec/affinity.h"
 #include "guest/scenario/engine.h"
 #include <grp.h>
 #include <sched.h>

@@ -4,7 +4,7 @@
 #define KT_SCENARIO_H
 
 #include "guest/scenario/outcome.h"
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 
 struct scenario_opts {
 	const char *cgroup_root; /* NULL: no cgroups; workers stay where they are, cpusets become CPU affinities */

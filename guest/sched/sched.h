@@ -9,7 +9,7 @@
 #define SCHED_SCHED_H
 
 #include "guest/scenario/outcome.h"
-#include "libexec/lib/scheduler.h"
+#include "libexec/spec/scheduler.h"
 #include <sys/types.h>
 
 struct sched {

@@ -9,7 +9,7 @@
 #define KT_CHILD_H
 
 #include "libexec/lib/cpulist.h"
-#include "libexec/lib/program.h"
+#include "libexec/spec/program.h"
 #include <sys/types.h>
 
 /* What execve() takes; made before anything is measured. */

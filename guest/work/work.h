@@ -16,7 +16,7 @@
 #define KT_WORK_H
 
 #include "libexec/lib/cpulist.h"
-#include "libexec/lib/program.h"
+#include "libexec/spec/program.h"
 #include "libexec/lib/rows.h"
 #include "libexec/lib/topology.h"
 

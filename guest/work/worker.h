@@ -33,7 +33,7 @@ struct worker {
 	struct go *go;
 	const struct work_type *type;
 	const void *args;
-	unsigned cgroup, index; /* which batch of the spec (libexec/lib/spec.h), which worker of it */
+	unsigned cgroup, index; /* which batch of the spec (libexec/spec/spec.h), which worker of it */
 	unsigned home;          /* the first batch whose cgroup has the same name: that of all workers of a cgroup */
 	unsigned member;        /* which worker of its group */
 	struct worker *group;   /* the first worker of its group: the others follow */

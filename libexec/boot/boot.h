@@ -6,7 +6,7 @@
 #include "libexec/lib/checkpoint.h"
 #include "libexec/lib/closure.h"
 #include "libexec/lib/kernel.h"
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 #include "libexec/lib/vm.h"
 
 enum boot_clock { CLOCK_AUTO, CLOCK_IS_VIRTUAL, CLOCK_IS_REAL };

@@ -8,7 +8,7 @@
  */
 #include "libexec/boot/boot.h"
 #include "libexec/lib/guestmem.h"
-#include "libexec/lib/op.h"
+#include "libexec/spec/op.h"
 #include <bpf/btf.h>
 
 /* Where the member is; an integer has to be as large as it is read. */

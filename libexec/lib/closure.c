@@ -2,7 +2,7 @@
 /* Programs with all they need: see closure.h. */
 #include "libexec/lib/closure-libs.h"
 #include "libexec/lib/cpio.h"
-#include "libexec/lib/program.h"
+#include "libexec/spec/program.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <sha2.h>

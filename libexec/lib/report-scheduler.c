@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Scheduler records: see report-read.h. */
 #include "libexec/lib/report-read.h"
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 
 static void replace(char **s, const char *with)
 {

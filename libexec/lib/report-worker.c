@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Worker records: see report-read.h. */
 #include "libexec/lib/report-read.h"
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 
 enum { MAX_TID = 1 << 22 };
 

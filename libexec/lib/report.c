@@ -5,7 +5,7 @@
 #include "libexec/lib/lines.h"
 #include "libexec/lib/printable.h"
 #include "libexec/lib/report-read.h"
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 
 enum { MAX_LOG = 64 * 1024 };
 

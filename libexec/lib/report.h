@@ -14,7 +14,7 @@
 #include "libexec/lib/cpulist.h"
 #include "libexec/lib/histogram.h"
 #include "libexec/lib/json.h"
-#include "libexec/lib/payload.h"
+#include "libexec/spec/payload.h"
 
 enum {
 	REPORT_LINE_MAX = 16 << 20,  /* bytes of any line */

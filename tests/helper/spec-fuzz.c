@@ -5,7 +5,7 @@
  * With clang's -fsanitize=fuzzer (make fuzz) it is a libFuzzer target: spec-fuzz [libFuzzer options] CORPUS...
  * Otherwise spec-fuzz FILE...: every file once, which is how make check replays tests/fuzz/spec.
  */
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 #include "libexec/lib/topology-shape.h"
 
 /* SMT, several LLCs and nodes, and one node with two LLCs: every kind of CPU set can be right and wrong. */

@@ -12,9 +12,9 @@
 
 #include "libexec/lib/cpulist.h"
 #include "libexec/lib/json.h"
-#include "libexec/lib/payload.h"
+#include "libexec/spec/payload.h"
 #include "libexec/lib/rows.h"
-#include "libexec/lib/scheduler.h"
+#include "libexec/spec/scheduler.h"
 #include "libexec/lib/topology.h"
 
 struct work_type;

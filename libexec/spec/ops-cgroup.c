@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ops on cgroups: what they take, and what they change in the scene. guest/scenario/ops-cgroup.c does them. */
-#include "libexec/lib/cpuset.h"
-#include "libexec/lib/scene.h"
+#include "libexec/spec/cpuset.h"
+#include "libexec/spec/scene.h"
 
 /* Most ops that take a cgroup take nothing else. */
 static bool parse_cgroup(const struct jcur *c, void *args, struct spec_reader *rd)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Scheduler declarations: see scheduler.h. */
-#include "libexec/lib/scheduler.h"
+#include "libexec/spec/scheduler.h"
 #include <regex.h>
 
 /* What holds for every element of an array or member of an object. */

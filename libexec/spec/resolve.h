@@ -3,7 +3,7 @@
 #ifndef KT_RESOLVE_H
 #define KT_RESOLVE_H
 
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 
 /*
  * Go through the scenario and write, as JSON Lines, in the order in which it happens:

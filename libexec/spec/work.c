@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A work group of a spec: what its workers do, and as whom. See spec.h. */
-#include "libexec/lib/spec.h"
-#include "libexec/lib/cpuset.h"
+#include "libexec/spec/spec.h"
+#include "libexec/spec/cpuset.h"
 #include "guest/work/work.h"
 #include <linux/mempolicy.h>
 

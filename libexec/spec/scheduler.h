@@ -11,7 +11,7 @@
 #ifndef KT_SCHEDULER_H
 #define KT_SCHEDULER_H
 
-#include "libexec/lib/flags.h"
+#include "libexec/spec/flags.h"
 
 enum scheduler_kind {
 	SCHEDULER_NONE, /* the kernel's own */

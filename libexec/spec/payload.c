@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reading payloads: see payload.h. */
-#include "libexec/lib/payload.h"
+#include "libexec/spec/payload.h"
 
 enum { MAX_CHECKS = 256, MAX_SECONDS = 86400, PRIMARY_SECONDS = 60 };
 static const double METRIC_MAX = 1e300;

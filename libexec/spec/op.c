@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The table of ops, and how one is read: see op.h. */
-#include "libexec/lib/op.h"
-#include "libexec/lib/op-list.h"
+#include "libexec/spec/op.h"
+#include "libexec/spec/op-list.h"
 
 #define DECLARE(op) extern const struct op_kind op_##op;
 OPS(DECLARE)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ops on workers: what they take, and what they change in the scene. guest/scenario/ops-task.c does them. */
-#include "libexec/lib/scene.h"
+#include "libexec/spec/scene.h"
 #include "guest/work/work.h"
 
 static bool parse_spawn_cgroup(const struct jcur *c, void *out, void *ctx)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The spec as a document: its keys as rows, and what they have to do with each other. See spec.h. */
-#include "libexec/lib/spec.h"
-#include "libexec/lib/scene.h"
+#include "libexec/spec/spec.h"
+#include "libexec/spec/scene.h"
 #include "guest/work/work.h"
 
 enum { MAX_SECONDS = 86400, MAX_NAME_LEN = 64 };

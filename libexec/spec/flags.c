@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Flags of a scheduler, and their profiles: see flags.h. */
-#include "libexec/lib/flags.h"
+#include "libexec/spec/flags.h"
 
 /* It is a part of a profile's name. */
 static bool parse_name(const struct jcur *c, void *out, void *ctx)

@@ -12,8 +12,8 @@
 #ifndef KT_SCENE_H
 #define KT_SCENE_H
 
-#include "libexec/lib/op.h"
-#include "libexec/lib/spec.h"
+#include "libexec/spec/op.h"
+#include "libexec/spec/spec.h"
 
 struct scene_cgroup {
 	char *name;

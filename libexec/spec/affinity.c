@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* CPUs of an affinity: see intent.h. */
-#include "libexec/lib/intent.h"
+#include "libexec/spec/affinity.h"
 #include "libexec/lib/random.h"
 
 static struct cpumask core_cpus(const struct topo *plan, unsigned core, const struct cpumask *pool)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What exists in a scenario: see scene.h. */
-#include "libexec/lib/scene.h"
+#include "libexec/spec/scene.h"
 
 void scene_init(struct scene *sc, const struct spec *spec, const struct topo *plan, const char *file,
 		struct kt_errs *errs)

@@ -6,7 +6,7 @@
 #ifndef KT_OP_H
 #define KT_OP_H
 
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 
 struct scene;
 

@@ -3,7 +3,7 @@
 #ifndef KT_INTENT_H
 #define KT_INTENT_H
 
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 
 /* How many cores have two threads or more in the pool. */
 unsigned affinity_smt_cores(const struct topo *plan, const struct cpumask *pool);

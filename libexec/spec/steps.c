@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Steps and the backdrop of a spec. See spec.h. */
-#include "libexec/lib/op.h"
-#include "libexec/lib/spec.h"
+#include "libexec/spec/op.h"
+#include "libexec/spec/spec.h"
 
 enum { MAX_SECONDS = 86400, MAX_STEPS = 1000, MAX_STEP_NAME = 64 };
 

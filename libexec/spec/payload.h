@@ -6,7 +6,7 @@
 #ifndef KT_PAYLOAD_H
 #define KT_PAYLOAD_H
 
-#include "libexec/lib/program.h"
+#include "libexec/spec/program.h"
 
 extern const struct row payload_rows[], payload_check_rows[];
 

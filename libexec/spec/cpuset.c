@@ -7,7 +7,7 @@
  * n / P CPUs and the last partition takes the remainder too; overlap widens a partition on both sides by the whole
  * part of chunk * frac, and stops at the ends.
  */
-#include "libexec/lib/cpuset.h"
+#include "libexec/spec/cpuset.h"
 
 enum { MAX_PARTITIONS = CPUMASK_MAX };
 

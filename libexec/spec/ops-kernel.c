@@ -3,7 +3,7 @@
  * Ops on the kernel's memory: what they take. In the guest guest/scenario/ops-kernel.c asks for them, and on the host
  * libexec/boot/memory.c does them.
  */
-#include "libexec/lib/scene.h"
+#include "libexec/spec/scene.h"
 
 static const char name_chars[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.";
 

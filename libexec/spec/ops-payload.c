@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ops on payloads: what they take, and what they change in the scene. guest/scenario/ops-payload.c does them. */
-#include "libexec/lib/scene.h"
+#include "libexec/spec/scene.h"
 
 enum { WAIT_SECONDS = 60, MAX_SECONDS = 86400 };
 

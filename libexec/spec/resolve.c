@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What a spec comes to: see resolve.h. */
-#include "libexec/lib/resolve.h"
-#include "libexec/lib/intent.h"
-#include "libexec/lib/scene.h"
+#include "libexec/spec/resolve.h"
+#include "libexec/spec/affinity.h"
+#include "libexec/spec/scene.h"
 #include "guest/work/work.h"
 
 struct resolver {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A CgroupDef: a cgroup with its workers and limits. See spec.h. */
-#include "libexec/lib/spec.h"
-#include "libexec/lib/cpuset.h"
+#include "libexec/spec/spec.h"
+#include "libexec/spec/cpuset.h"
 #include "guest/work/work.h"
 
 bool spec_parse_name(const struct jcur *c, const char **ret, size_t max, bool nested)

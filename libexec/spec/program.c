@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reading a program: see program.h. */
-#include "libexec/lib/program.h"
+#include "libexec/spec/program.h"
 #include <sys/stat.h>
 
 static bool parse_strings(const struct jcur *c, const json_t **ret)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ops on the machine: CPUs, interrupts, sysctls. guest/scenario/ops-machine.c does them; all is undone at the end of the run. */
-#include "libexec/lib/scene.h"
+#include "libexec/spec/scene.h"
 
 bool op_parse_cpu(const struct jcur *c, const struct spec_reader *rd, unsigned *ret)
 {

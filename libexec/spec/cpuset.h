@@ -4,7 +4,7 @@
 #define KT_CPUSET_H
 
 #include "libexec/lib/rows.h"
-#include "libexec/lib/spec.h"
+#include "libexec/spec/spec.h"
 
 extern const struct row cpuset_rows[];
 

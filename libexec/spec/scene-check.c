@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What cannot be in a scenario: see scene.h. */
-#include "libexec/lib/scene.h"
-#include "libexec/lib/intent.h"
+#include "libexec/spec/scene.h"
+#include "libexec/spec/affinity.h"
 #include "guest/work/work.h"
 #include <linux/mempolicy.h>
 

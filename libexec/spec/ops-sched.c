@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Ops on the scheduler under test. guest/scenario/ops-sched.c does them; its end at the end of the run is not an op. */
-#include "libexec/lib/scene.h"
+#include "libexec/spec/scene.h"
 
 static bool parse_scheduler(const struct jcur *c, void *args, struct spec_reader *rd)
 {
