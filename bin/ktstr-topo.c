@@ -7,8 +7,8 @@
  * is said here, before anything boots.
  */
 #include "libexec/lib/kt.h"
-#include "libexec/lib/topology-qemu.h"
-#include "libexec/lib/topology-shape.h"
+#include "libexec/topo/qemu.h"
+#include "libexec/topo/shape.h"
 #include <getopt.h>
 
 /* The tutorial's: one node, one LLC, two cores. */

@@ -9,7 +9,7 @@
 #include "guest/hw.h"
 #include "guest/symbols.h"
 #include "libexec/lib/json.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mount.h>

@@ -2,7 +2,7 @@
 /* NumaMigrationChurn: lives on one NUMA node after the other. */
 #include "guest/work/affinity.h"
 #include "guest/work/numa.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 #include "guest/work/worker.h"
 
 enum { SPINS = 1024 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* NumaWorkingSetSweep: memory that moves from NUMA node to NUMA node while it is worked on. */
 #include "guest/work/numa.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 #include "guest/work/worker.h"
 #include <linux/mempolicy.h>
 #include <sys/syscall.h>

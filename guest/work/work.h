@@ -18,7 +18,7 @@
 #include "libexec/lib/cpulist.h"
 #include "libexec/spec/program.h"
 #include "libexec/lib/rows.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 
 struct worker;
 

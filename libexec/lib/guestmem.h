@@ -9,7 +9,7 @@
 #ifndef KT_GUESTMEM_H
 #define KT_GUESTMEM_H
 
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 #include <sys/types.h>
 
 struct guestmem {

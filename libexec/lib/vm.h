@@ -14,7 +14,7 @@
 #define KT_VM_H
 
 #include "libexec/lib/strv.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 
 /* Descriptors in the QEMU process. */
 enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,

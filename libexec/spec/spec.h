@@ -15,7 +15,7 @@
 #include "libexec/spec/payload.h"
 #include "libexec/lib/rows.h"
 #include "libexec/spec/scheduler.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 
 struct work_type;
 struct op_kind;

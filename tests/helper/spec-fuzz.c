@@ -6,7 +6,7 @@
  * Otherwise spec-fuzz FILE...: every file once, which is how make check replays tests/fuzz/spec.
  */
 #include "libexec/spec/spec.h"
-#include "libexec/lib/topology-shape.h"
+#include "libexec/topo/shape.h"
 
 /* SMT, several LLCs and nodes, and one node with two LLCs: every kind of CPU set can be right and wrong. */
 static const char plan_name[] = "2n4l2c2t";

@@ -5,7 +5,7 @@
  * topo_diff() of two plans for the tests: exits 0 when they are equal, or 1 with the first difference on stdout.
  */
 #include "libexec/lib/kt.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 
 static void read_plan(const char *file, struct topo *ret)
 {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Names, shapes and numbering: see topology-shape.h. */
 #include "libexec/lib/kt.h"
-#include "libexec/lib/topology-qemu.h"
-#include "libexec/lib/topology-shape.h"
+#include "libexec/topo/qemu.h"
+#include "libexec/topo/shape.h"
 
 static const char rule[] = "a topology is NnNlNcNt: nodes, LLCs in all, cores per LLC, threads per core";
 

@@ -7,7 +7,7 @@
  * the machine one node, no topology information makes a CPU a core.
  */
 #include "libexec/lib/kt.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 
 enum { TEXT_LEN = CPULIST_LEN, MAX_CACHES = 16 };
 

@@ -8,7 +8,7 @@
 #ifndef KT_TOPOLOGY_SHAPE_H
 #define KT_TOPOLOGY_SHAPE_H
 
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 
 struct topo_shape {
 	char name[TOPO_NAME_LEN]; /* what makes this shape again: "2n4l2c1t --node-llcs 1,3" */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Topologies as QEMU arguments: see topology-qemu.h. */
 #include "libexec/lib/kt.h"
-#include "libexec/lib/topology-qemu.h"
+#include "libexec/topo/qemu.h"
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>

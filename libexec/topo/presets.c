@@ -4,7 +4,7 @@
  * {nodes}numa- before it when there is more than one node: without that, 128cpu-8llc-smt would name two machines.
  */
 #include "libexec/lib/kt.h"
-#include "libexec/lib/topology-shape.h"
+#include "libexec/topo/shape.h"
 
 const struct topo_preset topo_presets[] = {
 	{ "4cpu-1llc-nosmt",          "tiny-1llc",          "1n1l4c1t" },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A topology's sets of CPUs, and how it differs from another. No JSON here: the guest links this without jansson. */
 #include "libexec/lib/kt.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 
 void topo_deinit(struct topo *t)
 {

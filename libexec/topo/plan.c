@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The plan: reading it as the untrusted input it is, writing it, and questions about it. See topology.h. */
 #include "libexec/lib/kt.h"
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 
 enum { NONE = -1, MAX_MEMORY_MIB = 1 << 30 };
 

@@ -8,7 +8,7 @@
 #ifndef KT_TOPOLOGY_QEMU_H
 #define KT_TOPOLOGY_QEMU_H
 
-#include "libexec/lib/topology.h"
+#include "libexec/topo/plan.h"
 
 struct qemu_version {
 	unsigned major, minor;
