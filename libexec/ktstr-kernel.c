@@ -2,9 +2,9 @@
 /*
  * ktstr-kernel VERB: the kernels that tests boot; see ktstr-kernel(1).
  *
- * The cache itself is libexec/lib/kernel.h. fetch is a program of its own, in sh: it is all about apt.
+ * The cache itself is libexec/kernel/kernel.h. fetch is a program of its own, in sh: it is all about apt.
  */
-#include "libexec/lib/kernel.h"
+#include "libexec/kernel/kernel.h"
 #include "libexec/lib/json.h"
 
 #include <getopt.h>

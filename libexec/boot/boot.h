@@ -5,7 +5,7 @@
 
 #include "libexec/lib/checkpoint.h"
 #include "libexec/lib/closure.h"
-#include "libexec/lib/kernel.h"
+#include "libexec/kernel/kernel.h"
 #include "libexec/spec/spec.h"
 #include "libexec/lib/vm.h"
 

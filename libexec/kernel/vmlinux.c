@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is in a vmlinux: see vmlinux.h. Nothing in the file is trusted: libelf checks the structures, we the rest. */
-#include "libexec/lib/vmlinux.h"
+#include "libexec/kernel/vmlinux.h"
 
 #include <ctype.h>
 #include <gelf.h>

@@ -3,7 +3,7 @@
 #ifndef KT_KERNEL_CACHE_H
 #define KT_KERNEL_CACHE_H
 
-#include "libexec/lib/kernel.h"
+#include "libexec/kernel/kernel.h"
 #include <sys/stat.h>
 
 /* An open image: a bzImage or an ELF file, perhaps found in a build tree. */

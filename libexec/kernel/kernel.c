@@ -3,7 +3,7 @@
  * Which kernel to boot: see kernel.h. This is on the way of every run, so a kernel met before costs a few system calls
  * and one small JSON file: no child, no hash.
  */
-#include "libexec/lib/kernel-cache.h"
+#include "libexec/kernel/cache.h"
 #include "libexec/lib/cache.h"
 
 #include <ctype.h>

@@ -5,7 +5,7 @@
 #ifndef KT_BZIMAGE_H
 #define KT_BZIMAGE_H
 
-#include "libexec/lib/vmlinux.h"
+#include "libexec/kernel/vmlinux.h"
 
 /*
  * Write the unpacked payload of the open bzImage, called name in messages, to out, an empty file. release is what

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What is known of a kernel: its JSON, what was remembered of files already examined, the order of releases. */
-#include "libexec/lib/kernel-cache.h"
+#include "libexec/kernel/cache.h"
 #include "libexec/lib/cache.h"
 #include "libexec/lib/json.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The entries of the cache of kernels: see kernel.h. */
-#include "libexec/lib/kernel-cache.h"
-#include "libexec/lib/bzimage.h"
+#include "libexec/kernel/cache.h"
+#include "libexec/kernel/bzimage.h"
 #include "libexec/lib/cache.h"
 #include "libexec/lib/json.h"
 

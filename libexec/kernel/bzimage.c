@@ -4,7 +4,7 @@
  * header at 0x1f1, then setup_sects sectors of 512 bytes, then the part that holds the compressed ELF. Every number
  * in the header is checked against the file before it is used.
  */
-#include "libexec/lib/bzimage.h"
+#include "libexec/kernel/bzimage.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -24,7 +24,7 @@
 #ifndef KT_KERNEL_H
 #define KT_KERNEL_H
 
-#include "libexec/lib/vmlinux.h"
+#include "libexec/kernel/vmlinux.h"
 #include <jansson.h>
 
 struct kernel {
