@@ -41,7 +41,7 @@ LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel sp
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
 LIB += lib/closure lib/closure-libs lib/dynamic spec/program spec/payload
 LIB += lib/cache kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
-LIB += lib/vm lib/vm-args lib/vm-qmp lib/checkpoint lib/checkpoint-entry lib/changes lib/checkpoint-cache lib/saved-clock lib/guestlink lib/guestmem
+LIB += vm/vm vm/args vm/qmp lib/checkpoint lib/checkpoint-entry lib/changes lib/checkpoint-cache lib/saved-clock vm/guestlink lib/guestmem
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -107,7 +107,7 @@ $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
-$(TURNS): libexec/turns.c Makefile
+$(TURNS): libexec/vm/turns.c Makefile
 	$(call msg,LD,$@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -shared -fPIC -o $@ $<
 

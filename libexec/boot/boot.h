@@ -7,7 +7,7 @@
 #include "libexec/lib/closure.h"
 #include "libexec/kernel/kernel.h"
 #include "libexec/spec/spec.h"
-#include "libexec/lib/vm.h"
+#include "libexec/vm/vm.h"
 
 enum boot_clock { CLOCK_AUTO, CLOCK_IS_VIRTUAL, CLOCK_IS_REAL };
 enum boot_accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One run: start the guest, pass its records on, end it, and close the report whatever happened. See boot.h. */
 #include "libexec/boot/boot.h"
-#include "libexec/lib/guestlink.h"
+#include "libexec/vm/guestlink.h"
 #include "libexec/lib/printable.h"
 #include "libexec/lib/report.h"
 #include <fcntl.h>

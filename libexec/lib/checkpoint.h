@@ -36,7 +36,7 @@
 #ifndef KT_CHECKPOINT_H
 #define KT_CHECKPOINT_H
 
-#include "libexec/lib/vm.h"
+#include "libexec/vm/vm.h"
 
 struct checkpoint {
 	char key[33];

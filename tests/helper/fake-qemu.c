@@ -16,7 +16,7 @@
  * It exports nothing of QEMU's, so ktstr-turns.so, preloaded, leaves it alone, and it says itself that this is loaded.
  */
 #include "libexec/lib/json.h"
-#include "libexec/lib/vm.h"
+#include "libexec/vm/vm.h"
 #include <endian.h>
 #include <fcntl.h>
 #include <regex.h>

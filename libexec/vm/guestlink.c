@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Records from the guest: see guestlink.h. */
-#include "libexec/lib/guestlink.h"
+#include "libexec/vm/guestlink.h"
 #include "libexec/lib/printable.h"
 
 static const char *const guest_kinds[] = { "guest", "phase", "op", "worker", "payload", "sample", "snapshot", "scheduler", "log", "request",

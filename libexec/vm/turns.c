@@ -180,7 +180,7 @@ __attribute__((constructor)) static void begin(void)
 	if (missing && found)
 		cannot("it does not export ", missing);
 	if (!missing)
-		fputs("ktstr-turns.so loaded\n", stderr); /* libexec/lib/vm.c waits for it */
+		fputs("ktstr-turns.so loaded\n", stderr); /* libexec/vm/vm.c waits for it */
 }
 
 static bool in_main_thread(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One QEMU process: see vm.h. */
-#include "libexec/lib/vm.h"
+#include "libexec/vm/vm.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>

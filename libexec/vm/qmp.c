@@ -3,7 +3,7 @@
  * QMP, the part of vm.h that talks to QEMU: one JSON value a line each way. The commands and their answers are in
  * QEMU's docs/interop/qmp-spec.
  */
-#include "libexec/lib/vm.h"
+#include "libexec/vm/vm.h"
 #include <sys/socket.h>
 
 enum { QMP_MAX_LINE = 1 << 20 };
@@ -200,7 +200,7 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 
 int vm_save(struct vm *vm, int to, int64_t deadline_ns, struct kt_err *err)
 {
-	/* On the virtual clock it waits to be told (libexec/turns.c); else QEMU stops by itself. */
+	/* On the virtual clock it waits to be told (libexec/vm/turns.c); else QEMU stops by itself. */
 	if ((vm->turns >= 0 && vm_qmp(vm, "stop", NULL, deadline_ns, err)) || vm_qmp_event(vm, "STOP", deadline_ns, err))
 		return kt_context(err, "the guest does not stop");
 	if (vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), to, deadline_ns, err) < 0 ||

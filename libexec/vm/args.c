@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* QEMU's command line, the part of vm.h that is a string of measured choices. */
-#include "libexec/lib/vm.h"
+#include "libexec/vm/vm.h"
 
 /*
  * Everything here is part of the checkpoint's key. What each piece is for:
@@ -11,7 +11,7 @@
  *   mitigations=off                  page table isolation flushes the TLB at every system call: dear when emulated
  *   tsc=reliable                     no clocksource watchdog, which would wake every CPU in turn
  *   -rdrand -rdseed in the CPU model (from the plan) and -seed: no host entropy
- *   LD_PRELOAD, KTSTR_*              how the vCPUs take turns, and wait for the host: libexec/turns.c
+ *   LD_PRELOAD, KTSTR_*              how the vCPUs take turns, and wait for the host: libexec/vm/turns.c
  *   sleep=off, clock=vm, fixed base  guest time depends on instructions alone
  *   thread=single                    one vCPU at a time, in turn; and MTTCG of QEMU 7.2 oopses now and then
  *   announce-rounds=0                no self-announce timers waking the main loop in the first second after a load

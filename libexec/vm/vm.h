@@ -8,7 +8,7 @@
  * THE RULE: on the virtual clock nothing may wake QEMU's main loop while the guest runs (a QMP command, input on a
  * chardev, a host timer), because a wake-up changes how the vCPUs take turns, and the run no longer repeats. So between
  * the start and the end of the guest's run nothing is sent to it, and nothing in vm_args() may arm a host timer. What wakes
- * it of QEMU's own accord is kept waiting until all vCPUs are idle: libexec/turns.c.
+ * it of QEMU's own accord is kept waiting until all vCPUs are idle: libexec/vm/turns.c.
  */
 #ifndef KT_VM_H
 #define KT_VM_H
@@ -122,7 +122,7 @@ int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct
 int vm_qmp_hello(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err);
 /* Send a command and wait for its answer; out-of-order events are kept. args may be NULL; its reference is taken. */
 int vm_qmp(struct vm *vm, const char *command, json_t *args, int64_t deadline_ns, struct kt_err *err);
-/* `cont`, until the guest runs. The answer as such comes when QEMU's main loop runs next, which may take long (libexec/turns.c). */
+/* `cont`, until the guest runs. The answer as such comes when QEMU's main loop runs next, which may take long (libexec/vm/turns.c). */
 int vm_qmp_cont(struct vm *vm, int64_t deadline_ns, struct kt_err *err);
 /* The same, with a descriptor for QEMU to keep (getfd). */
 int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t deadline_ns, struct kt_err *err);
