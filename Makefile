@@ -41,7 +41,7 @@ LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel sp
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
 LIB += lib/closure lib/closure-libs lib/dynamic spec/program spec/payload
 LIB += lib/cache kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
-LIB += vm/vm vm/args vm/qmp lib/checkpoint lib/checkpoint-entry lib/changes lib/checkpoint-cache lib/saved-clock vm/guestlink lib/guestmem
+LIB += vm/vm vm/args vm/qmp lib/checkpoint lib/checkpoint-entry lib/changes lib/checkpoint-cache lib/saved-clock vm/guestlink look/guestmem look/btf
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -56,7 +56,7 @@ SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
-BOOT = load accel sched watchdog memory btf run
+BOOT = load accel sched watchdog memory run
 CHECK = check verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
 CHECK += weights scx_events
 SWEEP = prepare pool record text
@@ -85,7 +85,7 @@ libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/watchdog: LIBS += $(LIBBPF)
-tests/helper/watchdog: libexec/boot/watchdog.o libexec/boot/btf.o
+tests/helper/watchdog: libexec/boot/watchdog.o libexec/look/btf.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_spin,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until

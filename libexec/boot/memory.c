@@ -7,7 +7,7 @@
  * CPU's variable is as far from its symbol as __per_cpu_offset says, and the kernel's page tables say what an address is.
  */
 #include "libexec/boot/boot.h"
-#include "libexec/lib/guestmem.h"
+#include "libexec/look/guestmem.h"
 #include "libexec/spec/op.h"
 #include <bpf/btf.h>
 

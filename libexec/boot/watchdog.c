@@ -12,7 +12,7 @@
  * out at that first look, and not earlier. Only a binary's can: a BPF object is loaded with the timeout to begin with.
  */
 #include "libexec/boot/boot.h"
-#include "libexec/lib/guestmem.h"
+#include "libexec/look/guestmem.h"
 #include <bpf/btf.h>
 
 struct place { uint64_t timeout, interval, timestamp; const char *by; };

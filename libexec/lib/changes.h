@@ -6,7 +6,7 @@
 #ifndef KT_CHANGES_H
 #define KT_CHANGES_H
 
-#include "libexec/lib/guestmem.h"
+#include "libexec/look/guestmem.h"
 
 /* Write to `to` what a guest that stands still has changed in the memory of a node, which it has mapped copy-on-write. */
 int changes_write(const struct guestmem *m, unsigned node, int to, struct kt_err *err);

@@ -7,7 +7,7 @@
  * There is no kernel here that has the variables of old ones; this has none either, but any addresses for them.
  */
 #include "libexec/boot/boot.h"
-#include "libexec/lib/guestmem.h"
+#include "libexec/look/guestmem.h"
 #include <sys/mman.h>
 
 enum { MIB = 1 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A guest's memory from outside: see guestmem.h. */
-#include "libexec/lib/guestmem.h"
+#include "libexec/look/guestmem.h"
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
