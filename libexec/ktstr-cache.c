@@ -2,10 +2,10 @@
 /*
  * ktstr-cache VERB: the saved states that tests start from; see ktstr-cache(1).
  *
- * The cache itself is libexec/lib/checkpoint.h. Kernels have a verb of their own: ktstr-kernel.
+ * The cache itself is libexec/state/checkpoint.h. Kernels have a verb of their own: ktstr-kernel.
  */
 #include "libexec/lib/cache.h"
-#include "libexec/lib/checkpoint.h"
+#include "libexec/state/checkpoint.h"
 #include "libexec/lib/json.h"
 
 #include <getopt.h>

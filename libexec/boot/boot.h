@@ -3,7 +3,7 @@
 #ifndef BOOT_BOOT_H
 #define BOOT_BOOT_H
 
-#include "libexec/lib/checkpoint.h"
+#include "libexec/state/checkpoint.h"
 #include "libexec/lib/closure.h"
 #include "libexec/kernel/kernel.h"
 #include "libexec/spec/spec.h"

@@ -9,7 +9,7 @@
 #ifndef KT_CHECKPOINT_ENTRY_H
 #define KT_CHECKPOINT_ENTRY_H
 
-#include "libexec/lib/checkpoint.h"
+#include "libexec/state/checkpoint.h"
 #include "libexec/lib/json.h"
 
 enum { HASH_HEX_SIZE = 33 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What differs in a guest's memory: see changes.h. */
-#include "libexec/lib/changes.h"
+#include "libexec/state/changes.h"
 #include <fcntl.h>
 #include <sys/uio.h>
 

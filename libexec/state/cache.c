@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The cache of checkpoints as a whole: list, verify, remove, evict. See checkpoint.h. */
 #include "libexec/lib/cache.h"
-#include "libexec/lib/checkpoint-entry.h"
+#include "libexec/state/entry.h"
 #include <dirent.h>
 #include <ftw.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The virtual clock in a saved state: see saved-clock.h. */
-#include "libexec/lib/saved-clock.h"
+#include "libexec/state/saved-clock.h"
 #include <endian.h>
 #include <sys/mman.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Finding a checkpoint, and building one: see checkpoint.h. */
 #include "libexec/lib/cache.h"
-#include "libexec/lib/changes.h"
-#include "libexec/lib/checkpoint-entry.h"
-#include "libexec/lib/saved-clock.h"
+#include "libexec/state/changes.h"
+#include "libexec/state/entry.h"
+#include "libexec/state/saved-clock.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

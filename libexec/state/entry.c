@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One saved state on the disk: see checkpoint-entry.h. */
-#include "libexec/lib/checkpoint-entry.h"
+#include "libexec/state/entry.h"
 #include "libexec/lib/cache.h"
 #include <fcntl.h>
 #include <sys/stat.h>
