@@ -4,7 +4,7 @@
 #define BOOT_BOOT_H
 
 #include "libexec/state/checkpoint.h"
-#include "libexec/lib/closure.h"
+#include "libexec/closure/closure.h"
 #include "libexec/kernel/kernel.h"
 #include "libexec/spec/spec.h"
 #include "libexec/vm/vm.h"

@@ -5,7 +5,7 @@
  * closure.h for the tests: packs PROGRAM, with the FILEs, as a cpio archive to stdout, and says on stderr what is in it:
  * the guest's path, then the file here, or "->" and the target of a link. Exits 129 when something is missing.
  */
-#include "libexec/lib/closure.h"
+#include "libexec/closure/closure.h"
 #include "libexec/lib/cpio.h"
 
 int main(int argc, char **argv)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Programs with all they need: see closure.h. */
-#include "libexec/lib/closure-libs.h"
+#include "libexec/closure/libs.h"
 #include "libexec/lib/cpio.h"
 #include "libexec/spec/program.h"
 #include <dirent.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The shared libraries of a program, found as ld.so finds them: see closure-libs.h. */
-#include "libexec/lib/closure-libs.h"
+#include "libexec/closure/libs.h"
 #include "libexec/lib/strv.h"
 
 /* A loaded object. Both paths are those it was found by, as ld.so knows it: $ORIGIN is their directory. */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Dynamic sections and ld.so.conf: see dynamic.h. */
-#include "libexec/lib/dynamic.h"
+#include "libexec/closure/dynamic.h"
 #include "libexec/lib/strv.h"
 #include <fcntl.h>
 #include <gelf.h>

@@ -3,8 +3,8 @@
 #ifndef KT_CLOSURE_LIBS_H
 #define KT_CLOSURE_LIBS_H
 
-#include "libexec/lib/closure.h"
-#include "libexec/lib/dynamic.h"
+#include "libexec/closure/closure.h"
+#include "libexec/closure/dynamic.h"
 
 /* Without ".", "..", or doubled slashes, as text; and below /usr what is there in the guest. Takes an absolute path. */
 char *closure_normal(const char *path);
