@@ -11,7 +11,7 @@ ROOT="$BATS_TEST_DIRNAME/.."
 setup_file() {
 	cd "$TREE" || return
 	# shellcheck disable=SC2046
-	printf '%s\n' libexec/lib/*.c libexec/spec/*.c libexec/check/*.c bin/ktstr-eval.c tests/helper/{histogram-check,eval-fuzz}.c |
+	printf '%s\n' libexec/lib/*.c libexec/report/*.c libexec/spec/*.c libexec/check/*.c bin/ktstr-eval.c tests/helper/{histogram-check,eval-fuzz}.c |
 		xargs -P 2 -I {} sh -c 'exec gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
 			-fsanitize=address,undefined -fno-sanitize-recover=all \
 			-I. $(pkg-config --cflags jansson) -c -o "$1/$(echo "$2" | tr / _).o" "$2"' - "$BATS_FILE_TMPDIR" {}

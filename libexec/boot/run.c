@@ -3,7 +3,7 @@
 #include "libexec/boot/boot.h"
 #include "libexec/vm/guestlink.h"
 #include "libexec/lib/printable.h"
-#include "libexec/lib/report.h"
+#include "libexec/report/report.h"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>

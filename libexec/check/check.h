@@ -27,7 +27,7 @@
 #ifndef KT_CHECK_H
 #define KT_CHECK_H
 
-#include "libexec/lib/report.h"
+#include "libexec/report/report.h"
 
 enum verdict { VERDICT_SKIP, VERDICT_PASS, VERDICT_INCONCLUSIVE, VERDICT_FAIL }; /* weakest first */
 const char *verdict_name(enum verdict v);

@@ -5,7 +5,7 @@
  * looks like. Only a whole report reaches the checks.
  */
 #include "libexec/check/verdict.h"
-#include "libexec/lib/report-read.h"
+#include "libexec/report/read.h"
 
 static const struct { const char *verdict; int code; } exits[] = {
 	{ "pass", KT_OK },

@@ -3,7 +3,7 @@
 #include "libexec/sweep/sweep.h"
 #include "libexec/lib/cache.h"
 #include "libexec/lib/lines.h"
-#include "libexec/lib/report.h"
+#include "libexec/report/report.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>

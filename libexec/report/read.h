@@ -3,7 +3,7 @@
 #ifndef KT_REPORT_READ_H
 #define KT_REPORT_READ_H
 
-#include "libexec/lib/report.h"
+#include "libexec/report/report.h"
 
 static const int64_t REPORT_INT_MAX = INT64_C(1) << 53;
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reading a report: see report.h. The records of workers, schedulers and payloads have files of their own. */
-#include "libexec/lib/report.h"
+#include "libexec/report/report.h"
 
 #include "libexec/lib/lines.h"
 #include "libexec/lib/printable.h"
-#include "libexec/lib/report-read.h"
+#include "libexec/report/read.h"
 #include "libexec/spec/spec.h"
 
 enum { MAX_LOG = 64 * 1024 };

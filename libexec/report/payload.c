@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Payload records: see report-read.h. */
-#include "libexec/lib/report-read.h"
+#include "libexec/report/read.h"
 
 enum { MAX_RUNS = 4096 };
 static const int64_t TIME_MAX = INT64_C(1) << 53;
