@@ -85,7 +85,7 @@ libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/watchdog: LIBS += $(LIBBPF)
-tests/helper/watchdog: libexec/boot/watchdog.o libexec/look/btf.o
+tests/helper/watchdog: libexec/boot/watchdog.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_spin,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until
