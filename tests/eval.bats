@@ -11,11 +11,11 @@ ROOT="$BATS_TEST_DIRNAME/.."
 setup_file() {
 	cd "$TREE" || return
 	# shellcheck disable=SC2046
-	printf '%s\n' libexec/lib/*.c libexec/report/*.c libexec/spec/*.c libexec/check/*.c bin/ktstr-eval.c tests/helper/{histogram-check,eval-fuzz}.c |
+	printf '%s\n' libexec/{lib,spec,report,check}/*.c bin/ktstr-eval.c tests/helper/{histogram-check,eval-fuzz}.c |
 		xargs -P 2 -I {} sh -c 'exec gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
 			-fsanitize=address,undefined -fno-sanitize-recover=all \
 			-I. $(pkg-config --cflags jansson) -c -o "$1/$(echo "$2" | tr / _).o" "$2"' - "$BATS_FILE_TMPDIR" {}
-	ar qcs "$BATS_FILE_TMPDIR/lib.a" "$BATS_FILE_TMPDIR"/libexec_lib_*.o
+	ar qcs "$BATS_FILE_TMPDIR/lib.a" "$BATS_FILE_TMPDIR"/libexec_{lib,spec,report}_*.o
 }
 
 # sanitized SOURCE OBJECT...: link one of the programs, as the file of its name without path and .c, with the library.
