@@ -64,7 +64,7 @@ SWEEP = prepare pool record text
 LIB_OBJS = $(LIB:%=libexec/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
-TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog
+TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog tests/helper/order
 STATIC = bin/ktstr-work guest/init guest/sched/ktstr-load
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img
@@ -84,6 +84,7 @@ guest/sched/ktstr-load: GUEST_LIBS += $(LIBBPF)
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 libexec/ktstr-cache: libexec/ktstr-cache.o
+tests/helper/order: libexec/vm/order.o
 tests/helper/watchdog: LIBS += $(LIBBPF)
 tests/helper/watchdog: libexec/boot/watchdog.o
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
@@ -107,9 +108,10 @@ $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
-$(TURNS): libexec/vm/turns.c Makefile
+SHIM = shim shim-qemu shim-hold shim-ask order
+$(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h Makefile
 	$(call msg,LD,$@)
-	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -shared -fPIC -o $@ $<
+	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -I. -DKTSTR_SHIM -shared -fPIC -o $@ $(SHIM:%=libexec/vm/%.c)
 
 %.o: %.c Makefile .flags | packages
 	$(call msg,CC,$@)

@@ -26,7 +26,7 @@ bool hw_fw_cfg_open(const char *name, size_t *size);
 ssize_t hw_fw_cfg_next(const char **data);
 /* The number, 0 or more, that the fw_cfg file called name has as text. */
 int hw_fw_cfg_number(const char *name, int64_t *ret, struct kt_err *err);
-/* The host saves a checkpoint here, or just goes on: the VM stops when the turn of this vCPU is over (libexec/vm/turns.c). */
+/* The host saves a checkpoint here, or just goes on: the VM stops when the turn of this vCPU is over (libexec/vm/shim-ask.c). */
 void hw_ready(void);
 /*
  * Arm the watchdog (ib700, ports 0x441 and 0x443) or arm it anew: unless that happens again within so many seconds of

@@ -86,7 +86,7 @@ have_kernel() {
 	done
 }
 
-# libexec/vm/turns.c
+# libexec/vm/shim-hold.c
 @test "what wakes QEMU's main thread while the guest runs changes nothing" {
 	local boot qemu woken=0
 	spec timers '[{"name":"a","workers":4,"work":{"TimerLatency":{"interval_us":300}}}]'

@@ -218,6 +218,11 @@ static bool follow(struct boot *b, struct guestlink *link, int64_t deadline, str
 			switch (guestlink_read(link, b->vm.out, &r->why)) {
 			case -1:
 				return false;
+			case 0:
+				b->vm.guest_spoke = true;
+				if (!vm_clock_holds(&b->vm, SHIM_GIVES_TURNS, &r->why))
+					return false;
+				break;
 			case 1: /* QEMU is going; its exit says why */
 				close(b->vm.out);
 				b->vm.out = -1;
@@ -454,7 +459,8 @@ static bool unsuitable_qemu(const struct boot *b)
 		return true;
 	if (!*vm->qemu_version)
 		return false;
-	return (*b->plan.qemu_version && !streq(vm->qemu_version, b->plan.qemu_version)) || (vm->turns >= 0 && !vm->turns_loaded);
+	return (*b->plan.qemu_version && !streq(vm->qemu_version, b->plan.qemu_version)) ||
+	       !vm_clock_holds(vm, vm->guest_spoke ? SHIM_GIVES_TURNS : SHIM_HAS_THREAD, NULL);
 }
 
 int boot_run(struct boot *b)
@@ -498,8 +504,8 @@ int boot_dry_run(struct boot *b)
 	_cleanup_free_ char *line = strv_shell(&args);
 	printf("%s\n", line);
 	printf("# descriptors: %d QMP, %d records, %d console, %d payload, %d saved state, %d ktstr-turns.so, "
-	       "%d.. memory, %d answers\n", VM_FD_QMP, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
-	       VM_FD_ANSWER);
+	       "%d.. memory, %d answers, %d the shim's page\n", VM_FD_QMP, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
+	       VM_FD_ANSWER, VM_FD_SHIM);
 	printf("# payload: plan.json spec.json args");
 	for (size_t i = 0; i < b->programs.n; i++)
 		printf(" %s", b->programs.files[i].guest);

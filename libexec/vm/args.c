@@ -11,7 +11,7 @@
  *   mitigations=off                  page table isolation flushes the TLB at every system call: dear when emulated
  *   tsc=reliable                     no clocksource watchdog, which would wake every CPU in turn
  *   -rdrand -rdseed in the CPU model (from the plan) and -seed: no host entropy
- *   LD_PRELOAD, KTSTR_*              how the vCPUs take turns, and wait for the host: libexec/vm/turns.c
+ *   LD_PRELOAD, KTSTR_*              how the vCPUs take turns, and wait for the host: libexec/vm/shim.c
  *   sleep=off, clock=vm, fixed base  guest time depends on instructions alone
  *   thread=single                    one vCPU at a time, in turn; and MTTCG of QEMU 7.2 oopses now and then
  *   announce-rounds=0                no self-announce timers waking the main loop in the first second after a load
@@ -43,6 +43,7 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 	if (c->virtual_clock) {
 		strv_add(ret, "LD_PRELOAD=/proc/self/fd/%d", VM_FD_TURNS);
 		strv_add(ret, "KTSTR_TURN_NS=%d", VM_TURN_NS);
+		strv_add(ret, "KTSTR_SHIM_FD=%d", VM_FD_SHIM);
 		strv_add(ret, "KTSTR_OUT_FD=%d", VM_FD_OUT);
 		strv_add(ret, "KTSTR_ANSWER_FD=%d", VM_FD_ANSWER);
 		if (saves)

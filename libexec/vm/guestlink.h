@@ -4,7 +4,7 @@
  * is parsed, only the kinds that are the guest's to send are passed on, and lines and totals have limits.
  *
  * A request is a record after which the guest waits until the host has done what it was asked for. On the virtual clock the
- * record's line is followed by GUESTLINK_ASK, which the vCPU thread stops at (libexec/vm/turns.c): the host knows what has been
+ * record's line is followed by GUESTLINK_ASK, which the vCPU thread stops at (libexec/vm/shim-ask.c): the host knows what has been
  * done by then to the instruction. On the real clock it is followed by GUESTLINK_PADDING spaces, which are more than the pipe
  * and one read hold (VM_OUT_SMALL), so that the vCPU that writes them waits in between. The end record gets its ASK, too.
  */

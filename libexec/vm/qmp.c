@@ -162,8 +162,8 @@ int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct
 			return -1;
 		keep_event(vm, msg);
 	}
-	if (vm->turns >= 0 && !vm->turns_loaded)
-		return kt_fail(err, "no virtual clock with this QEMU: it has not loaded ktstr-turns.so, or exports nothing: use --clock real");
+	if (!vm_clock_holds(vm, SHIM_HAS_THREAD, err))
+		return -1;
 	if (*want && !streq(vm->qemu_version, want))
 		return kt_fail(err, "the plan was made for QEMU %s, but this is QEMU %s: make it again with ktstr-topo", want,
 			       vm->qemu_version);
@@ -200,7 +200,7 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 
 int vm_save(struct vm *vm, int to, int64_t deadline_ns, struct kt_err *err)
 {
-	/* On the virtual clock it waits to be told (libexec/vm/turns.c); else QEMU stops by itself. */
+	/* On the virtual clock it waits to be told (libexec/vm/shim-ask.c); else QEMU stops by itself. */
 	if ((vm->turns >= 0 && vm_qmp(vm, "stop", NULL, deadline_ns, err)) || vm_qmp_event(vm, "STOP", deadline_ns, err))
 		return kt_context(err, "the guest does not stop");
 	if (vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), to, deadline_ns, err) < 0 ||

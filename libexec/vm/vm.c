@@ -5,15 +5,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 10 + TOPO_MAX_NODES };
-
-/* What ktstr-turns.so says first of all on stderr: ld.so goes on without a library that it cannot load. */
-#define TURNS_LOADED "ktstr-turns.so loaded\n"
+enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 11 + TOPO_MAX_NODES };
 
 void vm_init(struct vm *vm)
 {
@@ -27,7 +25,7 @@ void vm_init(struct vm *vm)
  */
 static _Noreturn void exec_qemu(const struct strv *args, pid_t parent, const int *fds, const int *targets, size_t n)
 {
-	int high[MAX_FDS], first_free = VM_FD_ANSWER + 1;
+	int high[MAX_FDS], first_free = VM_FD_SHIM + 1;
 
 	/* A parent that died before the signal was set up sent none. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
@@ -49,6 +47,32 @@ static _Noreturn void exec_qemu(const struct strv *args, pid_t parent, const int
 	/* stderr is the caller's error pipe by now. */
 	fprintf(stderr, "cannot run '%s': %s\n", *program, strerror(errno));
 	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
+}
+
+/* Returns its descriptor. */
+static int make_shim_page(struct vm *vm, struct kt_err *err)
+{
+	int fd = memfd_create("shim", MFD_CLOEXEC);
+	void *p = fd < 0 || ftruncate(fd, sizeof(*vm->shim)) ? MAP_FAILED :
+		mmap(NULL, sizeof(*vm->shim), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (p == MAP_FAILED) {
+		kt_fail(err, "cannot make a page to share with QEMU: %s", strerror(errno));
+		kt_closep(&fd);
+		return -1;
+	}
+	vm->shim = p;
+	return fd;
+}
+
+bool vm_clock_holds(const struct vm *vm, enum shim_state least, struct kt_err *err)
+{
+	if (vm->turns < 0 || (vm->shim && atomic_load(&vm->shim->state) >= least))
+		return true;
+	kt_fail(err, "no virtual clock with this QEMU: %s; a QEMU built with modules enabled, as Debian's is, has what "
+		"ktstr-turns.so needs; or use --clock real", !vm->shim || atomic_load(&vm->shim->state) == SHIM_ABSENT ?
+		"it has not loaded ktstr-turns.so, or exports nothing" : "it does not ask ktstr-turns.so for turns");
+	return false;
 }
 
 int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, const int *ram, unsigned nr_ram,
@@ -77,6 +101,9 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	vm->answer = eventfd(0, EFD_CLOEXEC);
 	if (vm->answer < 0)
 		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
+	_cleanup_close_ int shim = -1;
+	if (vm->turns >= 0 && (shim = make_shim_page(vm, err)) < 0)
+		return -1;
 	fcntl(out_end, F_SETPIPE_SZ, vm->out_size); /* smaller is slower, not wrong */
 	fcntl(console_end, F_SETPIPE_SZ, CONSOLE_PIPE_SIZE); /* when it is full QEMU has its main loop wait: THE RULE */
 
@@ -91,6 +118,8 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	if (vm->turns >= 0)
 		MAP(vm->turns, VM_FD_TURNS);
 	MAP(vm->answer, VM_FD_ANSWER);
+	if (shim >= 0)
+		MAP(shim, VM_FD_SHIM);
 	for (unsigned i = 0; i < nr_ram; i++)
 		MAP(ram[i], VM_FD_RAM0 + (int)i);
 	MAP(null, STDIN_FILENO);
@@ -164,6 +193,9 @@ void vm_deinit(struct vm *vm)
 	close_fd(&vm->console);
 	close_fd(&vm->err);
 	close_fd(&vm->answer);
+	if (vm->shim)
+		munmap((void *)vm->shim, sizeof(*vm->shim));
+	vm->shim = NULL;
 	strv_deinit(&vm->qmp_events);
 	free(vm->qmp_buf);
 	vm->qmp_buf = NULL;
@@ -190,7 +222,6 @@ static bool drain(struct vm *vm, int *fd, struct vm_tail *tail)
 
 	while ((n = read(*fd, buf, sizeof(buf))) > 0) {
 		tail_add(tail, buf, (size_t)n);
-		vm->turns_loaded |= fd == &vm->err && memmem(buf, (size_t)n, TURNS_LOADED, strlen(TURNS_LOADED));
 		for (size_t i = 0; fd == &vm->console && i < ARRAY_SIZE(vm->console_to); i++)
 			if (vm->console_to[i]) {
 				fwrite(buf, 1, (size_t)n, vm->console_to[i]);
@@ -252,11 +283,10 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns)
 
 static bool is_chatter(const char *line, size_t n)
 {
-	return memmem(line, n, "TCG doesn't support requested feature", 37) ||
-	       memmem(line, n, TURNS_LOADED, strlen(TURNS_LOADED) - 1);
+	return memmem(line, n, "TCG doesn't support requested feature", 37);
 }
 
-/* QEMU's own words: the last line of its stderr that is not the chatter of TCG about CPU features it lacks, or our own. */
+/* QEMU's own words: the last line of its stderr that is not the chatter of TCG about CPU features it lacks. */
 static void last_error(const struct vm *vm, char *buf, size_t size)
 {
 	const char *start = vm->err_tail.buf, *end = start + vm->err_tail.n;

@@ -8,17 +8,18 @@
  * THE RULE: on the virtual clock nothing may wake QEMU's main loop while the guest runs (a QMP command, input on a
  * chardev, a host timer), because a wake-up changes how the vCPUs take turns, and the run no longer repeats. So between
  * the start and the end of the guest's run nothing is sent to it, and nothing in vm_args() may arm a host timer. What wakes
- * it of QEMU's own accord is kept waiting until all vCPUs are idle: libexec/vm/turns.c.
+ * it of QEMU's own accord is kept waiting until all vCPUs are idle: libexec/vm/shim.c.
  */
 #ifndef KT_VM_H
 #define KT_VM_H
 
 #include "libexec/lib/strv.h"
 #include "libexec/topo/plan.h"
+#include "libexec/vm/shim.h"
 
 /* Descriptors in the QEMU process. */
 enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
-       VM_FD_ANSWER = VM_FD_RAM0 + TOPO_MAX_NODES };
+       VM_FD_ANSWER = VM_FD_RAM0 + TOPO_MAX_NODES, VM_FD_SHIM };
 
 /*
  * The longest turn of a vCPU on the virtual clock. Four busy ones: each runs again after 150 us, or 350 when a turn of its own
@@ -74,7 +75,8 @@ struct vm {
 	int pidfd, qmp, out, console, err;
 	int answer;            /* an eventfd: ends the wait of a guest that asks (guestlink.h) */
 	int turns;             /* ktstr-turns.so, open: QEMU gets it and must have loaded it; -1: without. The caller's */
-	bool turns_loaded;
+	const struct shim_page *shim; /* what ktstr-turns.so in this QEMU says of itself; NULL: without */
+	bool guest_spoke;      /* it has said something: it had a turn */
 	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
 	struct vm_tail console_tail, err_tail;
 	FILE *console_to[2];   /* copies of the console: live, kept; NULL: none */
@@ -106,6 +108,11 @@ enum vm_event { VM_EV_OUT, VM_EV_QMP, VM_EV_EXIT, VM_EV_SIGNAL, VM_EV_TIMEOUT };
  * it went is reported before VM_EV_EXIT.
  */
 enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns);
+/*
+ * Has ktstr-turns.so come as far as it must have by now? Always true on the real clock. False, and err: this QEMU has no virtual
+ * clock. Before `cont` it must have the vCPU thread; whatever a guest has said it said in a turn.
+ */
+bool vm_clock_holds(const struct vm *vm, enum shim_state least, struct kt_err *err);
 /* Why QEMU is gone, in words; fills buf. */
 const char *vm_exit_reason(const struct vm *vm, char *buf, size_t size);
 
@@ -122,7 +129,7 @@ int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct
 int vm_qmp_hello(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err);
 /* Send a command and wait for its answer; out-of-order events are kept. args may be NULL; its reference is taken. */
 int vm_qmp(struct vm *vm, const char *command, json_t *args, int64_t deadline_ns, struct kt_err *err);
-/* `cont`, until the guest runs. The answer as such comes when QEMU's main loop runs next, which may take long (libexec/vm/turns.c). */
+/* `cont`, until the guest runs. The answer as such comes when QEMU's main loop runs next, which may take long (libexec/vm/shim.c). */
 int vm_qmp_cont(struct vm *vm, int64_t deadline_ns, struct kt_err *err);
 /* The same, with a descriptor for QEMU to keep (getfd). */
 int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t deadline_ns, struct kt_err *err);

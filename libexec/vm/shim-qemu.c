@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* QEMU's exported names: see shim-qemu.h. */
+#define _GNU_SOURCE
+#include "libexec/vm/shim.h"
+#include "libexec/vm/shim-qemu.h"
+#include <dlfcn.h>
+#include <stddef.h>
+
+struct shim_qemu qemu;
+
+static void *find_export(const char *name, const char *old_name)
+{
+	void *p = dlsym(RTLD_DEFAULT, name);
+
+	return p || !old_name ? p : dlsym(RTLD_DEFAULT, old_name);
+}
+
+bool shim_find_qemu(void)
+{
+	const char *missing = NULL;
+	bool found = false;
+
+#define X(member, name, old_name, type) \
+	if ((qemu.member = (__typeof__(type))find_export(name, old_name))) \
+		found = true; \
+	else \
+		missing = name;
+	SHIM_QEMU_FUNCTIONS(X)
+#undef X
+	if (missing && found)
+		shim_cannot("it does not export ", missing);
+	return found;
+}

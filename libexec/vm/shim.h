@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * shim.h - ktstr-turns.so, preloaded into QEMU on the virtual clock: what its files share, and the page in which the host sees
+ * how it does. shim.c says what it is for.
+ *
+ *     shim.c        what QEMU calls: the hooks on the clock, the big lock and the timers
+ *     order.c       whose turn it is: pure
+ *     shim-hold.c   the main thread and the vCPU thread run one after the other
+ *     shim-ask.c    the guest waits for the host; a guest that is to be saved stands still
+ *     shim-qemu.c   the names that QEMU exports, in one table
+ */
+#ifndef KT_SHIM_H
+#define KT_SHIM_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum shim_state {
+	SHIM_ABSENT,     /* nothing of it runs */
+	SHIM_HAS_THREAD, /* it has recognised the vCPU thread, hooked the timers, and the main thread waits in its ppoll() */
+	SHIM_GIVES_TURNS, /* it has given out a turn: the clock of this run is the virtual clock */
+};
+
+/* A page that QEMU gets as VM_FD_SHIM, zeroed. The shim writes, the host reads at any time. */
+struct shim_page {
+	_Atomic uint32_t state;      /* enum shim_state */
+	_Atomic uint64_t turns;      /* given out */
+	_Atomic uint64_t releases;   /* times that the main thread ran beside the vCPU thread: for QMP, a signal, the machine's end */
+	_Atomic int64_t overrun_ns;  /* the longest by which a turn went on beyond its end, in guest time */
+};
+
+#ifdef KTSTR_SHIM /* within ktstr-turns.so */
+#include <pthread.h>
+
+extern struct shim_page *shim_page; /* never NULL */
+extern pid_t shim_main_thread;
+extern __thread bool shim_vcpu_thread;
+extern pthread_mutex_t *shim_big_lock; /* QEMU's; NULL until a vCPU thread waits with it */
+
+/* End QEMU with status 125: there is no virtual clock here, and why. */
+_Noreturn void shim_cannot(const char *what, const char *name);
+/* libc's own function of this name, behind ours. */
+void *shim_libc(const char *name);
+pid_t shim_gettid(void);
+/* The descriptor that the environment names; -1: none, or it is not open. */
+int shim_env_fd(const char *name);
+
+/* shim-qemu.c. False: this program is not QEMU (a script that starts it comes by here, too). */
+bool shim_find_qemu(void);
+
+/* shim-hold.c. The main thread may go on: the vCPU thread has nothing to do. */
+void shim_let_main_go(void);
+/* The vCPU thread waits until the main thread waits for the vCPUs to stop. */
+void shim_stand_still(void);
+/* QMP: an answer, or an event, has been sent. */
+void shim_answer_went(const void *text, size_t n);
+/* Of shim.c, for these moments: the vCPU thread waits for the first time; all vCPUs are idle, or stopped. */
+void shim_become_vcpu_thread(void);
+void shim_all_idle(void);
+
+/* shim-ask.c. */
+void shim_ask_init(void);
+/* True, once: the guest has rung to be saved. */
+bool shim_rang(void);
+#endif
+
+#endif
