@@ -178,6 +178,18 @@ start_sweep() {
 	diff <(results <<<"$output") <(results "$BATS_FILE_TMPDIR/six.out")
 }
 
+@test "children that the sweep did not start: no seed's end" {
+	small small
+	# They are the sweep's own from its start, and end while the first seed runs.
+	# shellcheck disable=SC2016
+	run -0 --separate-stderr timeout 100 bash -c '
+		for _ in 1 2; do
+			(until [ -e kept/seeds/.1 ] || [ -e kept/seeds/1 ]; do :; done) 3>&- &
+		done
+		exec ktstr-sweep small.json --seeds 1..2 -j2 --dir kept --json'
+	diff <(results <<<"$output" | head -n 2) <(results "$BATS_FILE_TMPDIR/six.out" | head -n 2)
+}
+
 @test "a directory that holds something else: 129, and what differs" {
 	cd "$BATS_FILE_TMPDIR"
 	small other '"max_gap_ms":5'

@@ -220,13 +220,22 @@ static void fill(struct pool *p)
 	}
 }
 
+/* NULL: not a child of the pool. A program that starts others and then becomes this one leaves its children to it. */
+static struct slot *find_slot(const struct pool *p, pid_t pid)
+{
+	for (size_t i = 0; i < p->s->jobs; i++)
+		if (p->slots[i].pid == pid)
+			return &p->slots[i];
+	return NULL;
+}
+
 static void reap(struct pool *p)
 {
 	for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;) {
-		struct slot *slot = p->slots;
+		struct slot *slot = find_slot(p, pid);
 
-		while (slot->pid != pid)
-			slot++;
+		if (!slot)
+			continue;
 		if (slot->judging)
 			finish(p->s, slot);
 		else
