@@ -172,6 +172,7 @@ lint:
 		--suppress=resourceLeak '-D_Noreturn=__attribute__((noreturn))' $(filter -I%,$(CPPFLAGS)) $(LINT_C)
 	$(call msg,LINT,scripts)
 	$(Q)shellcheck -x $(SCRIPTS)
+	$(Q)tests/helper/negations tests/*.bats tests/*.bash
 	$(call msg,LINT,manual)
 	$(Q)mandoc -Tlint -Wwarning man/*.[157]
 $(LINT_C:%=lint-%): lint-%: % FORCE

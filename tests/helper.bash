@@ -29,6 +29,14 @@ fake_qemu() {
 	: >starts
 }
 
+# fails CODE COMMAND...: it exits with this code; "! command" would assert nothing (tests/helper/negations)
+fails() {
+	local want=$1 code=0
+	shift
+	"$@" || code=$?
+	[ "$code" = "$want" ]
+}
+
 # end_started: end what is still there of the children in $pids
 end_started() {
 	local pid

@@ -13,9 +13,9 @@ setup_file() {
 		bin/ktstr-work="$TREE/tests/helper/witness"
 	boot everything >everything.jsonl
 	boot everything >again.jsonl
-	! boot refused >refused.jsonl
-	! boot no_irq >no_irq.jsonl
-	! boot timer_irq >timer_irq.jsonl
+	fails 128 boot refused >refused.jsonl
+	fails 128 boot no_irq >no_irq.jsonl
+	fails 128 boot timer_irq >timer_irq.jsonl
 	boot io_weight >io_weight.jsonl || true # not every kernel has it
 }
 
