@@ -89,7 +89,7 @@ static void print_row(const struct checkpoint_entry *e)
 
 	json_unpack(j, "{s?s,s?I,s?{s?s},s?s,s?s,s?{s?s},s?s}", "topology", &topology, "memory_mib", &memory, "kernel",
 		    "release", &release, "clock", &clock, "used", &used, "qemu", "version", &qemu, "spec", &spec);
-	printf("%-32s %-12s %6lld %-26s %-8s %-8s %5llu %-20s %s%s%s\n", e->key, topology, (long long)memory, release, qemu, clock,
+	printf("%-64s %-12s %6lld %-26s %-8s %-8s %5llu %-20s %s%s%s\n", e->key, topology, (long long)memory, release, qemu, clock,
 	       (unsigned long long)(e->size >> 20), used, spec, e->error ? " " : "", e->error ? e->error : "");
 }
 
@@ -104,7 +104,7 @@ static int run_list(int argc, char **argv)
 	parse(argc, argv, options, &args);
 	struct checkpoint_entry *list = load(&n);
 	if (!args.json && n)
-		printf("%-32s %-12s %6s %-26s %-8s %-8s %5s %-20s %s\n", "KEY", "TOPOLOGY", "MEMORY", "KERNEL", "QEMU", "CLOCK",
+		printf("%-64s %-12s %6s %-26s %-8s %-8s %5s %-20s %s\n", "KEY", "TOPOLOGY", "MEMORY", "KERNEL", "QEMU", "CLOCK",
 		       "MIB", "USED", "SPEC");
 	for (size_t i = 0; i < n; i++)
 		if (args.json)

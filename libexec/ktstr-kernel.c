@@ -115,7 +115,7 @@ static int run_list(int argc, char **argv)
 		printf("%-36s %-9s %-20s %s\n", "NAME", "SCHED_EXT", "ADDED", "ORIGIN");
 	for (char **n = names; *n; n++) {
 		_cleanup_(kernel_deinit) struct kernel k = { 0 };
-		if (kernel_load(*n, &k, &err)) {
+		if (kernel_load_checked(*n, &k, &err)) {
 			kt_warn("%s", err.msg);
 			code = KT_TROUBLE;
 		} else {

@@ -110,6 +110,11 @@ in_small_cache() {
 	run -0 --separate-stderr ktstr cache list
 	[ "${#lines[@]}" = 3 ]
 	[[ ${lines[1]} == "$b 1n1l1c1t "*" 7.4.0 "*" virtual "* ]]
+	# A key of an older ktstr, which nothing finds any more, goes with the others.
+	mkdir cache/checkpoints/00112233445566778899aabbccddeeff
+	[ "$(keys)" = "00112233445566778899aabbccddeeff $b $a" ]
+	run -0 --separate-stderr ktstr cache clean --keep 2
+	[ "$(keys)" = "$b $a" ]
 	# What is not a key is left alone by all.
 	mkdir cache/checkpoints/mine
 	run -0 --separate-stderr ktstr cache clean --keep 1

@@ -12,6 +12,7 @@ load checkpoint
 	boot built
 	[[ $stderr != *"fake console"* ]]
 	first=$key
+	[[ $key =~ ^[0-9a-f]{64}$ ]]
 	[ "$(cut -d' ' -f1 starts | paste -sd' ')" = "save set-up" ]
 	spec any '[{"name":"b","workers":7,"work":"Mixed"}]' '"assert":{"max_gap_ms":1}'
 	FAKE_CONSOLE=$'on the console\n' boot found --seed 3 --timeout 9 --console

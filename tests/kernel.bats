@@ -308,6 +308,63 @@ no_boot_kernels() {
 	[ "$(names)" = 7.1.0 ]
 }
 
+@test "an entry is used only with the vmlinux that was added, and only while nobody else may write to it" {
+	mkkernel 7.3.0 k
+	mkkernel 7.1.0 old
+	ktstr-kernel add k
+	ktstr-kernel add old
+	ktstr-kernel path 7.3.0
+	local vmlinux=$cache/7.3.0/vmlinux path
+	# The same size and mtime, another byte.
+	cp -p "$vmlinux" kept
+	printf x | dd of="$vmlinux" bs=1 seek=5000 conv=notrunc status=none
+	touch -r kept "$vmlinux"
+	fails_with 128 "cached kernel '7.3.0' is damaged: '$vmlinux' is not what was added" ktstr-kernel path 7.3.0
+	run -128 --separate-stderr ktstr-kernel list
+	[[ "$stderr" == *"'$vmlinux' is not what was added"* ]]
+	run -0 --separate-stderr ktstr-kernel path
+	[ "$output" = "$cache/7.1.0/vmlinux" ]
+	# What was added is added again beside it.
+	run -0 ktstr-kernel add k
+	[ "$output" = 7.3.0-2 ]
+	cp -p kept "$vmlinux"
+	ktstr-kernel path 7.3.0
+	for path in "$cache" "$cache/7.3.0" "$cache/7.3.0/kernel.json" "$vmlinux"; do
+		chmod g+w "$path"
+		fails_with 128 "cached kernel '7.3.0' is damaged: '$path': others may write to it" ktstr-kernel path 7.3.0
+		chmod g-w "$path"
+	done
+	ktstr-kernel path 7.3.0
+	[ "$(id -u)" = 0 ] || skip "it takes root to give a file away: the rest passed"
+	chown 1234 "$vmlinux"
+	fails_with 128 "cached kernel '7.3.0' is damaged: '$vmlinux': belongs to user 1234" ktstr-kernel path 7.3.0
+}
+
+@test "a vmlinux of the cache is read once, and again when it was touched" {
+	mkkernel 7.3.0 k
+	ktstr-kernel add k
+	local vmlinux=$cache/7.3.0/vmlinux
+	# A file that changed just now is not remembered.
+	until [ "$(($(date +%s) - $(stat -c %Z "$vmlinux")))" -gt 2 ]; do sleep 0.1; done
+	ktstr-kernel path 7.3.0
+	# What is remembered decides, until the file shows that it was touched.
+	local note
+	note=$(grep -lF "$vmlinux" "${cache%/kernels}"/digests/*)
+	sed -i '2s/.*/0000000000000000000000000000000000000000000000000000000000000000/' "$note"
+	fails_with 128 "is not what was added" ktstr-kernel path 7.3.0
+	touch "$vmlinux"
+	ktstr-kernel path 7.3.0
+	# A note of somebody else is none.
+	until [ "$(($(date +%s) - $(stat -c %Z "$vmlinux")))" -gt 2 ]; do sleep 0.1; done
+	ktstr-kernel path 7.3.0
+	sed -i '2s/.*/0000000000000000000000000000000000000000000000000000000000000000/' "$note"
+	chmod o+w "$note"
+	ktstr-kernel path 7.3.0
+	# What is remembered of a file ends with the file.
+	ktstr-kernel clean
+	[ ! -e "$note" ]
+}
+
 @test "the same kernel is added once, another of the same release gets a number" {
 	mkkernel --salt 1 7.3.0 k1
 	mkkernel --salt 2 7.3.0 k2

@@ -42,6 +42,7 @@ struct boot {
 	struct closure programs;  /* what runs in the guest and is not ours, and what that needs */
 	struct kernel kernel;
 	int payload;             /* boot_payload()'s */
+	char payload_sha256[SHA256_HEX_SIZE]; /* of what is in it: files of the host by their digests */
 	char *image;             /* the guest's initramfs */
 	char *spec_dir;          /* where relative paths of the spec start */
 	char *scheduler_dir;     /* and those of the scheduler, which --scheduler may have named */
@@ -57,10 +58,10 @@ struct boot {
 	struct vm vm;
 	FILE *console_kept;
 	const char *checkpoint;  /* "found", "built", "none" */
-	char checkpoint_key[33];
+	char checkpoint_key[SHA256_HEX_SIZE];
 	int64_t find_ns, build_ns; /* wall: it was found, or built, in */
 	const char *ready;       /* the same of the machine that is set up */
-	char ready_key[33];
+	char ready_key[SHA256_HEX_SIZE];
 	int64_t ready_build_ns;
 	json_t *said;            /* records of a guest that is being set up: they go into the checkpoint; NULL: it is not */
 	int64_t started_ns, go_ns; /* wall: the guest was let run, the last time; its first workers were */

@@ -107,6 +107,7 @@ int boot_payload(struct boot *b, struct kt_err *err)
 					      (long long)(draws_affinities(&b->spec) ? b->seed : 0));
 	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
 	json_auto_t *spec = json_copy(b->spec.json);
+	char own[SHA256_HEX_SIZE];
 
 	/* Each byte that the guest reads shifts the schedule, and a threshold must not change what it judges. */
 	json_object_del(spec, "seed"); /* the guest asks for it: vm_args() */
@@ -120,11 +121,21 @@ int boot_payload(struct boot *b, struct kt_err *err)
 		return kt_fail(err, "cannot make the payload: %s", strerror(errno));
 	int r = boot_payload_schedulers(b, spec, f, err) < 0 || add_json(f, "run/ktstr/plan.json", b->plan_json, err) < 0 ||
 		add_json(f, "run/ktstr/spec.json", spec, err) < 0 ||
-		cpio_add(f, "run/ktstr/args", 0100644, args, strlen(args), err) < 0 ||
-		closure_pack(&b->programs, f, err) < 0 || cpio_end(f, err) < 0;
+		cpio_add(f, "run/ktstr/args", 0100644, args, strlen(args), err) < 0;
+	if (!r)
+		r = fflush(f) ? kt_fail(err, "cannot make the payload: %s", strerror(errno)) : digest_file(fd, own, err);
+	/* The archive is written where the copy of its descriptor stands. */
+	if (!r && lseek(fd, 0, SEEK_END) < 0)
+		r = kt_fail(err, "cannot make the payload: %s", strerror(errno));
+	r = r || closure_pack(&b->programs, f, err) < 0 || cpio_end(f, err) < 0;
 	if (fclose(f) && !r)
 		r = kt_fail(err, "cannot make the payload: %s", strerror(errno));
-	return r ? -1 : take_fd(fd);
+	if (r)
+		return -1;
+	/* The programs were hashed as they were packed: that takes long enough to be done once. */
+	_cleanup_free_ char *manifest = closure_manifest(&b->programs), *all = xasprintf("%s\n%s", own, manifest);
+	digest_text(all, b->payload_sha256);
+	return take_fd(fd);
 }
 
 /* What the spec runs in the guest is found here, so that what is missing is known before anything starts. */

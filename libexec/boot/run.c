@@ -410,7 +410,7 @@ static int get_ready(struct boot *b, struct guestlink *link, const struct checkp
 {
 	struct checkpoint_opts o = checkpoint_opts(b, deadline);
 	struct set_up s = { b, link, booted, deadline, r };
-	struct checkpoint_setup setup = { b->spec.name, b->payload, set_up, &s };
+	struct checkpoint_setup setup = { b->spec.name, b->payload_sha256, set_up, &s };
 
 	if (checkpoint_set_up(&b->vm_config, &o, booted, &setup, ready, &r->why))
 		return -1;

@@ -350,6 +350,19 @@ int closure_pack(struct closure *c, FILE *cpio, struct kt_err *err)
 	return 0;
 }
 
+char *closure_manifest(const struct closure *c)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+
+	for (size_t i = 0; f && i < c->n; i++)
+		fprintf(f, "%s %o %s\n", c->files[i].guest, c->files[i].mode, c->files[i].host ? c->files[i].sha256 : c->files[i].target);
+	if (!f || fclose(f))
+		BUG("no memory");
+	return text;
+}
+
 json_t *closure_to_json(const struct closure *c)
 {
 	json_t *list = json_array();

@@ -53,6 +53,8 @@ int closure_add_program(struct closure *c, const char *program, const char *libr
 int closure_add_file(struct closure *c, const char *path, struct kt_err *err);
 /* Append everything to a cpio archive whose root is the guest's; directories and files in the order of their names. */
 int closure_pack(struct closure *c, FILE *cpio, struct kt_err *err);
+/* After closure_pack(): a line an entry, of all that makes the archive what it is. To be freed. */
+char *closure_manifest(const struct closure *c);
 /* After closure_pack(): [{"path": guest path, "sha256": hex}...] of the files, sorted. */
 json_t *closure_to_json(const struct closure *c);
 

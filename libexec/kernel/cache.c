@@ -30,6 +30,44 @@ int kernel_load(const char *name, struct kernel *ret, struct kt_err *err)
 	return 0;
 }
 
+/* A directory of the cache, or a file in one. */
+static int check_owner_of(const char *path, mode_t type, struct kt_err *err)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
+	return cache_check_owner(fd, type, err) ? kt_context(err, "'%s'", path) : 0;
+}
+
+static int check_vmlinux(const struct kernel *k, struct kt_err *err)
+{
+	_cleanup_close_ int fd = open(k->vmlinux, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	char sha256[SHA256_HEX_SIZE];
+
+	if (fd < 0)
+		return kt_fail(err, "cannot open '%s': %s", k->vmlinux, strerror(errno));
+	if (cache_check_owner(fd, S_IFREG, err) || digest_known_file(fd, sha256, err))
+		return kt_context(err, "'%s'", k->vmlinux);
+	return streq(sha256, k->sha256) ? 0 : kt_fail(err, "'%s' is not what was added", k->vmlinux);
+}
+
+int kernel_load_checked(const char *name, struct kernel *ret, struct kt_err *err)
+{
+	_cleanup_(kernel_deinit) struct kernel k = { 0 };
+
+	if (kernel_load(name, &k, err))
+		return -1;
+	_cleanup_free_ char *dir = xasprintf("%.*s", (int)(strrchr(k.vmlinux, '/') - k.vmlinux), k.vmlinux);
+	_cleanup_free_ char *facts = xasprintf("%s/kernel.json", dir), *all = cache_path("kernels", err);
+	if (!all || check_owner_of(all, S_IFDIR, err) || check_owner_of(dir, S_IFDIR, err) || check_owner_of(facts, S_IFREG, err) ||
+	    check_vmlinux(&k, err))
+		return kt_context(err, "cached kernel '%s' is damaged", name);
+	*ret = k;
+	k = (struct kernel){ 0 };
+	return 0;
+}
+
 static int newest_first(const void *a, const void *b)
 {
 	return release_cmp(*(char *const *)b, *(char *const *)a);
@@ -244,7 +282,7 @@ static char *find_same(char *const *names, const char *sha256)
 {
 	for (; *names; names++) {
 		_cleanup_(kernel_deinit) struct kernel k = { 0 };
-		if (!kernel_load(*names, &k, NULL) && streq(k.sha256, sha256))
+		if (!kernel_load_checked(*names, &k, NULL) && streq(k.sha256, sha256))
 			return xstrdup(*names);
 	}
 	return NULL;
@@ -347,7 +385,7 @@ int kernel_clean(size_t keep, struct kt_err *err)
 		return -1;
 	for (char **n = names; *n; n++) {
 		_cleanup_(kernel_deinit) struct kernel k = { 0 };
-		if (keep && !kernel_load(*n, &k, NULL))
+		if (keep && !kernel_load_checked(*n, &k, NULL))
 			keep--;
 		else if (cache_remove(dir, *n, err))
 			return -1;

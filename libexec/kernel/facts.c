@@ -93,7 +93,7 @@ bool kernel_recall(const struct stat *st, const char *path, struct kernel *ret)
 	if (!j)
 		return false;
 	if (name) /* the name is ours, but the entry may be gone */
-		return !strchr(name, '/') && !kernel_load(name, ret, NULL);
+		return !strchr(name, '/') && !kernel_load_checked(name, ret, NULL);
 	if (kernel_read_facts(j, seen, ret, NULL))
 		return false;
 	ret->vmlinux = xstrdup(path);
@@ -150,4 +150,5 @@ void kernel_forget(void)
 	}
 	if (d)
 		closedir(d);
+	digest_forget();
 }

@@ -35,7 +35,7 @@ static enum kt_exit by_path(const char *path, struct kernel *ret, struct kt_err 
 static enum kt_exit by_name(const char *name, struct kernel *ret, struct kt_err *err)
 {
 	_cleanup_(kernel_deinit) struct kernel k = { 0 };
-	enum kt_exit code = kernel_load(name, &k, err) ? KT_TROUBLE : kernel_usable(&k, name, err);
+	enum kt_exit code = kernel_load_checked(name, &k, err) ? KT_TROUBLE : kernel_usable(&k, name, err);
 
 	if (code != KT_OK)
 		return code;

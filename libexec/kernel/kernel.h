@@ -17,6 +17,11 @@
  *                  sha256     of the vmlinux
  *                  added      when, in UTC: 2026-11-24T02:16:00Z
  *
+ * An entry is used only if it, its files and the directory kernels/ are this user's or root's and nobody else may write to
+ * them, and if the vmlinux has the digest that kernel.json says. Reading a vmlinux takes a quarter of a second: its digest
+ * is remembered, as digest.h says, and the file is read again when its device, inode, size, mtime or ctime are others, or
+ * the host was booted since.
+ *
  * Files used where they are (a vmlinux given by path) and files that have an entry already (a bzImage given by path a
  * second time) are recognised by device, inode, size, mtime and ctime, and neither read nor hashed again: a file
  * kernels/.seen/<these five> holds the facts of the one, the entry's name of the other, and the path of both.
@@ -57,7 +62,10 @@ enum kt_exit kernel_add(const char *path, const char *origin, const char *config
 /* The names of all entries, newest first, NULL-terminated; NULL and err on failure. A cache that is not there is empty. */
 char **kernel_names(struct kt_err *err);
 void kernel_names_free(char **names);
+/* The facts of an entry, as they are written there. */
 int kernel_load(const char *name, struct kernel *ret, struct kt_err *err);
+/* The same of an entry that is to be used: see above. */
+int kernel_load_checked(const char *name, struct kernel *ret, struct kt_err *err);
 /* Keep the newest entries that can be read; remove the others, and what was remembered of files that are gone. */
 int kernel_clean(size_t keep, struct kt_err *err);
 

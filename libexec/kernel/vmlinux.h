@@ -5,12 +5,12 @@
 #ifndef KT_VMLINUX_H
 #define KT_VMLINUX_H
 
-#include "libexec/lib/kt.h"
+#include "libexec/lib/digest.h"
 
 /* A fact that may be unknown; null in JSON. */
 enum tri { TRI_UNKNOWN = -1, TRI_NO, TRI_YES };
 
-enum { RELEASE_SIZE = 96, SHA256_HEX_SIZE = 65 };
+enum { RELEASE_SIZE = 96 };
 
 struct vmlinux {
 	char release[RELEASE_SIZE];     /* from its "Linux version" banner, as in uname -r */

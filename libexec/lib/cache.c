@@ -56,6 +56,21 @@ char *cache_dir(const char *sub, struct kt_err *err)
 	return take(path);
 }
 
+int cache_check_owner(int fd, mode_t type, struct kt_err *err)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return kt_fail(err, "%s", strerror(errno));
+	if ((st.st_mode & S_IFMT) != type)
+		return kt_fail(err, "not a %s", type == S_IFDIR ? "directory" : "file");
+	if (st.st_uid != geteuid() && st.st_uid)
+		return kt_fail(err, "belongs to user %u", st.st_uid);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return kt_fail(err, "others may write to it");
+	return 0;
+}
+
 /*
  * Open the lock file and take it. An entry's directory may be removed, its lock with it, by whoever holds the lock: what
  * was waited for is then a lock that nobody else will find, and all begins again. wait: returns 0 with the lock held.

@@ -12,11 +12,18 @@
 #define KT_CACHE_H
 
 #include "libexec/lib/kt.h"
+#include <sys/types.h>
 
 /* The absolute path of sub in the cache, whether it exists or not; NULL and err when the environment names no cache. */
 char *cache_path(const char *sub, struct kt_err *err);
 /* The same, made with its parents when missing, for this user only (0700). */
 char *cache_dir(const char *sub, struct kt_err *err);
+
+/*
+ * 0 when the open file is of this type (S_IFREG, S_IFDIR), belongs to this user or root, and nobody else may write to it:
+ * whoever can write to the cache decides what every later test says, and QEMU trusts what it loads. -1 and err.
+ */
+int cache_check_owner(int fd, mode_t type, struct kt_err *err);
 
 /*
  * Wait for and take the lock of dir; it is held until the descriptor is closed. -1 and err on failure. The last

@@ -70,24 +70,24 @@ static char *qemu_identity(const struct vm_config *c)
 }
 
 /* Everything the saved state depends on, as text: contents in place of paths. */
-static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, char *ret, struct kt_err *err)
+static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, char ret[SHA256_HEX_SIZE], struct kt_err *err)
 {
 	_cleanup_close_ int image = open(c->initrd, O_RDONLY | O_CLOEXEC);
 	_cleanup_free_ char *qemu = qemu_identity(c);
 	struct vm_config named = *c;
 	struct strv args = { 0 };
-	char image_hash[HASH_HEX_SIZE], turns_hash[HASH_HEX_SIZE];
+	char image_hash[SHA256_HEX_SIZE], turns_hash[SHA256_HEX_SIZE];
 
 	if (image < 0)
 		return kt_fail(err, "cannot open the guest image '%s': %s", c->initrd, strerror(errno));
-	if (hash_file(image, -1, image_hash, err) < 0)
+	if (digest_known_file(image, image_hash, err) < 0)
 		return kt_context(err, "cannot read the guest image '%s'", c->initrd);
 	named.qemu = qemu;
 	named.vmlinux = o->kernel_sha256;
 	named.initrd = image_hash;
 	strv_add(&args, "%s", FORMAT);
 	if (c->virtual_clock) {
-		if (hash_file(c->turns, -1, turns_hash, err) < 0)
+		if (digest_known_file(c->turns, turns_hash, err) < 0)
 			return kt_context(err, "cannot read ktstr-turns.so");
 		strv_add(&args, "%s", turns_hash);
 		strv_add(&args, "shift %u", c->icount_shift);
@@ -95,7 +95,7 @@ static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, ch
 	vm_args(&named, VM_BOOT, &args);
 	_cleanup_free_ char *text = strv_shell(&args);
 	strv_deinit(&args);
-	hash_text(text, ret);
+	digest_text(text, ret);
 	return 0;
 }
 
@@ -337,16 +337,15 @@ int checkpoint_set_up(const struct vm_config *cfg, const struct checkpoint_opts 
 {
 	struct source s = { .cfg = cfg, .o = o, .booted = booted, .setup = setup };
 	_cleanup_close_ int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	char payload[HASH_HEX_SIZE], program[HASH_HEX_SIZE];
+	char program[SHA256_HEX_SIZE];
 
 	checkpoint_init(c, cfg->plan->nr_nodes);
-	if (hash_file(setup->payload, -1, payload, err) < 0)
-		return kt_context(err, "cannot read the payload");
 	/* What the guest said is kept as this program made records of it, and what it asked for as this program did it. */
-	if (hash_file(self, -1, program, err) < 0)
+	if (digest_known_file(self, program, err) < 0)
 		return kt_context(err, "cannot read this program");
-	_cleanup_free_ char *text = xasprintf("%s %s %s %s %s", FORMAT, program, booted->key, booted->contents, payload);
-	hash_text(text, c->key);
+	_cleanup_free_ char *text = xasprintf("%s %s %s %s %s", FORMAT, program, booted->key, booted->contents,
+					      setup->payload_sha256);
+	digest_text(text, c->key);
 	return get(&s, c, err);
 }
 

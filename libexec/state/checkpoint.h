@@ -2,10 +2,10 @@
 /*
  * checkpoint.h - boot once and set up once, then start every run from the saved state.
  *
- * There are two of them. The booted machine: its key is a hash of everything that this state depends on, kernel, guest image,
+ * There are two of them. The booted machine: its key is the SHA-256 of everything that this state depends on, kernel, guest image,
  * the QEMU program and its whole command line (so plan, memory and clock too); what a spec needs travels at start, so one
  * serves every spec of a topology. And, on the virtual clock, the ready machine: started from that one, with all that a
- * spec wants set up, and its workers at the start line. Its key is a hash of the booted state, of what the guest was
+ * spec wants set up, and its workers at the start line. Its key is the SHA-256 of the booted state, of what the guest was
  * given, and of ktstr-boot; the seed is not among that, so one serves every seed.
  *
  * A checkpoint is the directory checkpoints/KEY/ of the cache (cache.h). In it are
@@ -36,11 +36,12 @@
 #ifndef KT_CHECKPOINT_H
 #define KT_CHECKPOINT_H
 
+#include "libexec/lib/digest.h"
 #include "libexec/vm/vm.h"
 
 struct checkpoint {
-	char key[33];
-	char contents[33];   /* hash of what is in its files */
+	char key[SHA256_HEX_SIZE];
+	char contents[SHA256_HEX_SIZE]; /* hash of the hashes of its files */
 	int state;           /* of the saved files */
 	int ram[TOPO_MAX_NODES];
 	unsigned nr_ram;
@@ -72,7 +73,7 @@ void checkpoint_deinit(struct checkpoint *c);
 /* How a booted machine becomes a ready one. */
 struct checkpoint_setup {
 	const char *spec;    /* its name */
-	int payload;         /* what the guest is given: a file */
+	const char *payload_sha256; /* of what the guest is given */
 	/*
 	 * Start from booted (VM_SET_UP), run it until it stands ready, and take that: checkpoint_take(), and c->said. 0; 1: the run is over
 	 * already, and there is nothing to take; -1 and err.
@@ -96,7 +97,7 @@ int checkpoint_limit(uint64_t *ret, struct kt_err *err);
 
 /* One entry of the cache, as it is found: nothing in it was verified. */
 struct checkpoint_entry {
-	char key[33];
+	char key[SHA256_HEX_SIZE];
 	json_t *meta;        /* NULL: nothing is saved, or it is damaged: error */
 	char *error;
 	uint64_t size;       /* allocated, in bytes, with what builds left behind */

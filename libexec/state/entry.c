@@ -13,11 +13,6 @@ static void hex(XXH128_hash_t h, char ret[HASH_HEX_SIZE])
 	snprintf(ret, HASH_HEX_SIZE, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
 }
 
-void hash_text(const char *text, char ret[HASH_HEX_SIZE])
-{
-	hex(XXH3_128bits(text, strlen(text)), ret);
-}
-
 static bool is_zero(const char *p, size_t n)
 {
 	return !*p && !memcmp(p, p + 1, n - 1);
@@ -86,49 +81,6 @@ int hash_file(int from, int to, char ret[HASH_HEX_SIZE], struct kt_err *err)
 	return r;
 }
 
-static const char *boot_id(void)
-{
-	static char id[64];
-
-	if (!*id) {
-		_cleanup_fclose_ FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-		if (!f || !fgets(id, sizeof(id), f))
-			snprintf(id, sizeof(id), "unknown");
-		id[strcspn(id, "\n")] = '\0';
-	}
-	return id;
-}
-
-/* What stays the same while nobody touches a file. After a crash of the host its data may not be what it was: boot id. */
-static char *identity(int fd, struct kt_err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0) {
-		kt_fail(err, "%s", strerror(errno));
-		return NULL;
-	}
-	return xasprintf("%s %llx:%llu %llu %lld.%09ld %lld.%09ld", boot_id(), (unsigned long long)st.st_dev,
-			 (unsigned long long)st.st_ino, (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec,
-			 st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-}
-
-/* Whoever can write a state decides what every later test says; and QEMU trusts what it loads. */
-static int check_owner(int fd, mode_t type, struct kt_err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return kt_fail(err, "%s", strerror(errno));
-	if ((st.st_mode & S_IFMT) != type)
-		return kt_fail(err, "not a %s", type == S_IFDIR ? "directory" : "file");
-	if (st.st_uid != geteuid() && st.st_uid)
-		return kt_fail(err, "belongs to user %u", st.st_uid);
-	if (st.st_mode & (S_IWGRP | S_IWOTH))
-		return kt_fail(err, "others may write to it");
-	return 0;
-}
-
 static char *file_name(int i)
 {
 	return i < 0 ? xstrdup("state") : xasprintf("ram%d", i);
@@ -141,18 +93,19 @@ static int open_file(int dir, const char *name, struct kt_err *err)
 
 	if (fd < 0)
 		return kt_fail(err, "%s: %s", name, strerror(errno));
-	if (check_owner(fd, S_IFREG, err) < 0)
+	if (cache_check_owner(fd, S_IFREG, err) < 0)
 		return kt_context(err, "%s", name);
 	return take_fd(fd);
 }
 
+/* Against damage, not against somebody. */
 static void sum_of(json_t *meta, char ret[HASH_HEX_SIZE])
 {
 	json_auto_t *rest = json_copy(meta);
 
 	json_object_del(rest, "sum");
 	_cleanup_free_ char *text = json_dumps(rest, JSON_COMPACT | JSON_SORT_KEYS);
-	hash_text(text ? text : "", ret);
+	hex(XXH3_128bits(text ? text : "", text ? strlen(text) : 0), ret);
 }
 
 static json_t *load_meta(int dir, struct kt_err *err)
@@ -195,7 +148,7 @@ static int check_file(int fd, json_t *m, bool full, bool *changed, struct kt_err
 {
 	const char *want_hash = json_string_value(json_object_get(m, "hash"));
 	const char *want_id = json_string_value(json_object_get(m, "identity"));
-	_cleanup_free_ char *id = identity(fd, err); /* before the contents: a change meanwhile shows the next time */
+	_cleanup_free_ char *id = digest_identity(fd, err); /* before the contents: a change meanwhile shows the next time */
 	char hash[HASH_HEX_SIZE];
 
 	if (!id)
@@ -214,7 +167,7 @@ static int check_file(int fd, json_t *m, bool full, bool *changed, struct kt_err
 	return 0;
 }
 
-static void note_contents(const json_t *files, char ret[HASH_HEX_SIZE])
+static void note_contents(const json_t *files, char ret[SHA256_HEX_SIZE])
 {
 	_cleanup_free_ char *all = xstrdup("");
 	const char *name;
@@ -225,7 +178,7 @@ static void note_contents(const json_t *files, char ret[HASH_HEX_SIZE])
 		free(all);
 		all = more;
 	}
-	hash_text(all, ret);
+	digest_text(all, ret);
 }
 
 static int open_dir(const char *path, struct kt_err *err)
@@ -234,7 +187,7 @@ static int open_dir(const char *path, struct kt_err *err)
 
 	if (dir < 0)
 		return errno == ENOENT ? -2 : kt_fail(err, "%s", strerror(errno));
-	return check_owner(dir, S_IFDIR, err) < 0 ? -1 : take_fd(dir);
+	return cache_check_owner(dir, S_IFDIR, err) < 0 ? -1 : take_fd(dir);
 }
 
 json_t *entry_meta(const char *path, struct kt_err *err)
@@ -297,7 +250,7 @@ int entry_write(const char *path, const struct checkpoint *c, json_t *facts, str
 			return kt_fail(err, "cannot make '%s': %s", file, strerror(errno));
 		if (hash_file(i < 0 ? c->state : c->ram[i], fd, hash, err) < 0)
 			return kt_context(err, "cannot write '%s'", file);
-		id = identity(fd, err);
+		id = digest_identity(fd, err);
 		if (!id)
 			return kt_context(err, "cannot write '%s'", file);
 		json_object_set_new(files, name, KT_PACK("{ss,ss}", "hash", hash, "identity", id));
