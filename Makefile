@@ -64,7 +64,7 @@ SWEEP = prepare pool record text
 LIB_OBJS = $(LIB:%=libexec/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
-TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog tests/helper/order
+TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog tests/helper/order tests/helper/guestmem
 STATIC = bin/ktstr-work guest/init guest/sched/ktstr-load
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img

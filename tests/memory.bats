@@ -124,6 +124,24 @@ refused() {
 		'{"WriteKernelCold":{"target":{"kva":"0xffffffff8f001000"},"width":"u32","value":1}}'
 }
 
+@test "page tables of four and of five levels; what is neither is refused" {
+	local levels
+	for levels in 4 5; do
+		run -0 "$TREE/tests/helper/guestmem" $levels
+		diff -u - <(echo "$output") <<-'END'
+			the kernel's image, without tables: 1234
+			the map of all memory, without tables: 5678
+			the kernel's image: 1234
+			a page of 4 KiB: 5678
+			a page of 1 GiB: 5678
+			where nothing is mapped: the guest has no memory at the address
+			of the other number of levels: the guest has no memory at the address
+		END
+	done
+	run -1 --separate-stderr "$TREE/tests/helper/guestmem" 3
+	[ "$stderr" = "guestmem: the guest's page tables have neither four nor five levels" ]
+}
+
 @test "a worker that has ended has no task" {
 	one '{"ReadKernelHot":{"tag":"t","target":{"task":{"cgroup":"a"}},"width":"u64"}}'
 	jq '.steps[0].setup[0].work = {"Exec": {"program": "/bin/true"}} | .steps = [.steps[0] + {ops: []}] + [{ops: .steps[0].ops}] |

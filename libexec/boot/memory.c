@@ -202,8 +202,8 @@ int boot_memory(struct boot *b, const json_t *request, struct kt_err *err)
 	json_t *result = NULL;
 	if (!guestmem_open(&m, b->vm.pid, &b->plan, b->ram, err) && !symbol(b, "init_top_pgt", &tables, err) &&
 	    !(freeze && vm_freeze(&b->vm, err))) {
-		guestmem_use_tables(&m, tables);
-		result = access_memory(b, &m, request, op->args, err);
+		if (!guestmem_use_tables(&m, tables, err))
+			result = access_memory(b, &m, request, op->args, err);
 		if (freeze)
 			vm_thaw(&b->vm);
 	}

@@ -6,10 +6,14 @@
 #include <sys/uio.h>
 
 #define GIB UINT64_C(0x40000000)
-enum { PAGE_SHIFT = 12 };
-/* Of x86-64 kernels without KASLR. */
+enum { PAGE_SHIFT = 12, TOP_SHIFT_4 = 39, TOP_SHIFT_5 = 48, LEVEL_BITS = 9 };
+/*
+ * Of x86-64 kernels without KASLR: their image, and their map of all memory, with four and with five levels of page tables.
+ * What is between the two maps is no address where there are four.
+ */
 static const uint64_t kernel_text = UINT64_C(0xffffffff80000000);
-static const uint64_t direct_map = UINT64_C(0xffff888000000000);
+static const uint64_t direct_map_4 = UINT64_C(0xffff888000000000);
+static const uint64_t direct_map_5 = UINT64_C(0xff11000000000000);
 
 /* The first address of the mapping of this file. */
 static int find_mapping(pid_t pid, int ram, uint64_t *ret, struct kt_err *err)
@@ -38,7 +42,7 @@ int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const
 {
 	uint64_t total = 0;
 
-	*m = (struct guestmem){ .pid = qemu, .nr_ram = plan->nr_nodes, .page_offset = direct_map };
+	*m = (struct guestmem){ .pid = qemu, .nr_ram = plan->nr_nodes };
 	for (unsigned i = 0; i < m->nr_ram; i++) {
 		m->size[i] = plan->nodes[i].memory_mib << 20;
 		total += m->size[i];
@@ -48,11 +52,6 @@ int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const
 	/* As QEMU's q35 splits it: 2 GiB below the hole when it does not fit below 2.75 GiB. */
 	m->low = total >= UINT64_C(0xb0000000) ? 2 * GIB : total;
 	return 0;
-}
-
-void guestmem_use_tables(struct guestmem *m, uint64_t init_top_pgt)
-{
-	m->tables = init_top_pgt - kernel_text;
 }
 
 /* Where physical memory is in QEMU; 0: there is none. */
@@ -68,23 +67,23 @@ static uint64_t in_qemu(const struct guestmem *m, uint64_t phys, size_t size)
 	return 0;
 }
 
-/* Through four levels of page tables. False: nothing is mapped there. */
+/* Through the page tables. False: nothing is mapped there. */
 static bool walk(const struct guestmem *m, uint64_t address, uint64_t *ret)
 {
-	enum { PRESENT = 1, LARGE = 1 << 7, TOP_SHIFT = 39, LEVEL_BITS = 9 };
+	enum { PRESENT = 1, LARGE = 1 << 7, LARGEST_SHIFT = 30 };
 	const uint64_t frame = UINT64_C(0x000ffffffffff000);
 	uint64_t table = m->tables, entry;
 
-	if ((int64_t)address >> 47 != -1) /* not of the kernel's half */
+	if ((int64_t)address >> (m->top_shift + LEVEL_BITS - 1) != -1) /* not of the kernel's half */
 		return false;
-	for (int shift = TOP_SHIFT;; shift -= LEVEL_BITS) {
+	for (int shift = m->top_shift;; shift -= LEVEL_BITS) {
 		uint64_t at = in_qemu(m, table + (address >> shift & 511) * sizeof(entry), sizeof(entry));
 
 		if (!at || process_vm_readv(m->pid, &(struct iovec){ &entry, sizeof(entry) }, 1,
 					    &(struct iovec){ (void *)at, sizeof(entry) }, 1, 0) != sizeof(entry) || !(entry & PRESENT))
 			return false;
 		table = entry & frame;
-		if (shift == PAGE_SHIFT || (shift < TOP_SHIFT && entry & LARGE)) {
+		if (shift == PAGE_SHIFT || (shift <= LARGEST_SHIFT && entry & LARGE)) {
 			uint64_t inside = (UINT64_C(1) << shift) - 1;
 
 			*ret = (table & ~inside) | (address & inside);
@@ -93,10 +92,26 @@ static bool walk(const struct guestmem *m, uint64_t address, uint64_t *ret)
 	}
 }
 
+int guestmem_use_tables(struct guestmem *m, uint64_t init_top_pgt, struct kt_err *err)
+{
+	static const int top_shifts[] = { TOP_SHIFT_4, TOP_SHIFT_5 };
+	uint64_t phys;
+
+	/* They are in the kernel's image, so where they are is known, and with the wrong number of levels they do not lead there. */
+	m->tables = init_top_pgt - kernel_text;
+	for (size_t i = 0; i < ARRAY_SIZE(top_shifts); i++) {
+		m->top_shift = top_shifts[i];
+		if (walk(m, init_top_pgt, &phys) && phys == m->tables)
+			return 0;
+	}
+	m->tables = 0;
+	return kt_fail(err, "the guest's page tables have neither four nor five levels");
+}
+
 /* Where this kernel address is in QEMU; 0 when it is in no memory. */
 static uint64_t translate(const struct guestmem *m, uint64_t address, size_t size)
 {
-	uint64_t phys = address >= kernel_text ? address - kernel_text : address - m->page_offset;
+	uint64_t phys = address - (address >= kernel_text ? kernel_text : address >= direct_map_4 ? direct_map_4 : direct_map_5);
 
 	return m->tables && !walk(m, address, &phys) ? 0 : in_qemu(m, phys, size);
 }

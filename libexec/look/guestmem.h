@@ -17,17 +17,18 @@ struct guestmem {
 	unsigned nr_ram;
 	uint64_t low;                             /* bytes below the hole under 4 GiB */
 	uint64_t size[TOPO_MAX_NODES], base[TOPO_MAX_NODES]; /* of the memory of each node, in QEMU's address space */
-	uint64_t page_offset;                     /* where the kernel maps all of it */
 	uint64_t tables;                          /* physical address of the kernel's page tables; 0: not used */
+	int top_shift;                            /* of an address, to the index in the first of them: how many levels there are */
 };
 
 /* ram: the files that are the guest's memory, one a node, by which its mappings are recognised. */
 int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const int *ram, struct kt_err *err);
 /*
  * From here on addresses are looked up in the kernel's page tables, which are init_top_pgt: there may be anything at any
- * address, or nothing. Without, only those of its image and of its map of all memory can be, and must be right.
+ * address, or nothing. Without, only those of its image and of its map of all memory can be, and must be right. There may
+ * be four levels of them, or five (LA57). -1 and err: they are something else.
  */
-void guestmem_use_tables(struct guestmem *m, uint64_t init_top_pgt);
+int guestmem_use_tables(struct guestmem *m, uint64_t init_top_pgt, struct kt_err *err);
 int guestmem_read(const struct guestmem *m, uint64_t address, void *buf, size_t size, struct kt_err *err);
 int guestmem_write(const struct guestmem *m, uint64_t address, const void *buf, size_t size, struct kt_err *err);
 
