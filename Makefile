@@ -197,6 +197,7 @@ uninstall:
 clean:
 	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS) $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
 	find bin libexec guest tests -name '*.[oda]' -delete
+	rm -rf .check
 	rm -f .flags tests/helper/usual tests/helper/usual.skel.h
 
 .PHONY: all packages deps kernel demo check bench fuzz lint install uninstall clean FORCE

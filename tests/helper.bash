@@ -1,8 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# What every test file loads: this tree's programs first in PATH, and a directory of the test's own.
+# What every test file loads: this tree's programs first in PATH, a directory of the test's own, and folders for checkpoints
+# and runs that are not the user's.
 bats_require_minimum_version 1.5.0
 TREE=$(cd "$BATS_TEST_DIRNAME/.." && pwd)
 export TREE PATH="$TREE/bin:$TREE/libexec:$PATH"
+
+# Once for each file: what a file exports, its tests inherit. The cache is the tree's, for all files and from one make check to
+# the next; in it are links to the user's kernels, which are read and never written.
+own_folders() {
+	local user=${USER_CACHE:-${KTSTR_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ktstr}} kernel
+	export OWN_FOLDERS=1 KTSTR_CACHE_DIR=$TREE/.check KTSTR_RUNS=$BATS_FILE_TMPDIR/runs
+	(umask 077 && mkdir -p "$KTSTR_CACHE_DIR/kernels")
+	for kernel in "$user"/kernels/* "$KTSTR_CACHE_DIR"/kernels/*; do
+		[ -e "$kernel" ] || rm -f "$KTSTR_CACHE_DIR/kernels/${kernel##*/}"
+		[ ! -e "$kernel" ] || [ -e "$KTSTR_CACHE_DIR/kernels/${kernel##*/}" ] || ln -sfn "$kernel" "$KTSTR_CACHE_DIR/kernels/"
+	done
+}
+[ -n "${OWN_FOLDERS-}" ] || own_folders
 cd "$BATS_TEST_TMPDIR" || exit
 
 # spec NAME [CGROUPS-JSON [MORE-MEMBERS]]: a small spec in NAME.json

@@ -16,3 +16,24 @@ load helper
 		'run ! grep -q x file # ! grep' "jq 'a | ! b'" 'until ! kill -0 1; do :; done' >good.bash
 	"$TREE/tests/helper/negations" good.bash
 }
+
+@test "what a test leaves in the user's folders fails make check, and kernels are only read" {
+	local folder
+	printf '%s\n' '@test "a" {' '	mkdir -p "$HOME/.local/state/ktstr/runs/x"' '}' >bad.bats
+	printf '%s\n' '@test "a" {' '	[ ! -e "$HOME/.cache/ktstr" ]' '}' >good.bats
+	# Without what this bats tells its own children.
+	alone() { env -i PATH=/usr/local/bin:/usr/bin:/bin HOME="$HOME" "$TREE/tests/run" "$PWD/$1"; }
+	run -1 alone bad.bats
+	[[ $output == *"tests wrote to the folders of the user"*"/.local/state/ktstr/runs/x"*"1 passed, 0 failed"* ]]
+	run -0 alone good.bats
+	for folder in "$KTSTR_CACHE_DIR" "$KTSTR_RUNS"; do
+		[[ $folder == "$TREE"/* || $folder == "$BATS_FILE_TMPDIR"/* ]]
+	done
+	# Kernels are links there: what removes one leaves the user's.
+	mkdir -p user/7.3.0 cache/kernels
+	: >user/7.3.0/vmlinux
+	ln -s "$PWD/user/7.3.0" cache/kernels/
+	KTSTR_CACHE_DIR=$PWD/cache ktstr-kernel clean
+	[ -z "$(ls cache/kernels)" ]
+	[ -e user/7.3.0/vmlinux ]
+}
