@@ -85,11 +85,63 @@ library() {
 	# RUNPATH is not inherited.
 	link -Wl,--enable-new-dtags -Wl,-rpath,"$PWD/rpath"
 	run -129 closure mine/found
-	[[ $output == *"rpath/libouter.so' needs the shared library 'libinner.so', which is not in "*"/usr/lib"* ]]
+	[[ $output == *"rpath/libouter.so' needs the shared library 'libinner.so', which is in no place where /lib64/ld-linux-x86-64.so.2 looks" ]]
+	run -129 closure mine/found none
+	[[ $output == *"' needs the shared library 'libinner.so', which is in no place where "*" looks, and not in LD_LIBRARY_PATH 'none'" ]]
 	cp rpath/libouter.so other/
 	run -0 --separate-stderr closure mine/found other
 	[[ $stderr == *$'/run/ktstr/other/libinner.so\t'* && $stderr == *$'/run/ktstr/other/libouter.so\t'* ]]
 	[[ $stderr != *$'/run/ktstr/rpath/'* ]]
+}
+
+@test "libraries are listed, and nothing of a program is run" {
+	local i
+	echo 'int puts(const char *); __attribute__((constructor)) static void begin(void) { puts("it ran"); }
+		static int real(void) { return 0; } static int (*choose(void))(void) { puts("it ran"); return real; }
+		int inner(void) __attribute__((ifunc("choose")));' >inner.c
+	gcc -shared -fPIC -o libinner.so inner.c
+	echo 'int inner(void); int main(void) { return inner(); }' >main.c
+	printf '#!/bin/sh\necho it ran\n' >linker
+	chmod +x linker
+	gcc -o program main.c -L. -linner -Wl,-rpath,'$ORIGIN'
+	gcc -o foreign main.c -L. -linner -Wl,-rpath,'$ORIGIN' -Wl,--dynamic-linker="$PWD/linker"
+	[[ $(./program) == *"it ran"* ]]
+	for i in program foreign; do
+		run -0 --separate-stderr closure ./$i
+		[[ $stderr == *$'/run/ktstr/libinner.so\t'* && $stderr != *"it ran"* ]]
+		[ "$(grep -ac '^it ran' packed.cpio)" = 0 ]
+	done
+	[[ $stderr == *$'/run/ktstr/linker\t'* ]]
+	# One without libraries is itself alone.
+	echo 'int main(void) { return 0; }' >main.c
+	gcc -static -o static main.c
+	gcc -static-pie -o pie main.c
+	for i in static pie; do
+		run -0 --separate-stderr closure ./$i
+		[ "${#stderr_lines[@]}" = 2 ]
+	done
+	# A library that cannot be loaded is said to be.
+	gcc -o program main.c -L. -Wl,--no-as-needed -linner -Wl,-rpath,'$ORIGIN'
+	head -c 100 inner.c >libinner.so
+	run -129 closure ./program
+	[[ $output == "closure: '"*"/program' is not loaded by /lib64/ld-linux-x86-64.so.2: "*"/libinner.so: "* ]]
+}
+
+@test "a library that only the cache of directories leads to is where the guest looks" {
+	unshare -rm true || skip "no user namespaces here"
+	library inner
+	echo 'int inner(void); int main(void) { return inner(); }' >main.c
+	gcc -o program main.c -L. -linner
+	# shellcheck disable=SC2016
+	export -f closure
+	run -0 --separate-stderr unshare -rm bash -euc '
+		mount -t tmpfs none /usr/local/lib
+		cp libinner.so /usr/local/lib/
+		ldconfig -X -C ld.so.cache
+		mount --bind ld.so.cache /etc/ld.so.cache
+		closure ./program'
+	[[ $stderr == *$'/usr/local/lib/libinner.so\t/usr/local/lib/libinner.so'* ]]
+	[[ $stderr == *$'/usr/lib/x86_64-linux-gnu/libinner.so\t/usr/local/lib/libinner.so'* ]]
 }
 
 @test "what cannot be packed is said, with its name and its place" {
@@ -446,7 +498,7 @@ by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped
 		"true","files":["nothing"]}}}' >spec.json
 	run -129 ktstr-boot --plan plan spec.json
 	[[ $output == *"program 'no-such-program' is not in PATH ("* ]]
-	[[ $output == *"/lacks' needs the shared library 'libinner.so', which is not in "* ]]
+	[[ $output == *"/lacks' needs the shared library 'libinner.so', which is in no place where "* ]]
 	[[ $output == *"cannot find '"*"/nothing'"* ]]
 	printf '{"name":"x","memory_mb":256,"payloads":{"c":{"program":"true","files":["big"]}}}' >spec.json
 	run -129 ktstr-boot --plan plan spec.json

@@ -219,9 +219,8 @@ static int add_executable(struct closure *c, const char *host, const char *named
 		dynamic_deinit(&d);
 		return kt_fail(err, "'%s' is not a program of this machine: neither ELF for x86-64 nor a script with #!", host);
 	}
-	/* The kernel resolves links before ld.so asks where the program is. */
-	_cleanup_free_ char *guest = closure_guest_path(c, real);
-	return closure_add_libraries(c, real, guest, d, library_path, err);
+	/* The kernel resolves links before ld.so asks where the program is: its $ORIGIN is the real one. */
+	return closure_add_libraries(c, real, d, library_path, err);
 }
 
 /* Where a path of the spec is here, and its name in the guest. */
@@ -267,9 +266,8 @@ static int add_any(struct closure *c, const char *host, const char *named, int d
 	if (!S_ISDIR(st.st_mode)) {
 		if (closure_place(c, host, named, &real, err) || dynamic_read(real, &d, err))
 			return -1;
-		_cleanup_free_ char *guest = closure_guest_path(c, real);
 		if (d.kind == DYNAMIC_OURS)
-			return closure_add_libraries(c, real, guest, d, NULL, err);
+			return closure_add_libraries(c, real, d, NULL, err);
 		dynamic_deinit(&d);
 		return 0;
 	}

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Dynamic sections and ld.so.conf: see dynamic.h. */
+/* Dynamic sections: see dynamic.h. */
 #include "libexec/closure/dynamic.h"
-#include "libexec/lib/strv.h"
 #include <fcntl.h>
 #include <gelf.h>
-#include <glob.h>
-
-enum { MAX_INCLUDES = 8 };
 
 static void push(char ***list, size_t *n, char *owned)
 {
@@ -113,46 +109,4 @@ void dynamic_deinit(struct dynamic *d)
 	free(d->rpath);
 	free(d->runpath);
 	*d = (struct dynamic){ 0 };
-}
-
-static void read_conf(const char *path, struct strv *dirs, int depth)
-{
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
-	_cleanup_free_ char *line = NULL;
-	size_t cap = 0;
-
-	while (f && getline(&line, &cap, f) > 0) {
-		char *p = line + strspn(line, " \t");
-		glob_t g;
-
-		p[strcspn(p, "#\r\n")] = '\0';
-		for (size_t n = strlen(p); n && strchr(" \t/", p[n - 1]); )
-			p[--n] = '\0';
-		if (*p == '/') {
-			strv_add(dirs, "%s", p);
-			continue;
-		}
-		if (strncmp(p, "include", 7) || !strchr(" \t", p[7]) || depth == MAX_INCLUDES)
-			continue;
-		p += 7 + strspn(p + 7, " \t");
-		_cleanup_free_ char *pattern = *p == '/' ? xstrdup(p) : xasprintf("/etc/%s", p);
-		if (!glob(pattern, 0, NULL, &g))
-			for (size_t i = 0; i < g.gl_pathc; i++)
-				read_conf(g.gl_pathv[i], dirs, depth + 1);
-		globfree(&g);
-	}
-}
-
-char *const *dynamic_system_dirs(void)
-{
-	static struct strv dirs;
-	static const char *const own[] = { "/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linux-gnu", "/lib64", "/usr/lib64",
-		"/lib", "/usr/lib" };
-
-	if (dirs.n)
-		return dirs.v;
-	read_conf("/etc/ld.so.conf", &dirs, 0);
-	for (size_t i = 0; i < ARRAY_SIZE(own); i++)
-		strv_add(&dirs, "%s", own[i]);
-	return dirs.v;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* dynamic.h - what an ELF file asks the dynamic linker for, and where that looks for it. */
+/* dynamic.h - what an ELF file asks the dynamic linker for. */
 #ifndef KT_DYNAMIC_H
 #define KT_DYNAMIC_H
 
@@ -22,7 +22,5 @@ struct dynamic {
 /* 0, or -1 and err when the file cannot be read or is damaged. */
 int dynamic_read(const char *path, struct dynamic *ret, struct kt_err *err);
 void dynamic_deinit(struct dynamic *d);
-/* The directories of /etc/ld.so.conf, then ld.so's own, as ldconfig goes through them: NULL-terminated, kept. */
-char *const *dynamic_system_dirs(void);
 
 #endif

@@ -13,11 +13,7 @@ char *closure_guest_path(const struct closure *c, const char *real);
 char *closure_dir_of(const char *path);
 /* Add a file under the name it is asked for by, which may be a link to where it is. *real, if given, is to be freed. */
 int closure_place(struct closure *c, const char *host, const char *named, char **real, struct kt_err *err);
-/*
- * Add the interpreter and the libraries that an ELF file needs: breadth first, each name once. host and guest are where
- * it is. Takes d.
- */
-int closure_add_libraries(struct closure *c, const char *host, const char *guest, struct dynamic d,
-			  const char *library_path, struct kt_err *err);
+/* Add the interpreter and the libraries that an ELF file needs. host is its real path. Takes d. */
+int closure_add_libraries(struct closure *c, const char *host, struct dynamic d, const char *library_path, struct kt_err *err);
 
 #endif
