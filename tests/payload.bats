@@ -22,7 +22,7 @@ library() {
 	for program in stress-ng hackbench bash; do
 		run -0 --separate-stderr closure "$program"
 		# ldd resolves nothing: canonical files on both sides.
-		ldd "$(command -v "$program")" | sed -nE 's/.* => (.*) \(.*/\1/p; s/^\t(\/[^ ]*) \(.*/\1/p' |
+		{ ldd "$(command -v "$program")" && [ $program != stress-ng ] || echo "x => $(gcc -print-file-name=libgcc_s.so.1) ("; } | sed -nE 's/.* => (.*) \(.*/\1/p; s/^\t(\/[^ ]*) \(.*/\1/p' |
 			xargs -d '\n' realpath | sort -u >want
 		realpath "$(command -v "$program")" >>want
 		sort -u -o want want
@@ -125,6 +125,46 @@ library() {
 	head -c 100 inner.c >libinner.so
 	run -129 closure ./program
 	[[ $output == "closure: '"*"/program' is not loaded by /lib64/ld-linux-x86-64.so.2: "*"/libinner.so: "* ]]
+}
+
+@test "what glibc opens when a thread ends, or for a backtrace, is there" {
+	local calls
+	for calls in 'pthread_exit(arg)' 'pthread_cancel(pthread_self()); pause()' 'void *at[9]; return (void *)(long)(backtrace(at, 9) < 2)'; do
+		cat >thread.c <<-END
+			#include <execinfo.h>
+			#include <pthread.h>
+			#include <unistd.h>
+			static void *thread(void *arg) { $calls; return arg; }
+			int main(void)
+			{
+				void *ret;
+				pthread_t t;
+
+				return pthread_create(&t, NULL, thread, NULL) || pthread_join(t, &ret) || (ret && ret != PTHREAD_CANCELED);
+			}
+		END
+		gcc -pthread -o thread thread.c
+		run -0 --separate-stderr closure ./thread
+		[[ $stderr == *$'/usr/lib/x86_64-linux-gnu/libgcc_s.so.1\t'* ]]
+	done
+	# A library may be what calls it; one that nobody calls is not there.
+	echo '#include <pthread.h>
+		void inner(void) { pthread_exit(NULL); }' >inner.c
+	gcc -shared -fPIC -o libinner.so inner.c
+	echo 'void inner(void); int main(void) { inner(); }' >main.c
+	gcc -o program main.c -L. -linner -Wl,-rpath,'$ORIGIN'
+	run -0 --separate-stderr closure ./program
+	[[ $stderr == *$'/usr/lib/x86_64-linux-gnu/libgcc_s.so.1\t'* ]]
+	run -0 --separate-stderr closure bash
+	[[ $stderr != *libgcc_s* ]]
+	# In a guest, where it was an abort.
+	sed -i 's/void \*at.*2);/pthread_exit(arg);/' thread.c
+	gcc -pthread -o thread thread.c
+	spec any '[]' '"payloads":{"p":{"program":"./thread","primary":true}}'
+	sed -i 's/"cgroups":\[\],//' any.json
+	ktstr-topo 1n1l1c1t >plan.json
+	run -0 --separate-stderr ktstr-boot --plan plan.json any.json
+	jq -se 'map(select(.kind == "payload"))[0].exit == {"exited": 0}' <<<"$output"
 }
 
 @test "a library that only the cache of directories leads to is where the guest looks" {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * closure.h - what a program of this machine needs in order to run in the guest, which has nothing: the program, its
- * ELF interpreter, every shared library that its DT_NEEDED entries lead to, the interpreter of a script, and the
+ * ELF interpreter, every shared library that its DT_NEEDED entries lead to (the dynamic linker of this machine lists them), the interpreter of a script, and the
  * extra files somebody asks for. Found as ld.so finds it, on this machine, and packed with the paths it has here.
  *
  *	struct closure c = closure_init("specs");
@@ -12,8 +12,10 @@
  * directory of the spec, here as in the guest, where that is CLOSURE_BASE. An absolute one is the same in the guest.
  * There /bin, /sbin, /lib and /lib64 are links to what is below /usr. What is a symbolic link here is one there.
  *
- * What is not found: libraries that a program opens while it runs (dlopen: NSS, gconv, plugins) and files it reads.
- * They can be named as extra files; a shared library named so brings its own closure.
+ * Of what is opened while a program runs, libgcc_s.so.1 is brought along for programs that end threads by pthread_exit() or
+ * pthread_cancel(), or print backtraces: glibc aborts without it. What is not found: other libraries that a program opens
+ * (dlopen: NSS, gconv, plugins) and files it reads. They can be named as extra files; a shared library named so brings its
+ * own closure.
  */
 #ifndef KT_CLOSURE_H
 #define KT_CLOSURE_H

@@ -39,6 +39,22 @@ static int read_section(Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh, struct dyna
 	return data ? 0 : -1;
 }
 
+/* The symbols that others are to define. */
+static int read_symbols(Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh, struct dynamic *d)
+{
+	static const char *const unwinding[] = { "pthread_exit", "pthread_cancel", "thrd_exit", "backtrace" };
+	Elf_Data *data = elf_getdata(scn, NULL);
+	GElf_Sym sym;
+
+	for (int i = 1; data && !d->unwinds && gelf_getsym(data, i, &sym); i++) {
+		const char *name = sym.st_shndx == SHN_UNDEF ? elf_strptr(elf, sh->sh_link, sym.st_name) : NULL;
+
+		for (size_t k = 0; name && k < ARRAY_SIZE(unwinding); k++)
+			d->unwinds |= streq(name, unwinding[k]);
+	}
+	return data ? 0 : -1;
+}
+
 static int read_elf(Elf *elf, struct dynamic *d)
 {
 	Elf_Scn *scn = NULL;
@@ -60,6 +76,8 @@ static int read_elf(Elf *elf, struct dynamic *d)
 		d->interp = xstrdup(file + ph.p_offset);
 	}
 	while ((scn = elf_nextscn(elf, scn)) && gelf_getshdr(scn, &sh)) {
+		if (sh.sh_type == SHT_DYNSYM && read_symbols(elf, scn, &sh, d))
+			return -1;
 		if (sh.sh_type != SHT_DYNAMIC)
 			continue;
 		found = true;

@@ -17,6 +17,7 @@ struct dynamic {
 	char **needed;          /* DT_NEEDED in their order: NULL-terminated, never NULL */
 	char *rpath;            /* DT_RPATH, or NULL; NULL too when there is a DT_RUNPATH, which replaces it */
 	char *runpath;
+	bool unwinds;           /* it calls what glibc opens libgcc_s.so.1 for, when it is called: a thread's end, a backtrace */
 };
 
 /* 0, or -1 and err when the file cannot be read or is damaged. */

@@ -254,6 +254,33 @@ static int place_all(struct closure *c, const struct query *q, const struct list
 	return 0;
 }
 
+/*
+ * glibc opens libgcc_s.so.1 when a thread ends by pthread_exit() or is cancelled, and for a backtrace; without it that
+ * is an abort. A library that is not here either is not missed.
+ */
+static int place_unwinder(struct closure *c, const struct query *q, const struct listing *l, struct dynamic *d, struct kt_err *err)
+{
+	_cleanup_(listing_deinit) struct listing more = { 0 };
+	bool unwinds = d->unwinds;
+	struct query with = *q;
+
+	if (!listed(l, "libc.so.6") || listed(l, "libgcc_s.so.1"))
+		return 0;
+	for (size_t i = 0; i < l->names.n && !unwinds; i++) {
+		_cleanup_free_ char *path = *l->paths.v[i] == '/' ? xstrdup(l->paths.v[i]) : xasprintf("%s/%s", c->base, l->paths.v[i]);
+		struct dynamic lib;
+
+		if (streq(l->names.v[i], "libc.so.6"))
+			continue;
+		if (dynamic_read(path, &lib, err))
+			return -1;
+		unwinds = lib.unwinds;
+		dynamic_deinit(&lib);
+	}
+	with.preload = "libgcc_s.so.1";
+	return unwinds && (list_libraries(&with, &more, err) || place_all(c, &with, &more, d, err)) ? -1 : 0;
+}
+
 int closure_add_libraries(struct closure *c, const char *host, struct dynamic d, const char *library_path, struct kt_err *err)
 {
 	_cleanup_(dynamic_deinit) struct dynamic owned = d;
@@ -267,5 +294,7 @@ int closure_add_libraries(struct closure *c, const char *host, struct dynamic d,
 	/* Another glibc's linker, at a place of its own, is not run: ours finds the same. */
 	if (d.interp && streq(d.interp, musl_linker))
 		q.linker = musl_linker;
-	return list_libraries(&q, &l, err) ? -1 : place_all(c, &q, &l, &owned, err);
+	if (list_libraries(&q, &l, err) || place_all(c, &q, &l, &owned, err))
+		return -1;
+	return q.linker == glibc_linker ? place_unwinder(c, &q, &l, &owned, err) : 0;
 }
