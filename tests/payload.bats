@@ -167,6 +167,45 @@ library() {
 	jq -se 'map(select(.kind == "payload"))[0].exit == {"exited": 0}' <<<"$output"
 }
 
+@test "/etc/nsswitch.conf brings the modules that it names" {
+	unshare -rm true || skip "no user namespaces here"
+	cat >module.c <<-'END'
+		#include <nss.h>
+		#include <pwd.h>
+		enum nss_status _nss_ours_getpwnam_r(const char *name, struct passwd *ret, char *buf, size_t size, int *error)
+		{
+			(void)name, (void)buf, (void)size, (void)error;
+			*ret = (struct passwd){ .pw_name = "a", .pw_passwd = "", .pw_uid = 42, .pw_gecos = "", .pw_dir = "/", .pw_shell = "" };
+			return NSS_STATUS_SUCCESS;
+		}
+	END
+	gcc -shared -fPIC -o libnss_ours.so.2 module.c
+	printf '#include <pwd.h>\nint main(void) { struct passwd *p = getpwnam("a"); return p ? (int)p->pw_uid : 1; }\n' >main.c
+	gcc -o program main.c
+	printf '%s\n' '# passwd: commented' 'passwd: files [NOTFOUND=continue] ours # more' 'group: files missing' >nsswitch.conf
+	export -f closure
+	# shellcheck disable=SC2016
+	run -0 --separate-stderr unshare -rm bash -euc '
+		mount -t tmpfs none /usr/local/lib
+		cp libnss_ours.so.2 /usr/local/lib/
+		ldconfig -X -C ld.so.cache
+		mount --bind ld.so.cache /etc/ld.so.cache
+		mount --bind nsswitch.conf /etc/nsswitch.conf
+		closure ./program "" /etc/nsswitch.conf
+		mkdir -p root/usr/lib root/usr/lib64 && ln -s usr/lib usr/lib64 root/
+		(cd root && cpio -id --quiet <../packed.cpio)
+		touch root/etc/passwd
+		code=0
+		chroot root /run/ktstr/program || code=$?
+		echo "it is $code"'
+	[ "$output" = "it is 42" ]
+	[[ $stderr == *$'/usr/lib/x86_64-linux-gnu/libnss_ours.so.2\t/usr/local/lib/libnss_ours.so.2'* ]]
+	[[ $stderr != *commented* && $stderr != *missing* ]]
+	# Without the file none is opened.
+	run -0 --separate-stderr closure ./program
+	[[ $stderr != *libnss* ]]
+}
+
 @test "a library that only the cache of directories leads to is where the guest looks" {
 	unshare -rm true || skip "no user namespaces here"
 	library inner

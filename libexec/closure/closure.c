@@ -269,7 +269,7 @@ static int add_any(struct closure *c, const char *host, const char *named, int d
 		if (d.kind == DYNAMIC_OURS)
 			return closure_add_libraries(c, real, d, NULL, err);
 		dynamic_deinit(&d);
-		return 0;
+		return streq(named, "/etc/nsswitch.conf") ? closure_add_name_services(c, real, err) : 0;
 	}
 	if (depth == MAX_DEPTH)
 		return kt_fail(err, "'%s' is more than %d directories deep", host, MAX_DEPTH);

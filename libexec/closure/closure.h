@@ -14,8 +14,8 @@
  *
  * Of what is opened while a program runs, libgcc_s.so.1 is brought along for programs that end threads by pthread_exit() or
  * pthread_cancel(), or print backtraces: glibc aborts without it. What is not found: other libraries that a program opens
- * (dlopen: NSS, gconv, plugins) and files it reads. They can be named as extra files; a shared library named so brings its
- * own closure.
+ * (dlopen: gconv, plugins) and files it reads. They can be named as extra files; a shared library named so brings its
+ * own closure, and /etc/nsswitch.conf the modules that it names.
  */
 #ifndef KT_CLOSURE_H
 #define KT_CLOSURE_H

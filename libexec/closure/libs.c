@@ -298,3 +298,26 @@ int closure_add_libraries(struct closure *c, const char *host, struct dynamic d,
 		return -1;
 	return q.linker == glibc_linker ? place_unwinder(c, &q, &l, &owned, err) : 0;
 }
+
+int closure_add_opened(struct closure *c, const char *name, struct kt_err *err)
+{
+	/* The linker wants a program; this one has glibc. */
+	_cleanup_free_ char *self = realpath("/proc/self/exe", NULL);
+	struct query q = { .linker = glibc_linker, .base = c->base, .host = self, .preload = name };
+	_cleanup_(listing_deinit) struct listing l = { 0 };
+	struct dynamic d;
+
+	if (!self)
+		return kt_fail(err, "cannot read /proc/self/exe: %s", strerror(errno));
+	if (list_libraries(&q, &l, err))
+		return -1;
+	const char *path = listed(&l, name);
+	if (!path)
+		return 0;
+	_cleanup_free_ char *real = realpath(path, NULL), *dir = closure_dir_of(path), *normal = closure_normal(dir);
+	if (!real)
+		return kt_fail(err, "cannot find '%s': %s", path, strerror(errno));
+	if (dynamic_read(real, &d, err) || closure_add_libraries(c, real, d, NULL, err))
+		return -1;
+	return place_library(c, name, path, false, !c->std_dir || !streq(normal, c->std_dir), err);
+}

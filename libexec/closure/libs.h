@@ -15,5 +15,9 @@ char *closure_dir_of(const char *path);
 int closure_place(struct closure *c, const char *host, const char *named, char **real, struct kt_err *err);
 /* Add the interpreter and the libraries that an ELF file needs. host is its real path. Takes d. */
 int closure_add_libraries(struct closure *c, const char *host, struct dynamic d, const char *library_path, struct kt_err *err);
+/* Add a library that something opens by its name, with what it needs; one that is not here is left out. */
+int closure_add_opened(struct closure *c, const char *name, struct kt_err *err);
+/* Add the modules that this nsswitch.conf names. */
+int closure_add_name_services(struct closure *c, const char *conf, struct kt_err *err);
 
 #endif
