@@ -144,8 +144,8 @@ boot() {
 @test "a guest that cannot be set up: said each time, and nothing is kept" {
 	spec any '[{"name":"a","workers":1,"policy":{"deadline":{"runtime_us":99000,"deadline_us":100000,"period_us":100000}}},
 		{"name":"b","workers":2,"policy":{"deadline":{"runtime_us":99000,"deadline_us":100000,"period_us":100000}}}]'
-	local first i
-	for i in 1 2; do
+	local first
+	for _ in 1 2; do
 		run -128 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" any.json
 		[[ $stderr == *"ktstr-boot: error: cgroup 'b' worker "* ]]
 		jq -se 'map(select(.kind == "host"))[0] | .ready == "none" and .ready_key == ""' <<<"$output"
@@ -157,7 +157,7 @@ boot() {
 
 # It is stopped where it says that it is ready, and not when the rest of it happens to be idle, which it never is here.
 @test "set up beside a program that never sleeps: the same, however busy the host is" {
-	local want i
+	local want
 	printf '#!/bin/sh\nwhile :; do :; done\n' >spin
 	chmod +x spin
 	cat >any.json <<-END
@@ -171,7 +171,7 @@ boot() {
 		while :; do :; done 3>&- &
 		pids+=($!)
 	done
-	for i in 1 2; do
+	for _ in 1 2; do
 		rm -r "$saved"
 		boot built
 		diff <(echo "$want") <(echo "$records")
