@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A guest's memory from outside: see guestmem.h. */
 #include "libexec/look/guestmem.h"
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 
 #define GIB UINT64_C(0x40000000)
@@ -15,39 +15,62 @@ static const uint64_t kernel_text = UINT64_C(0xffffffff80000000);
 static const uint64_t direct_map_4 = UINT64_C(0xffff888000000000);
 static const uint64_t direct_map_5 = UINT64_C(0xff11000000000000);
 
-/* The first address of the mapping of this file. */
-static int find_mapping(pid_t pid, int ram, uint64_t *ret, struct kt_err *err)
+/* A line of /proc/PID/maps. */
+struct mapping {
+	unsigned long start, offset, inode;
+	unsigned major, minor;
+};
+
+/* The first one that is like this: at its start (0: anywhere), and of its file (inode 0: of any), from the first byte on. */
+static int find_mapping(const char *maps, const struct mapping *like, struct mapping *ret, struct kt_err *err)
 {
-	_cleanup_free_ char *path = xasprintf("/proc/%d/maps", (int)pid), *line = NULL;
-	_cleanup_fclose_ FILE *f = fopen(path, "re");
+	_cleanup_fclose_ FILE *f = fopen(maps, "re");
+	_cleanup_free_ char *line = NULL;
 	size_t cap = 0;
-	struct stat st;
 
-	if (!f || fstat(ram, &st))
-		return kt_fail(err, "cannot read '%s': %s", path, strerror(errno));
-	while (getline(&line, &cap, f) > 0) {
-		unsigned long start, offset, inode;
-		unsigned major, minor;
-
-		if (sscanf(line, "%lx-%*x %*s %lx %x:%x %lu", &start, &offset, &major, &minor, &inode) == 5 && !offset &&
-		    inode == st.st_ino && makedev(major, minor) == st.st_dev) {
-			*ret = start;
+	if (!f)
+		return kt_fail(err, "cannot read '%s': %s", maps, strerror(errno));
+	while (getline(&line, &cap, f) > 0)
+		if (sscanf(line, "%lx-%*x %*s %lx %x:%x %lu", &ret->start, &ret->offset, &ret->major, &ret->minor, &ret->inode) == 5 &&
+		    !ret->offset && (!like->start || ret->start == like->start) &&
+		    (!like->inode || (ret->inode == like->inode && ret->major == like->major && ret->minor == like->minor)))
 			return 0;
-		}
-	}
-	return kt_fail(err, "QEMU has not mapped the guest's memory");
+	return kt_fail(err, "no mapping of the guest's memory is in '%s'", maps);
+}
+
+/*
+ * What /proc/PID/maps calls this file, wherever it is mapped. stat() may call it something else: btrfs has a device number for each
+ * subvolume, and overlayfs before Linux 6.8 shows the file below it. So the file is mapped here, too. It is opened as QEMU opens
+ * it, for writing: on overlayfs another file may lie below one that is open for reading alone.
+ */
+static int name_in_maps(int ram, struct mapping *ret, struct kt_err *err)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", ram);
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CLOEXEC);
+	const size_t size = (size_t)1 << PAGE_SHIFT;
+	void *here = fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+
+	if (here == MAP_FAILED)
+		return kt_fail(err, "cannot map the guest's memory: %s", strerror(errno));
+	int r = find_mapping("/proc/self/maps", &(struct mapping){ .start = (unsigned long)here }, ret, err);
+	munmap(here, size);
+	return r;
 }
 
 int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const int *ram, struct kt_err *err)
 {
+	_cleanup_free_ char *maps = xasprintf("/proc/%d/maps", (int)qemu);
+	struct mapping file, found;
 	uint64_t total = 0;
 
 	*m = (struct guestmem){ .pid = qemu, .nr_ram = plan->nr_nodes };
 	for (unsigned i = 0; i < m->nr_ram; i++) {
 		m->size[i] = plan->nodes[i].memory_mib << 20;
 		total += m->size[i];
-		if (find_mapping(qemu, ram[i], &m->base[i], err))
+		if (name_in_maps(ram[i], &file, err) ||
+		    find_mapping(maps, &(struct mapping){ .inode = file.inode, .major = file.major, .minor = file.minor }, &found, err))
 			return -1;
+		m->base[i] = found.start;
 	}
 	/* As QEMU's q35 splits it: 2 GiB below the hole when it does not fit below 2.75 GiB. */
 	m->low = total >= UINT64_C(0xb0000000) ? 2 * GIB : total;
