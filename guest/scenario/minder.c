@@ -133,7 +133,6 @@ _Noreturn void minder_main(struct minder *m, const struct command *cmd, uint64_t
 	struct watch w = { .m = m, .out = -1, .errors = -1, .control = control };
 	struct rusage ru;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "ktstr-minder");
 	if (start(&w, cmd, cgroup)) {
 		m->end = MINDER_NOT_STARTED;

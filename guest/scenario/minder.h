@@ -45,7 +45,7 @@ struct minder {
 };
 
 /*
- * In a process forked for it: run the program and exit. limit_ns: how long; 0: as long as nobody says otherwise. control is
+ * In a process forked for it, which dies with its parent: run the program and exit. limit_ns: how long; 0: as long as nobody says otherwise. control is
  * readable once something was told. cgroup: a directory, open, or -1.
  */
 _Noreturn void minder_main(struct minder *m, const struct command *cmd, uint64_t limit_ns, int control, int cgroup);

@@ -3,6 +3,7 @@
 #include "guest/scenario/payloads.h"
 #include "guest/scenario/cgroup.h"
 #include "guest/scenario/engine.h"
+#include "libexec/lib/spawn.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -59,7 +60,7 @@ static int start_minder(struct payload_run *r, const struct command *cmd, int cg
 	r->pid = fork();
 	if (!r->pid) {
 		close(control[1]);
-		if (getppid() != parent)
+		if (spawn_bind(parent, SIGKILL))
 			_exit(1);
 		minder_main(r->m, cmd, (uint64_t)r->payload->timeout_ns, control[0], cgroup);
 	}

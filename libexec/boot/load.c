@@ -86,7 +86,7 @@ json_t *boot_load_spec(const struct spec_options *o, struct spec_dirs *ret)
 	json_t *doc = kt_json_load(o->path, &err);
 
 	if (!doc)
-		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "%s", err.msg);
+		die(err.code, "%s", err.msg);
 	_cleanup_free_ char *copy = xstrdup(o->path);
 	ret->spec = xstrdup(o->base ? o->base : dirname(copy));
 	ret->scheduler = xstrdup(ret->spec);
@@ -136,9 +136,8 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 	json_decref(in->plan_json);
 	in->plan_json = topo_to_json(&in->plan);
 
-	enum kt_exit code = kernel_resolve(o->kernel, &in->kernel, &err);
-	if (code != KT_OK)
-		die(code, "%s", err.msg);
+	if (kernel_resolve(o->kernel, &in->kernel, &err))
+		die(err.code, "%s", err.msg);
 	kt_warn("kernel %s", in->kernel.why);
 	boot_check_sched_ext(&in->spec, &in->kernel);
 	in->memory = memory_ops_settle(&in->spec, o->spec.path, &in->kernel);

@@ -3,6 +3,7 @@
 #include "libexec/boot/sched.h"
 #include "libexec/boot/own-path.h"
 #include "libexec/lib/cpio.h"
+#include "libexec/lib/path.h"
 #include "libexec/lib/strv.h"
 #include "guest/sched/object.h"
 #include <fcntl.h>
@@ -43,7 +44,7 @@ void boot_override_scheduler(const char *arg, json_t *spec, struct spec_dirs *di
 	json_t *own = declared(arg, &from_file, &err);
 
 	if (!own)
-		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "--scheduler: %s", err.msg);
+		die(err.code, "--scheduler: %s", err.msg);
 	json_object_set_new(spec, "scheduler", own);
 	free(dirs->scheduler);
 	/* What the command line names itself is where the user is; what a file names is beside it. */
@@ -62,11 +63,11 @@ static bool look_at(struct strv *places, const char *dir, size_t len, const char
 
 static bool look_in_path(struct strv *places, const char *path, const char *name)
 {
-	for (size_t n; path && *path; path += n + (path[n] == ':')) {
-		n = strcspn(path, ":");
-		if (n && look_at(places, path, n, name))
+	size_t n;
+
+	for (const char *dir; (dir = path_next(&path, &n));)
+		if (n && look_at(places, dir, n, name))
 			return true;
-	}
 	return false;
 }
 

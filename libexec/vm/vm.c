@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One QEMU process: see vm.h. */
 #include "libexec/vm/vm.h"
+#include "libexec/lib/spawn.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,44 +21,14 @@ void vm_init(struct vm *vm)
 			  .signals = -1, .out_size = VM_OUT_LARGE };
 }
 
-/*
- * Put the descriptors where the command line says. First all of them out of the way of the targets, then down; the
- * standard three last, so that errors of the set-up still reach the caller's stderr.
- */
-static _Noreturn void exec_qemu(const struct strv *args, pid_t parent, const int *fds, const int *targets, size_t n)
-{
-	int high[MAX_FDS], first_free = VM_FD_ANSWER + 1;
-
-	/* A parent that died before the signal was set up sent none. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(KT_TROUBLE);
-	for (size_t i = 0; i < n; i++)
-		if ((high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, first_free)) < 0)
-			_exit(KT_TROUBLE);
-	for (size_t i = 0; i < n; i++)
-		if (dup2(high[i], targets[i]) < 0)
-			_exit(KT_TROUBLE);
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	char **program = args->v;
-	while ((*program)[strcspn(*program, "=/")] == '=')
-		putenv(*program++);
-	execvp(*program, program);
-	/* stderr is the caller's error pipe by now. */
-	fprintf(stderr, "cannot run '%s': %s\n", *program, strerror(errno));
-	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
-}
-
 int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, const int *ram, unsigned nr_ram,
 	     struct kt_err *err)
 {
-	int fds[MAX_FDS], targets[MAX_FDS], qmp[2], out[2], console[2], errs[2];
+	struct spawn_fd fds[MAX_FDS];
+	int qmp[2], out[2], console[2], errs[2];
 	size_t n = 0;
 
-	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp) < 0)
 		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
 	vm->qmp = qmp[0];
 	_cleanup_close_ int qmp_end = qmp[1];
@@ -80,7 +50,10 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	fcntl(out_end, F_SETPIPE_SZ, vm->out_size); /* smaller is slower, not wrong */
 	fcntl(console_end, F_SETPIPE_SZ, CONSOLE_PIPE_SIZE); /* when it is full QEMU has its main loop wait: THE RULE */
 
-#define MAP(fd, target) (fds[n] = (fd), targets[n++] = (target))
+#define MAP(fd, as) (fds[n++] = (struct spawn_fd){ fd, as })
+	MAP(-1, STDIN_FILENO);
+	MAP(-1, STDOUT_FILENO);
+	MAP(errs_end, STDERR_FILENO);
 	MAP(qmp_end, VM_FD_QMP);
 	MAP(out_end, VM_FD_OUT);
 	MAP(console_end, VM_FD_CONSOLE);
@@ -93,19 +66,12 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	MAP(vm->answer, VM_FD_ANSWER);
 	for (unsigned i = 0; i < nr_ram; i++)
 		MAP(ram[i], VM_FD_RAM0 + (int)i);
-	MAP(null, STDIN_FILENO);
-	MAP(null, STDOUT_FILENO);
-	MAP(errs_end, STDERR_FILENO);
 #undef MAP
 
-	pid_t self = getpid();
-	vm->pid = fork();
-	if (vm->pid < 0) {
-		vm->pid = 0;
-		return kt_fail(err, "cannot fork: %s", strerror(errno));
-	}
-	if (!vm->pid)
-		exec_qemu(args, self, fds, targets, n);
+	pid_t pid = spawn_program(&(struct spawn){ .argv = args->v, .fds = fds, .nr_fds = n, .cgroup = -1 }, err);
+	if (pid < 0)
+		return -1;
+	vm->pid = pid;
 	vm->pidfd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
 	if (vm->pidfd < 0) {
 		kt_fail(err, "pidfd_open: %s", strerror(errno));

@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 		die(KT_USAGE, "%s", err.msg);
 	for (char **arg = argv + 3; *arg; arg++)
 		poke(&m, *arg);
-	struct kt_err why = { "" }, failed;
+	struct kt_err why = { .msg = "" }, failed;
 	watchdog_set(&w, &m, "none", request, &why);
 	json_auto_t *record = watchdog_record(&w, request);
 	if (kt_json_line(stdout, record, &failed))
