@@ -17,8 +17,7 @@ static void keep(struct minder_stream *s, size_t max, const char *p, size_t n)
 
 	memcpy(s->head + s->kept, p, first);
 	s->kept += first;
-	for (; n; n--)
-		s->tail[s->bytes++ % MINDER_TAIL] = *p++;
+	tail_add(&s->tail, p, n);
 }
 
 /* What is there, but not for ever: whoever floods it must not keep it from looking at the time. False: closed. */

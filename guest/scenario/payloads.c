@@ -54,6 +54,8 @@ static int start_minder(struct payload_run *r, const struct command *cmd, int cg
 		return kt_fail(err, "cannot map %zu bytes: %s", sizeof(*r->m), strerror(errno));
 	}
 	r->m->look = scheduled;
+	r->m->out.tail = (struct tail){ r->m->out.tail_ring, sizeof(r->m->out.tail_ring) };
+	r->m->errors.tail = (struct tail){ r->m->errors.tail_ring, sizeof(r->m->errors.tail_ring) };
 	if (pipe2(control, O_CLOEXEC))
 		return kt_fail(err, "cannot make a pipe: %s", strerror(errno));
 	fflush(NULL);

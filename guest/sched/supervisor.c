@@ -28,6 +28,7 @@ struct supervisor {
 	bool ending, daemonised, killed, sysrq;
 	int signals, uevents;
 	struct output out, err;
+	uint64_t earlier_bytes; /* that loaders before this one wrote to their stdout */
 	struct exit_watch *watch;
 	json_t *went;        /* why the kernel let go of one that was to be loaded again; NULL: it did not, or it is there */
 };
@@ -202,13 +203,16 @@ static json_t *loader_record(const struct supervisor *v)
 		KT_PACK("{si}", "exited", WEXITSTATUS(v->status));
 
 	return KT_PACK("{so sb sb sI}", "exit", exit, "daemonised", v->daemonised, "killed", v->killed, "output_bytes",
-		       (json_int_t)(v->out.total + v->err.total));
+		       (json_int_t)(v->earlier_bytes + v->out.tail.total + v->err.tail.total));
 }
 
 /* The object's own account of its end, which ktstr-load passes on. */
 static json_t *results(struct supervisor *v)
 {
-	return v->s->results ? json_loadb(v->out.buf, v->out.n, 0, NULL) : NULL;
+	size_t n;
+	_cleanup_free_ char *text = tail_text(&v->out.tail, &n);
+
+	return v->s->results ? json_loadb(text, n, 0, NULL) : NULL;
 }
 
 static _Noreturn void fail(struct supervisor *v, const char *why)
@@ -258,7 +262,9 @@ static bool restarted(struct supervisor *v, int64_t at)
 		exit = exit_describe(v->watch, own);
 		if (!wants_restart(v, exit))
 			return false;
-		v->out.n = 0; /* the next one has results of its own */
+		/* The next one has results of its own. */
+		v->earlier_bytes += v->out.tail.total;
+		v->out.tail.total = 0;
 		v->ending = false;
 		if (start(v, &err))
 			return false;
@@ -277,13 +283,15 @@ static bool restarted(struct supervisor *v, int64_t at)
 
 _Noreturn void supervisor_main(const struct supervise *s)
 {
-	struct supervisor v = { .s = s, .uevents = -1, .out.fd = -1, .err.fd = -1 };
+	struct supervisor v = { .s = s, .uevents = -1 };
 	struct sched_param rt = { .sched_priority = 1 };
 	int64_t begin = kt_now_ns(), at = 0;
 	bool asked = false;
 	struct kt_err err;
 	char ops[128];
 
+	output_init(&v.out);
+	output_init(&v.err);
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NAME, "supervisor") ||
 	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &rt)) {
 		kt_fail(&err, "cannot set up the supervisor: %s", strerror(errno));

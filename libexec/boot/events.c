@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What happens while a guest runs: see events.h. */
 #include "libexec/boot/events.h"
-#include "libexec/boot/watchdog.h"
 #include "libexec/lib/printable.h"
 #include "libexec/report/report.h"
+
+/* Requests of one run; bytes of a guest that is being set up, whose records are kept in memory. */
+enum { MAX_REQUESTS = 10000, MAX_SAID = 16 << 20 };
 
 void events_take_end(const json_t *record, struct result *r)
 {
@@ -61,25 +63,30 @@ static int do_memory_op(struct memory_ops *ops, struct guest *g, const json_t *r
 /* A scheduler was enabled. What could not be done is said in the report, and is no reason to stop. */
 static void set_watchdog(struct events *e, const json_t *request)
 {
-	struct watchdog w = { .timeout_ns = e->watchdog_ns };
+	struct watchdog *w = &e->watchdog;
 	struct guestmem m;
 	struct kt_err err;
 
 	if (!e->facts->enabled_ns)
 		e->facts->enabled_ns = kt_now_ns();
-	bool failed = guest_memory(e->guest, &m, &err) || watchdog_set(&w, &m, e->vmlinux, request, &err);
-	records_pass_on(e->records, watchdog_record(&w, request));
+	bool failed = guest_memory(e->guest, &m, &err) || watchdog_set(w, &m, request, &err);
+	records_pass_on(e->records, watchdog_record(w, request));
 	if (!failed)
 		return;
 	_cleanup_free_ char *note = xasprintf("watchdog_timeout_s has no effect: %s", err.msg);
 	records_pass_on(e->records, report_log("host", note, strlen(note)));
 }
 
-/* The guest stands until this has been done. -1: it cannot be, and the run is over. */
+/*
+ * The guest stands until this has been done. -1: it cannot be, and the run is over. A scenario asks for each of its ops on memory
+ * and for each scheduler; what a guest asks for costs the host time, and some memory.
+ */
 static int take_request(struct events *e, const json_t *request, struct result *r)
 {
 	const char *event = json_string_value(json_object_get(request, "event"));
 
+	if (++e->requests > MAX_REQUESTS)
+		return kt_fail(&r->why, "the guest asked for more than %d things", MAX_REQUESTS);
 	if (event && (streq(event, "memory") || streq(event, "symbols"))) {
 		r->outcome = ERROR;
 		if (json_object_get(request, "symbols"))
@@ -139,6 +146,10 @@ static bool take_out(struct events *e, struct result *r)
 		close(vm->out);
 		vm->out = -1;
 	}
+	if (e->records->said && e->link.total > MAX_SAID) {
+		kt_fail(&r->why, "the guest wrote more than %d MiB before it was set up", MAX_SAID >> 20);
+		return true;
+	}
 	if (take_records(e, r))
 		return true;
 	if (e->link.asks)
@@ -161,7 +172,8 @@ bool events_follow(struct events *e, bool setting_up, struct result *r)
 				return false;
 			break;
 		case VM_EV_QMP: /* nothing was asked; of what comes unasked, two things matter */
-			vm_qmp_listen(vm);
+			if (vm_qmp_listen(vm, &r->why))
+				return false;
 			if (setting_up && vm_qmp_saw(vm, "GUEST_PANICKED"))
 				return true;
 			if (vm_qmp_saw(vm, "WATCHDOG")) {
@@ -190,5 +202,5 @@ int events_finish(struct events *e, struct result *r, struct kt_err *err)
 		if (take_records(e, r))
 			return 1;
 	}
-	return e->link.n ? kt_fail(err, "the guest stopped in the middle of a line") : 0;
+	return lines_pending(&e->link.lines) ? kt_fail(err, "the guest stopped in the middle of a line") : 0;
 }

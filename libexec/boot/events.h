@@ -10,6 +10,7 @@
 #include "libexec/boot/memory.h"
 #include "libexec/boot/outcome.h"
 #include "libexec/boot/records.h"
+#include "libexec/boot/watchdog.h"
 #include "libexec/vm/guestlink.h"
 
 struct events {
@@ -17,8 +18,8 @@ struct events {
 	struct records *records;
 	struct memory_ops *memory;
 	struct host_facts *facts;
-	const char *vmlinux;     /* what the guest booted */
-	int64_t watchdog_ns;     /* what the watchdog's timeout has to be */
+	struct watchdog watchdog;
+	unsigned requests;       /* that the guest made */
 	int64_t deadline_ns, limit_ns; /* of the run: when, and how long that was */
 	struct guestlink link;
 };

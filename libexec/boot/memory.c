@@ -102,6 +102,7 @@ bool memory_op_is_cold(const struct memory_ops *m, const json_t *request)
 
 void memory_ops_take_symbols(struct memory_ops *m, const json_t *request)
 {
+	json_decref(m->symbols);
 	m->symbols = json_incref(json_object_get(request, "symbols"));
 }
 

@@ -28,24 +28,18 @@ void records_pass_on(struct records *r, json_t *record)
 	records_emit(r, record);
 }
 
-void records_emit_console(struct records *r, const struct vm_tail *tail)
+static void emit_console_line(void *ctx, const char *text, size_t n)
 {
-	const char *end = tail->buf + tail->n, *p = end;
+	if (n && text[n - 1] == '\r')
+		n--;
+	_cleanup_free_ char *line = printable(text, MIN(n, (size_t)CONSOLE_LINE_MAX));
+	if (n)
+		records_emit(ctx, KT_PACK("{ss,ss,ss}", "kind", "log", "source", "console", "text", line));
+}
 
-	for (int lines = 0; p > tail->buf; p--)
-		if (p[-1] == '\n' && p != end && ++lines == CONSOLE_TAIL_LINES)
-			break;
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p));
-		size_t n = (size_t)((nl ? nl : end) - p);
-
-		if (n && p[n - 1] == '\r')
-			n--;
-		_cleanup_free_ char *line = printable(p, MIN(n, CONSOLE_LINE_MAX));
-		if (n)
-			records_emit(r, KT_PACK("{ss,ss,ss}", "kind", "log", "source", "console", "text", line));
-		p = nl ? nl + 1 : end;
-	}
+void records_emit_console(struct records *r, const struct tail *console)
+{
+	tail_lines(console, CONSOLE_TAIL_LINES, emit_console_line, r);
 }
 
 /* What of the host's is in the guest, with digests; NULL: nothing. */

@@ -26,7 +26,7 @@ void records_emit(struct records *r, json_t *record);
 /* The same for a record of the guest's time. */
 void records_pass_on(struct records *r, json_t *record);
 /* The last lines of the console as log records. */
-void records_emit_console(struct records *r, const struct vm_tail *tail);
+void records_emit_console(struct records *r, const struct tail *console);
 json_t *run_record(const struct boot_inputs *in);
 json_t *host_record(const struct host_facts *f, const struct boot_inputs *in);
 

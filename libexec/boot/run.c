@@ -142,7 +142,7 @@ static void init_run(struct run *run, const struct boot_options *o, struct boot_
 		.facts = { .booted.how = "none", .ready.how = "none", .start_ns = start_ns },
 		.events = {
 			.guest = &run->guest, .records = &run->records, .memory = &in->memory, .facts = &run->facts,
-			.vmlinux = in->kernel.vmlinux, .watchdog_ns = in->spec.watchdog_timeout_ns,
+			.watchdog = { .timeout_ns = in->spec.watchdog_timeout_ns, .vmlinux = in->kernel.vmlinux },
 			.deadline_ns = deadline, .limit_ns = in->timeout_ns,
 		},
 		.checkpoints = {

@@ -26,19 +26,25 @@ static uint64_t symbol(const json_t *request, const char *name)
 }
 
 /* Offset of scx_sched.watchdog_timeout; -1 and err. */
-static int64_t field_offset(const char *vmlinux, struct kt_err *err)
+static int64_t member_offset(struct watchdog *w, struct kt_err *err)
 {
-	struct btf *btf = btf__parse(vmlinux, NULL);
 	struct btf_place p = { 0 };
+
+	if (w->member)
+		return (int64_t)w->member - 1;
+	struct btf *btf = btf__parse(w->vmlinux, NULL);
 
 	if (!btf)
 		return kt_fail(err, "the kernel's BTF cannot be read: %s", strerror(errno));
 	int bad = btf_find_place(btf, BTF_KIND_STRUCT, "scx_sched", "watchdog_timeout", &p, err);
 	btf__free(btf);
-	return bad ? -1 : (int64_t)p.offset;
+	if (bad)
+		return -1;
+	w->member = p.offset + 1;
+	return (int64_t)p.offset;
 }
 
-static int find_timeout(const struct guestmem *m, const char *vmlinux, const json_t *request, struct place *ret, struct kt_err *err)
+static int find_timeout(struct watchdog *w, const struct guestmem *m, const json_t *request, struct place *ret, struct kt_err *err)
 {
 	uint64_t root = symbol(request, "scx_root"), sched;
 
@@ -48,7 +54,7 @@ static int find_timeout(const struct guestmem *m, const char *vmlinux, const jso
 		return 0;
 	if (!root)
 		return kt_fail(err, "the kernel has neither scx_watchdog_timeout nor scx_root");
-	int64_t offset = field_offset(vmlinux, err);
+	int64_t offset = member_offset(w, err);
 	if (offset < 0 || guestmem_read(m, root, &sched, sizeof(sched), err))
 		return -1;
 	ret->timeout = sched + (uint64_t)offset;
@@ -56,15 +62,17 @@ static int find_timeout(const struct guestmem *m, const char *vmlinux, const jso
 	return 0;
 }
 
-int watchdog_set(struct watchdog *w, const struct guestmem *m, const char *vmlinux, const json_t *request, struct kt_err *err)
+int watchdog_set(struct watchdog *w, const struct guestmem *m, const json_t *request, struct kt_err *err)
 {
 	uint64_t jiffy_ns = (uint64_t)json_integer_value(json_object_get(request, "jiffy_ns"));
 	uint64_t timeout, half, last, old;
 	struct place p;
 
+	w->was_ns = 0;
+	w->by = NULL;
 	if (!jiffy_ns)
 		return kt_fail(err, "the guest does not know its jiffies");
-	if (find_timeout(m, vmlinux, request, &p, err) || guestmem_read(m, p.timeout, &old, sizeof(old), err))
+	if (find_timeout(w, m, request, &p, err) || guestmem_read(m, p.timeout, &old, sizeof(old), err))
 		return -1;
 	timeout = MAX((uint64_t)w->timeout_ns / jiffy_ns, 1);
 	half = MAX(timeout / 2, 1);

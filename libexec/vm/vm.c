@@ -3,6 +3,7 @@
 #include "libexec/vm/vm.h"
 #include "libexec/lib/spawn.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -19,6 +20,8 @@ void vm_init(struct vm *vm)
 {
 	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .answer = -1, .turns = -1,
 			  .signals = -1, .out_size = VM_OUT_LARGE };
+	vm->console_tail = (struct tail){ vm->console_ring, sizeof(vm->console_ring) };
+	vm->err_tail = (struct tail){ vm->err_ring, sizeof(vm->err_ring) };
 }
 
 int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, const int *ram, unsigned nr_ram,
@@ -131,25 +134,11 @@ void vm_deinit(struct vm *vm)
 	close_fd(&vm->err);
 	close_fd(&vm->answer);
 	strv_deinit(&vm->qmp_events);
-	free(vm->qmp_buf);
-	vm->qmp_buf = NULL;
-	vm->qmp_n = 0;
-}
-
-static void tail_add(struct vm_tail *t, const char *p, size_t n)
-{
-	if (n > sizeof(t->buf)) {
-		p += n - sizeof(t->buf);
-		n = sizeof(t->buf);
-	}
-	size_t keep = MIN(t->n, sizeof(t->buf) - n);
-	memmove(t->buf, t->buf + t->n - keep, keep);
-	memcpy(t->buf + keep, p, n);
-	t->n = keep + n;
+	lines_deinit(&vm->qmp_lines);
 }
 
 /* Read what is there. Closes the descriptor at its end; returns whether it read anything. */
-static bool drain(struct vm *vm, int *fd, struct vm_tail *tail)
+static bool drain(struct vm *vm, int *fd, struct tail *tail)
 {
 	char buf[16384];
 	ssize_t n;
@@ -222,20 +211,23 @@ static bool is_chatter(const char *line, size_t n)
 	       memmem(line, n, TURNS_LOADED, strlen(TURNS_LOADED) - 1);
 }
 
+struct words { char *buf; size_t size; };
+
+static void take_words(void *ctx, const char *line, size_t n)
+{
+	struct words *w = ctx;
+
+	if (!is_chatter(line, n))
+		snprintf(w->buf, w->size, "%.*s", (int)n, line);
+}
+
 /* QEMU's own words: the last line of its stderr that is not the chatter of TCG about CPU features it lacks, or our own. */
 static void last_error(const struct vm *vm, char *buf, size_t size)
 {
-	const char *start = vm->err_tail.buf, *end = start + vm->err_tail.n;
+	struct words w = { buf, size };
 
 	*buf = '\0';
-	while (start < end) {
-		const char *nl = memchr(start, '\n', (size_t)(end - start));
-		size_t n = (size_t)((nl ? nl : end) - start);
-
-		if (n && !is_chatter(start, n))
-			snprintf(buf, size, "%.*s", (int)n, start);
-		start += n + 1;
-	}
+	tail_lines(&vm->err_tail, UINT_MAX, take_words, &w);
 }
 
 const char *vm_exit_reason(const struct vm *vm, char *buf, size_t size)

@@ -42,7 +42,7 @@ int main(int argc, char **argv)
 	kt_init("watchdog");
 	if (argc < 3 || kt_parse_i64(argv[2], "SECONDS", 1, 3600, &seconds, &err))
 		die(KT_USAGE, "usage: watchdog REQUEST SECONDS ADDRESS=VALUE...");
-	struct watchdog w = { .timeout_ns = seconds * NSEC_PER_SEC };
+	struct watchdog w = { .timeout_ns = seconds * NSEC_PER_SEC, .vmlinux = "none" };
 	ram = memfd_create("ram", MFD_CLOEXEC);
 	if (ram < 0 || ftruncate(ram, MIB << 20) ||
 	    mmap(NULL, MIB << 20, PROT_READ | PROT_WRITE, MAP_SHARED, ram, 0) == MAP_FAILED)
@@ -53,7 +53,7 @@ int main(int argc, char **argv)
 	for (char **arg = argv + 3; *arg; arg++)
 		poke(&m, *arg);
 	struct kt_err why = { .msg = "" }, failed;
-	watchdog_set(&w, &m, "none", request, &why);
+	watchdog_set(&w, &m, request, &why);
 	json_auto_t *record = watchdog_record(&w, request);
 	if (kt_json_line(stdout, record, &failed))
 		die(KT_TROUBLE, "%s", failed.msg);
