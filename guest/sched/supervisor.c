@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The keeper of a loader: see supervisor.h. */
 #include "guest/sched/supervisor.h"
+#include "libexec/lib/spawn.h"
 #include "guest/sched/exit.h"
 #include "guest/sched/kernel.h"
 #include "guest/sched/output.h"
@@ -87,9 +88,9 @@ static void pump(struct supervisor *v, int64_t until)
 	v->gone |= exit_seen(v->watch);
 }
 
-static _Noreturn void run_loader(const struct supervise *s, int out, int err, const sigset_t *mask)
+static _Noreturn void run_loader(const struct supervise *s, pid_t parent, int out, int err, const sigset_t *mask)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setpgid(0, 0) || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
+	if (spawn_bind(parent, SIGKILL) || setpgid(0, 0) || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
 		_exit(KT_TROUBLE);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execve(s->argv[0], s->argv, s->env);
@@ -123,6 +124,7 @@ static int start(struct supervisor *v, struct kt_err *err)
 	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) || pipe2(errs, O_CLOEXEC | O_NONBLOCK))
 		return kt_fail(err, "cannot watch a loader: %s", strerror(errno));
 	v->childless = false;
+	pid_t self = getpid();
 	v->loader = fork();
 	if (v->loader < 0)
 		return kt_fail(err, "cannot fork: %s", strerror(errno));
@@ -130,7 +132,7 @@ static int start(struct supervisor *v, struct kt_err *err)
 		/* A writer that is not read waits; it does not get EAGAIN. */
 		fcntl(out[1], F_SETFL, 0);
 		fcntl(errs[1], F_SETFL, 0);
-		run_loader(v->s, out[1], errs[1], &old);
+		run_loader(v->s, self, out[1], errs[1], &old);
 	}
 	close(out[1]);
 	close(errs[1]);
@@ -292,7 +294,7 @@ _Noreturn void supervisor_main(const struct supervise *s)
 
 	output_init(&v.out);
 	output_init(&v.err);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NAME, "supervisor") ||
+	if (prctl(PR_SET_NAME, "supervisor") ||
 	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &rt)) {
 		kt_fail(&err, "cannot set up the supervisor: %s", strerror(errno));
 		fail(&v, err.msg);
