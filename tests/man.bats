@@ -118,6 +118,35 @@ exit_codes() { # PAGE: those that it lists
 	done
 }
 
+# Sections of ktstr(7), by their titles.
+section() { # TITLE
+	awk -v title="$1" '/^\.S[hs] / { on = substr($0, 5) == title } on' man/ktstr.7
+}
+
+@test "ktstr(7): the way from a key to its code has six hops, and each file has the function" {
+	local file function hops=0
+	while read -r file function; do
+		hops=$((hops + 1))
+		grep -qE "^[a-z].*[ *]$function\\(.*[^;]$" "$file" || { echo "$file has no $function()" && false; }
+	done <<<"$(section "How to follow a key to the line that runs it" | sed -n 's/^\.It [0-9]\. Pa \(.*\) , Fn /\1 /p')"
+	[ "$hops" = 6 ]
+}
+
+@test "ktstr(7) has the folders of libexec and no others, and those that are in the guest image" {
+	diff -u <(cd libexec && printf 'libexec/%s\n' */) <(section FILES | sed -n 's/^\.It Pa \(libexec\/.*\/\)$/\1/p' | sort)
+	for program in bin/ktstr-work guest/init guest/sched/ktstr-load; do
+		readelf --debug-dump=info --dwarf-depth=1 "$program"
+	done | sed -n 's,.*DW_AT_name .*: \([^/].*/\).*,\1,p' | sort -u >linked
+	section "THE GUEST IMAGE" | sed -n 's/^\.It Pa //p' | sed 's/ , /\n/g' >said
+	[ -s said ]
+	# What is said covers what is linked, and nothing is said that is not linked.
+	sed 's,/ktstr-work.c$,/,' said | while read -r dir; do grep -q "^$dir" linked || echo "$dir is not in the image"; done >wrong
+	while read -r dir; do
+		sed 's,/ktstr-work.c$,/,' said | grep -qxF -e "$dir" -e "${dir%%/*}/" || echo "$dir is in the image"
+	done <linked >>wrong
+	[ ! -s wrong ] || { cat wrong && false; }
+}
+
 @test "every page is clean" {
 	command -v mandoc || skip "mandoc is not installed"
 	local page
