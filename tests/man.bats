@@ -147,6 +147,32 @@ section() { # TITLE
 	[ ! -s wrong ] || { cat wrong && false; }
 }
 
+@test "ktstr-report(5): a sample of every kind of record, whose members all have an entry" {
+	local kind event
+	# A record begins with {"kind", and goes on until the next, or the end of the block.
+	awk '/^\.Bd -literal/ { literal = 1; next }
+		/^\.Ed/ { if (record != "") print record; record = ""; literal = 0; next }
+		!literal || !/^[{ ]/ { next }
+		/^{"kind"/ { if (record != "") print record; record = "" }
+		{ sub(/^ +/, ""); gsub(/\\e/, "\\"); record = record $0 }' man/ktstr-report.5 | grep '^{' >samples.jsonl
+	jq -r .kind samples.jsonl | sort -u >kinds
+	diff -u <(jq -r '.oneOf[]."$ref" | ltrimstr("#/$defs/")' share/schema/report.schema.json | sort) kinds
+	while read -r kind; do
+		grep -qx "\.Ss $kind" man/ktstr-report.5
+	done <kinds
+	for event in enabled tasks watchdog phase ended; do
+		grep -q "\"event\":\"$event\"" samples.jsonl
+	done
+	# The members of a record have entries in its section; those of all records of a kind do, "kind" goes without saying.
+	jq -r '.kind as $kind | keys_unsorted[] | select(. != "kind") | "\($kind) \(.)"' samples.jsonl | sort -u >members
+	while read -r kind member; do
+		awk -v kind="$kind" '/^\.Ss / { on = $2 == kind } on' man/ktstr-report.5 |
+			grep -qE "^\.It Cm (.* , |)$member( |$)" || { echo "$kind: $member has no entry" && false; }
+	done <members
+	python3 -c 'import jsonschema' || skip "python3-jsonschema is not installed"
+	PATH=$TREE/tests/helper:$PATH validate share/schema/report.schema.json samples.jsonl
+}
+
 @test "every page is clean" {
 	command -v mandoc || skip "mandoc is not installed"
 	local page
