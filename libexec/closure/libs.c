@@ -31,7 +31,7 @@ static void search_deinit(struct search *s)
 	strv_deinit(&s->names);
 }
 
-static bool loaded(const struct search *s, const char *name)
+static bool is_loaded(const struct search *s, const char *name)
 {
 	for (size_t i = 0; i < s->names.n; i++)
 		if (streq(s->names.v[i], name))
@@ -47,7 +47,7 @@ char *closure_dir_of(const char *path)
 }
 
 /* One entry of a path with its $ORIGIN; NULL when it has another variable, or none of its own and is relative. */
-static char *expand(const char *entry, size_t len, const char *object)
+static char *expand_origin(const char *entry, size_t len, const char *object)
 {
 	_cleanup_free_ char *text = xasprintf("%.*s", (int)len, entry);
 	_cleanup_free_ char *origin = closure_dir_of(object);
@@ -67,7 +67,7 @@ static char *expand(const char *entry, size_t len, const char *object)
 }
 
 /* Take it as the next object, if it is a library of this machine: ld.so too goes on looking when it is not. */
-static int try(struct search *s, const char *host, const char *guest, int loader, struct kt_err *err)
+static int try_library(struct search *s, const char *host, const char *guest, int loader, struct kt_err *err)
 {
 	struct object o = { .loader = loader };
 
@@ -86,7 +86,7 @@ static int try(struct search *s, const char *host, const char *guest, int loader
 	return closure_place(s->c, host, guest, NULL, err) ? -1 : 1;
 }
 
-static void note(struct search *s, const char *text, size_t len)
+static void note_directory(struct search *s, const char *text, size_t len)
 {
 	char *more = xasprintf("%s%s%.*s", s->looked ? s->looked : "", s->looked ? ":" : "", (int)len, text);
 
@@ -101,8 +101,8 @@ static int try_dir(struct search *s, const char *host_dir, const char *guest_dir
 	_cleanup_free_ char *host = xasprintf("%s/%s", host_dir, name);
 	_cleanup_free_ char *guest = xasprintf("%s/%s", guest_dir, name);
 
-	note(s, host_dir, strlen(host_dir));
-	return try(s, host, guest, loader, err);
+	note_directory(s, host_dir, strlen(host_dir));
+	return try_library(s, host, guest, loader, err);
 }
 
 /* A RPATH or RUNPATH of an object. */
@@ -110,14 +110,14 @@ static int try_path(struct search *s, const char *path, size_t owner, const char
 {
 	for (const char *p = path; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
 		size_t len = strcspn(p, ":");
-		_cleanup_free_ char *host = expand(p, len, s->objects[owner].host);
-		_cleanup_free_ char *guest = expand(p, len, s->objects[owner].guest);
+		_cleanup_free_ char *host = expand_origin(p, len, s->objects[owner].host);
+		_cleanup_free_ char *guest = expand_origin(p, len, s->objects[owner].guest);
 		int found = 0;
 
 		if (host && guest)
 			found = try_dir(s, host, guest, name, loader, err);
 		else
-			note(s, p, len);
+			note_directory(s, p, len);
 		if (found)
 			return found;
 	}
@@ -165,7 +165,7 @@ static int load_needed(struct search *s, size_t i, const char *name, struct kt_e
 	free(s->looked);
 	s->looked = NULL;
 	if (strchr(name, '/'))
-		found = *name == '/' ? try(s, name, name, (int)i, err) : 0;
+		found = *name == '/' ? try_library(s, name, name, (int)i, err) : 0;
 	else {
 		for (int k = (int)i; !found && !s->objects[i].d.runpath && k >= 0; k = s->objects[k].loader)
 			if (s->objects[k].d.rpath)
@@ -215,7 +215,7 @@ int closure_add_libraries(struct closure *c, const char *host, const char *guest
 		for (size_t k = 0; s.objects[i].d.needed[k]; k++) {
 			const char *name = s.objects[i].d.needed[k];
 
-			if (loaded(&s, name))
+			if (is_loaded(&s, name))
 				continue;
 			strv_add(&s.names, "%s", name);
 			if (load_needed(&s, i, name, err))

@@ -30,7 +30,7 @@ int kernel_load(const char *name, struct kernel *ret, struct kt_err *err)
 	return 0;
 }
 
-static int newest_first(const void *a, const void *b)
+static int newest_image_first(const void *a, const void *b)
 {
 	return release_cmp(*(char *const *)b, *(char *const *)a);
 }
@@ -60,7 +60,7 @@ char **kernel_names(struct kt_err *err)
 	}
 	if (d)
 		closedir(d);
-	qsort(names, n, sizeof(*names), newest_first);
+	qsort(names, n, sizeof(*names), newest_image_first);
 	return names;
 }
 
@@ -195,7 +195,7 @@ int image_open(const char *path, struct image *ret, struct kt_err *err)
 }
 
 /* The facts of the vmlinux that is open as fd. config: NULL to look for it beside the image. */
-static enum kt_exit examine(const struct image *im, int fd, const char *origin, char **config, struct kernel *ret,
+static enum kt_exit examine_image(const struct image *im, int fd, const char *origin, char **config, struct kernel *ret,
 			    struct kt_err *err)
 {
 	struct vmlinux v;
@@ -221,7 +221,7 @@ static enum kt_exit examine(const struct image *im, int fd, const char *origin, 
 enum kt_exit image_examine(const struct image *im, struct kernel *ret, struct kt_err *err)
 {
 	_cleanup_free_ char *config = NULL;
-	enum kt_exit code = examine(im, im->fd, NULL, &config, ret, err);
+	enum kt_exit code = examine_image(im, im->fd, NULL, &config, ret, err);
 
 	if (code == KT_OK)
 		ret->vmlinux = xstrdup(im->path);
@@ -265,7 +265,7 @@ static char *free_name(char *const *names, const char *release)
 }
 
 /* Fill the stage with all but the facts. */
-static enum kt_exit fill(const struct image *im, const char *stage, const char *origin, const char *config,
+static enum kt_exit fill_entry(const struct image *im, const char *stage, const char *origin, const char *config,
 			 struct kernel *ret, struct kt_err *err)
 {
 	_cleanup_free_ char *vmlinux = xasprintf("%s/vmlinux", stage), *bzimage = xasprintf("%s/bzImage", stage);
@@ -282,7 +282,7 @@ static enum kt_exit fill(const struct image *im, const char *stage, const char *
 	}
 	if (!im->elf && bzimage_extract(im->fd, im->path, fd, release, err))
 		return KT_TROUBLE;
-	code = examine(im, fd, origin, &from, ret, err);
+	code = examine_image(im, fd, origin, &from, ret, err);
 	if (code != KT_OK)
 		return code;
 	if (release[0]) {
@@ -314,7 +314,7 @@ enum kt_exit image_add(const struct image *im, const char *origin, const char *c
 	_cleanup_free_ char *dir = cache_dir("kernels", err), *name = NULL;
 	_cleanup_close_ int lock = dir ? cache_lock(dir, err) : -1;
 	_cleanup_(discardp) char *stage = lock >= 0 ? cache_stage(dir, err) : NULL;
-	enum kt_exit code = stage ? fill(im, stage, origin, config, &k, err) : KT_TROUBLE;
+	enum kt_exit code = stage ? fill_entry(im, stage, origin, config, &k, err) : KT_TROUBLE;
 	_cleanup_(kernel_names_freep) char **names = code == KT_OK ? kernel_names(err) : NULL;
 
 	if (code != KT_OK || !names)

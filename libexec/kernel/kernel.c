@@ -53,7 +53,7 @@ static bool starts_with(const char *name, const char *prefix)
 }
 
 /* A name or the start of one; NULL when the cache has none such. The name itself comes before what it is a start of. */
-static const char *match(char *const *names, const char *prefix)
+static const char *match_release(char *const *names, const char *prefix)
 {
 	const char *found = NULL;
 
@@ -87,7 +87,7 @@ static enum kt_exit by_arg(const char *arg, const char *given, struct kernel *re
 
 	if (release_like && !(names = kernel_names(err)))
 		return KT_TROUBLE;
-	const char *name = names ? match(names, arg) : NULL;
+	const char *name = names ? match_release(names, arg) : NULL;
 	if (name) {
 		code = by_name(name, ret, err);
 		if (code == KT_OK)
@@ -159,7 +159,7 @@ static bool search_path(struct search *s, const char *path, const char *why, str
 	return code == KT_OK;
 }
 
-static int newest_first(const void *a, const void *b)
+static int newest_kernel_first(const void *a, const void *b)
 {
 	return release_cmp(*(char *const *)b, *(char *const *)a);
 }
@@ -173,7 +173,7 @@ static bool search_boot(struct search *s, struct kernel *ret)
 		looked_at(s, KT_TROUBLE, "/boot/vmlinuz*", "none");
 		return false;
 	}
-	qsort(g.gl_pathv, g.gl_pathc, sizeof(*g.gl_pathv), newest_first);
+	qsort(g.gl_pathv, g.gl_pathc, sizeof(*g.gl_pathv), newest_kernel_first);
 	for (size_t i = 0; i < g.gl_pathc && !found; i++)
 		found = search_path(s, g.gl_pathv[i], "as nothing is in the cache", ret);
 	globfree(&g);

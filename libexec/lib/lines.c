@@ -18,7 +18,7 @@ void lines_deinit(struct lines *l)
  * Read more behind end: what was handed out goes, and the buffer grows only as far as one line may
  * need.
  */
-static int fill(struct lines *l, struct kt_err *err)
+static int fill_buffer(struct lines *l, struct kt_err *err)
 {
 	if (l->start) {
 		memmove(l->buf, l->buf + l->start, l->end - l->start);
@@ -71,7 +71,7 @@ int lines_next(struct lines *l, const char **line, size_t *len, struct kt_err *e
 			l->n++;
 			return 1;
 		}
-		if (fill(l, err))
+		if (fill_buffer(l, err))
 			return -1;
 	}
 }

@@ -28,7 +28,7 @@ static bool is_write(const struct jcur *c)
 	return true;
 }
 
-static bool every(const struct jcur *c, element *check)
+static bool check_every(const struct jcur *c, element *check)
 {
 	bool ok = true;
 	const char *key;
@@ -53,23 +53,23 @@ static bool every(const struct jcur *c, element *check)
 	{ \
 		(void)ctx; \
 		((struct scheduler_def *)out)->field = c->j; \
-		return jcur_is_array(c, 0) && every(c, check); \
+		return jcur_is_array(c, 0) && check_every(c, check); \
 	}
 #define OBJECT_OF(field, check) \
 	static bool parse_##field(const struct jcur *c, void *out, void *ctx) \
 	{ \
 		(void)ctx; \
 		((struct scheduler_def *)out)->field = c->j; \
-		return jcur_is_object(c) && every(c, check); \
+		return jcur_is_object(c) && check_every(c, check); \
 	}
 
-static bool anything(const struct jcur *c)
+static bool accept_anything(const struct jcur *c)
 {
 	(void)c; /* the object's own types decide, where it is loaded */
 	return true;
 }
 
-OBJECT_OF(options, anything)
+OBJECT_OF(options, accept_anything)
 ARRAY_OF(args, is_string)
 OBJECT_OF(env, is_string)
 OBJECT_OF(sysctls, is_text_or_integer)

@@ -73,7 +73,7 @@ bool spec_parse_work(const struct jcur *c, void *out, void *ctx)
 struct name { const char *name; int value; };
 
 /* The value of a variant without parameters; says what there is when the name is none of them. */
-static bool plain(const struct jcur *c, const struct name *names, size_t n, const struct row *with_params, int *ret)
+static bool parse_plain_variant(const struct jcur *c, const struct name *names, size_t n, const struct row *with_params, int *ret)
 {
 	const char *known[32], *s = NULL;
 	size_t k = 0;
@@ -167,7 +167,7 @@ bool spec_parse_policy(const struct jcur *c, void *out, void *ctx)
 	(void)ctx;
 	if (!json_is_string(c->j))
 		return rows_parse_one(c, spec_policy_rows, &work->policy, NULL, &which);
-	if (!plain(c, names, ARRAY_SIZE(names), spec_policy_rows, &kind))
+	if (!parse_plain_variant(c, names, ARRAY_SIZE(names), spec_policy_rows, &kind))
 		return false;
 	work->policy.kind = kind;
 	return true;
@@ -229,7 +229,7 @@ bool spec_parse_affinity(const struct jcur *c, struct affinity *ret, struct spec
 
 	if (!json_is_string(c->j))
 		return rows_parse_one(c, spec_affinity_rows, ret, rd, &which);
-	if (!plain(c, names, ARRAY_SIZE(names), spec_affinity_rows, &kind))
+	if (!parse_plain_variant(c, names, ARRAY_SIZE(names), spec_affinity_rows, &kind))
 		return false;
 	ret->kind = kind;
 	return true;
@@ -320,7 +320,7 @@ bool spec_parse_mem_policy(const struct jcur *c, void *out, void *ctx)
 	mem->given = true;
 	if (!json_is_string(c->j))
 		return rows_parse_one(c, spec_mem_policy_rows, mem, ctx, &which);
-	if (!plain(c, modes, PLAIN_MODES, spec_mem_policy_rows, &mode))
+	if (!parse_plain_variant(c, modes, PLAIN_MODES, spec_mem_policy_rows, &mode))
 		return false;
 	mem->mode = mode;
 	return true;
@@ -343,7 +343,7 @@ bool spec_parse_mpol_flags(const struct jcur *c, void *out, void *ctx)
 		struct jcur e = jcur_at(c, i);
 		int flag = 0;
 
-		ok &= plain(&e, flags, ARRAY_SIZE(flags), none, &flag);
+		ok &= parse_plain_variant(&e, flags, ARRAY_SIZE(flags), none, &flag);
 		mem->flags |= (unsigned)flag;
 	}
 	if ((mem->flags & MPOL_F_STATIC_NODES) && (mem->flags & MPOL_F_RELATIVE_NODES))

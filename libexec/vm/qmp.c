@@ -9,7 +9,7 @@
 enum { QMP_MAX_LINE = 1 << 20 };
 
 /* A whole message that is there already, or NULL; *bad when it is none. */
-static json_t *buffered(struct vm *vm, bool *bad, struct kt_err *err)
+static json_t *buffered_message(struct vm *vm, bool *bad, struct kt_err *err)
 {
 	char *nl = vm->qmp_n ? memchr(vm->qmp_buf, '\n', vm->qmp_n) : NULL;
 
@@ -23,7 +23,7 @@ static json_t *buffered(struct vm *vm, bool *bad, struct kt_err *err)
 	return msg;
 }
 
-static int fill(struct vm *vm, struct kt_err *err)
+static int fill_buffer(struct vm *vm, struct kt_err *err)
 {
 	if (vm->qmp_n >= QMP_MAX_LINE)
 		return kt_fail(err, "QMP: a line of more than %d bytes", QMP_MAX_LINE);
@@ -39,19 +39,19 @@ static int fill(struct vm *vm, struct kt_err *err)
 }
 
 /* The next message, or NULL and err. */
-static json_t *receive(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
+static json_t *receive_message(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 {
 	char reason[700];
 
 	for (;;) {
 		bool bad;
-		json_t *msg = buffered(vm, &bad, err);
+		json_t *msg = buffered_message(vm, &bad, err);
 
 		if (msg || bad)
 			return msg;
 		switch (vm_wait(vm, false, deadline_ns)) {
 		case VM_EV_QMP:
-			if (fill(vm, err) < 0)
+			if (fill_buffer(vm, err) < 0)
 				return NULL;
 			break;
 		case VM_EV_EXIT:
@@ -89,15 +89,15 @@ static int why_gone(struct vm *vm, const char *command, int64_t deadline_ns, str
 {
 	json_t *msg;
 
-	while ((msg = receive(vm, deadline_ns, err)))
+	while ((msg = receive_message(vm, deadline_ns, err)))
 		json_decref(msg);
 	return kt_context(err, "QMP %s", command);
 }
 
-static int answer(struct vm *vm, const char *command, int64_t deadline_ns, struct kt_err *err)
+static int await_answer(struct vm *vm, const char *command, int64_t deadline_ns, struct kt_err *err)
 {
 	for (;;) {
-		json_auto_t *msg = receive(vm, deadline_ns, err);
+		json_auto_t *msg = receive_message(vm, deadline_ns, err);
 		const char *desc = json_string_value(json_object_get(json_object_get(msg, "error"), "desc"));
 
 		if (!msg)
@@ -144,7 +144,7 @@ int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t 
 		BUG("json_dumps failed");
 	if (send_text(vm, command, text, fd, err) < 0)
 		return errno == EPIPE ? why_gone(vm, command, deadline_ns, err) : -1;
-	return answer(vm, command, deadline_ns, err);
+	return await_answer(vm, command, deadline_ns, err);
 }
 
 int vm_qmp_cont(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
@@ -157,7 +157,7 @@ int vm_qmp_cont(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err)
 {
 	while (!*vm->qemu_version) {
-		json_auto_t *msg = receive(vm, deadline_ns, err);
+		json_auto_t *msg = receive_message(vm, deadline_ns, err);
 		if (!msg)
 			return -1;
 		keep_event(vm, msg);
@@ -190,7 +190,7 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 			if (streq(vm->qmp_events.v[i], "MIGRATION:failed"))
 				return kt_fail(err, "the migration failed");
 		}
-		json_auto_t *msg = receive(vm, deadline_ns, err);
+		json_auto_t *msg = receive_message(vm, deadline_ns, err);
 		const char *desc = json_string_value(json_object_get(json_object_get(msg, "error"), "desc"));
 		if (!msg || desc)
 			return msg ? kt_fail(err, "QMP: %s", desc) : kt_context(err, "waiting for %s", event);
@@ -223,9 +223,9 @@ void vm_qmp_listen(struct vm *vm)
 	struct kt_err ignored;
 	bool bad;
 
-	if (vm->qmp >= 0 && fill(vm, &ignored) < 0)
+	if (vm->qmp >= 0 && fill_buffer(vm, &ignored) < 0)
 		return;
-	for (json_t *msg; (msg = buffered(vm, &bad, &ignored)) || bad;) {
+	for (json_t *msg; (msg = buffered_message(vm, &bad, &ignored)) || bad;) {
 		keep_event(vm, msg);
 		json_decref(msg);
 	}
