@@ -83,7 +83,7 @@ uint64_t symbols_find(const char *name, struct kt_err *err)
 		program = load_lookup();
 	address = program < 0 ? 0 : look_up(program, name);
 	if (program < 0)
-		kt_fail(err, "this kernel does not tell addresses of symbols: %s", strerror(errno));
+		kt_fail(err, "the kernel does not give addresses of symbols: %s", strerror(errno));
 	else if (!address)
 		kt_fail(err, "the kernel has no symbol '%s'", name);
 	return address;

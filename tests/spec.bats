@@ -76,9 +76,9 @@ refuses() {
 		"cgroups":[{"name":"a"}],"expect":"exit"|$.expect: must be "survive" or {"exit": {"contains": ...}}
 		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":"none"}|$.staged_schedulers.n: must be an object, not a string
 		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":{}}|$.staged_schedulers.n: needs one of 'bpf', 'binary', 'builtin'
-		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":{"bpf":"a.o","name":"m"}}|$.staged_schedulers.n.name: is not given here: its key, 'n', is its name
+		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":{"bpf":"a.o","name":"m"}}|$.staged_schedulers.n.name: must not be given here: the key 'n' is the name
 		"cgroups":[{"name":"a"}],"scheduler":{"bpf":"n.o"},"staged_schedulers":{"n":{"bpf":"a.o"}}|$.staged_schedulers.n: 'n' is the name of $.scheduler already
-		"payloads":{"p":{"program":"a","output":"json","checks":[{"metric":"m","range":[1,2],"min":1}]}}|$.payloads.p.checks[0].range: stands alone: min and max are the same
+		"payloads":{"p":{"program":"a","output":"json","checks":[{"metric":"m","range":[1,2],"min":1}]}}|$.payloads.p.checks[0].range: excludes 'min' and 'max', which range replaces
 		"cgroups":[{"name":"a","policy":"Btach"}]|$.cgroups[0].policy: unknown 'Btach' (did you mean 'Batch'?)
 		"cgroups":[{"name":"a","cpuset":{"exact":"0\n1"}}]|$.cgroups[0].cpuset.exact: a cpulist is one line
 		"steps":[{"ops":["Frobnicate"]}]|$.steps[0].ops[0]: unknown op 'Frobnicate' (known: AddCgroup,

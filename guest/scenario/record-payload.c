@@ -94,7 +94,7 @@ static json_t *stream_tail(const struct minder_stream *s)
 	return json_string(clean);
 }
 
-static json_t *exit_of(const struct minder *m)
+static json_t *payload_exit(const struct minder *m)
 {
 	switch (m->child_end) {
 	case CHILD_EXITED: return KT_PACK("{si}", "exited", m->code);
@@ -130,7 +130,7 @@ json_t *record_payload(const struct engine *e, const struct payload_run *r)
 		"kind", "payload", "name", r->payload->name, "cgroup", string_or_null(r->cgroup), "phase", (int)r->phase,
 		"start_ns", (json_int_t)engine_time(e, m->start_ns),
 		"end_ns", (json_int_t)engine_time(e, m->end == MINDER_NOT_STARTED ? m->start_ns : m->end_ns),
-		"end", minder_end_name(m->end), "exit", exit_of(m), "needed_kill", m->killed,
+		"end", minder_end_name(m->end), "exit", payload_exit(m), "needed_kill", m->killed,
 		"cpu_time_ns", (json_int_t)m->cpu_ns, "max_rss_kib", (json_int_t)m->max_rss_kib,
 		"metrics_from", string_or_null(source), "metrics", metrics.all, "metrics_dropped", (int)metrics.dropped,
 		"stdout_bytes", (json_int_t)m->out.bytes, "stdout_tail", stream_tail(&m->out),

@@ -130,7 +130,7 @@ static int set_array(const struct place *p, const struct btf_type *t, const json
 
 	if (btf_is_int(elem) && size == 1 && json_is_string(value)) {
 		if (json_string_length(value) >= a->nelems)
-			return kt_fail(err, "has room for %u characters", a->nelems - 1);
+			return kt_fail(err, "is too long: the array has room for %u characters", a->nelems - 1);
 		memset(p->at, 0, a->nelems);
 		memcpy(p->at, json_string_value(value), json_string_length(value));
 		return 0;

@@ -97,7 +97,7 @@ static int try_move(struct worker *w, const struct storm *a, struct kt_err *err)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!moved && !w->err.msg[0])
-		kt_fail(err, "a child that was moved there is not there");
+		kt_fail(err, "a child that was moved there did not arrive");
 	return moved ? 0 : -1;
 }
 

@@ -52,7 +52,7 @@ static void cgroup_churn_run(struct worker *w, const void *args)
 static int cgroup_churn_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)n, (void)args;
-	return group->wrong ? kt_fail(err, "it was not in the cgroup that it had moved to") : 0;
+	return group->wrong ? kt_fail(err, "the worker was not in the cgroup that it had moved to") : 0;
 }
 
 static int make_child(const struct worker *w, unsigned i, struct kt_err *err)

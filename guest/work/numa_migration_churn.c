@@ -64,7 +64,7 @@ static int numa_migration_churn_check(const void *args, const struct work_place 
 		struct cpumask first = cpumask_and(&at->first_cpus, &at->plan->nodes[i].cpus), now = cpumask_and(&at->cpus, &first);
 
 		if (cpumask_count(&first) && !cpumask_count(&now))
-			return kt_fail(err, "all of its CPUs of node %u are taken from it", i);
+			return kt_fail(err, "the worker may use no CPU of node %u any more", i);
 		n += cpumask_count(&now) > 0;
 	}
 	return need_several_nodes(n, &at->cpus, err);

@@ -196,7 +196,7 @@ struct columns {
 	char def[32], range[128];
 };
 
-static void list_names(const char *const *names, char *buf, size_t size)
+static void print_names(const char *const *names, char *buf, size_t size)
 {
 	size_t n = 0;
 
@@ -232,7 +232,7 @@ static void columns_of(const struct row *r, struct columns *ret)
 	else if (number)
 		snprintf(ret->range, sizeof(ret->range), "%.15g..%.15g", r->min, r->max);
 	else if (r->kind == ROW_ENUM)
-		list_names(r->names, ret->range, sizeof(ret->range));
+		print_names(r->names, ret->range, sizeof(ret->range));
 }
 
 void rows_print(FILE *f, const char *prefix, const struct row *rows)

@@ -53,7 +53,7 @@ const struct row flag_rows[] = {
 	{ .name = "options", .kind = ROW_CUSTOM, .type = "object", .parse = parse_options,
 	  .help = "bpf: global variables of the object, in place of the scheduler's own options" },
 	{ .name = "requires", .kind = ROW_CUSTOM, .type = "array of strings", .parse = parse_requires,
-	  .help = "flags without which it makes no sense" },
+	  .help = "other flags that this flag needs" },
 	{ 0 }
 };
 

@@ -192,7 +192,7 @@ bool scene_spawn(struct scene *sc, struct scene_cgroup *cg, const char *name, co
 	if (!work->workers)
 		return true;
 	if (inner)
-		return scene_error_at(sc, path, "cgroup '%s' has '%s' in it, and such a one can have no workers", cg->name,
+		return scene_error_at(sc, path, "cgroup '%s' has '%s' in it, and a cgroup with cgroups in it can have no workers", cg->name,
 				      inner->name);
 	if (scene_frozen(cg))
 		return scene_error_at(sc, path, "cgroup '%s' is frozen: workers would never get ready in it", cg->name);

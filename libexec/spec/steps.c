@@ -119,11 +119,11 @@ static bool parse_step_name(const struct jcur *c, void *out, void *ctx)
 const struct row spec_step_rows[] = {
 	{ .name = "name", .kind = ROW_CUSTOM, .type = "string", .parse = parse_step_name, .help = "name of the step" },
 	{ .name = "setup", .kind = ROW_CUSTOM, .type = "array of cgroups", .parse = parse_setup,
-	  .help = "cgroups of this step, as in cgroups; made first" },
+	  .help = "cgroups of this step, as in cgroups; they are made first" },
 	{ .name = "ops", .kind = ROW_CUSTOM, .type = "array of ops", .parse = parse_ops,
-	  .help = "what is done then, in this order" },
+	  .help = "ops that are done next, in this order" },
 	{ .name = "hold", .kind = ROW_CUSTOM, .type = "number from 0 to 1, or object", .parse = parse_hold,
-	  .sub = spec_hold_rows, .help = "how long it lasts after that; all of duration_s when not given" },
+	  .sub = spec_hold_rows, .help = "how long the step lasts after the ops; all of duration_s when not given" },
 	{ 0 }
 };
 
@@ -194,9 +194,9 @@ bool spec_parse_short(const struct jcur *c, void *out, void *ctx)
 
 const struct row spec_backdrop_rows[] = {
 	{ .name = "cgroups", .kind = ROW_CUSTOM, .type = "array of cgroups", .parse = parse_setup,
-	  .help = "cgroups that stay through all steps, as in cgroups" },
+	  .help = "cgroups that exist through all steps, as in cgroups" },
 	{ .name = "ops", .kind = ROW_CUSTOM, .type = "array of ops", .parse = parse_ops,
-	  .help = "what is done after that, before the first step" },
+	  .help = "ops that are done after that, before the first step" },
 	{ 0 }
 };
 

@@ -120,9 +120,9 @@ static const struct row deadline_rows[] = {
 	{ .name = "runtime_us", .kind = ROW_NS, .required = true, .offset = offsetof(struct policy, runtime_ns), .min = 2,
 	  .max = MAX_PERIOD_US, .help = "CPU time in each period" },
 	{ .name = "deadline_us", .kind = ROW_NS, .required = true, .offset = offsetof(struct policy, deadline_ns),
-	  .min = 2, .max = MAX_PERIOD_US, .help = "by when in the period it is had" },
+	  .min = 2, .max = MAX_PERIOD_US, .help = "how far into the period that CPU time may come" },
 	{ .name = "period_us", .kind = ROW_NS, .offset = offsetof(struct policy, period_ns), .min = 0,
-	  .max = MAX_PERIOD_US, .help = "the period, 100 or more; 0: the deadline" },
+	  .max = MAX_PERIOD_US, .help = "the period, 100 or more; 0: as long as the deadline" },
 	{ 0 }
 };
 
@@ -140,7 +140,7 @@ static bool parse_deadline(const struct jcur *c, void *out, void *ctx)
 		return jcur_error(c, "runtime %.15g us <= deadline %.15g us <= period %.15g us must hold", p->runtime_ns / 1e3,
 				  p->deadline_ns / 1e3, p->period_ns / 1e3);
 	if (p->period_ns < MIN_PERIOD_US * NSEC_PER_USEC)
-		return jcur_error(c, "a period of %.15g us is shorter than %d us, which is as short as the kernel has them",
+		return jcur_error(c, "a period of %.15g us is shorter than %d us, the shortest that the kernel takes",
 				  p->period_ns / 1e3, MIN_PERIOD_US);
 	return true;
 }
@@ -211,7 +211,7 @@ static bool parse_exact(const struct jcur *c, void *out, void *ctx)
 
 const struct row spec_affinity_rows[] = {
 	{ .name = "RandomSubset", .kind = ROW_CUSTOM, .type = "object", .parse = parse_subset, .sub = subset_rows,
-	  .help = "some CPUs, drawn anew for each worker" },
+	  .help = "random CPUs, drawn anew for each worker" },
 	{ .name = "Exact", .kind = ROW_CUSTOM, .type = "array of integers, or cpulist", .parse = parse_exact,
 	  .help = "these CPUs" },
 	{ 0 }
