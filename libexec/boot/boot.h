@@ -71,8 +71,6 @@ struct boot {
 	int64_t enabled_ns;      /* when the first scheduler was */
 };
 
-struct btf;
-
 /* Read and check everything; exits with the right code and message when something is wrong. */
 void boot_load(struct boot *b);
 /* A file that lies beside the program: relative to it in the tree, and below libexec/ktstr where make install put it. */
@@ -105,13 +103,6 @@ int boot_dry_run(struct boot *b);
  * be done is said in *note, to be freed.
  */
 json_t *boot_watchdog(const struct boot *b, const json_t *request, char **note);
-struct btf_place { uint64_t offset; uint32_t size; }; /* both in bytes */
-/*
- * Where a member is in a struct (BTF_KIND_STRUCT) or a per-CPU variable (BTF_KIND_VAR) of that name. path is "a.b.c", through
- * structs and unions without a name, too, but not through pointers and arrays, and not to bits; NULL: all of it. 0, or -1 and err.
- */
-int boot_find_in_btf(const struct btf *btf, unsigned kind, const char *name, const char *path, struct btf_place *ret,
-		     struct kt_err *err);
 bool boot_has_memory_ops(const struct boot *b);
 /* Find in the kernel's BTF the members that ops on memory name; ends the program when there is one that it does not have. */
 void boot_settle_memory(struct boot *b);

@@ -7,6 +7,7 @@
  * CPU's variable is as far from its symbol as __per_cpu_offset says, and the kernel's page tables say what an address is.
  */
 #include "libexec/boot/boot.h"
+#include "libexec/look/btf.h"
 #include "libexec/look/guestmem.h"
 #include "libexec/spec/op.h"
 #include <bpf/btf.h>
@@ -17,7 +18,7 @@ static int settle(const struct btf *btf, struct kernel_args *a, struct kt_err *e
 	bool task = a->target == KERNEL_TASK;
 	struct btf_place p;
 
-	if (boot_find_in_btf(btf, task ? BTF_KIND_STRUCT : BTF_KIND_VAR, task ? "task_struct" : a->symbol, a->member, &p, err))
+	if (btf_find_place(btf, task ? BTF_KIND_STRUCT : BTF_KIND_VAR, task ? "task_struct" : a->symbol, a->member, &p, err))
 		return -1;
 	if (a->size > p.size || (a->member && !a->bytes && a->size != p.size))
 		return kt_fail(err, "'%s' has %u bytes, not %u", a->member ? a->member : task ? "task_struct" : a->symbol,

@@ -12,6 +12,7 @@
  * out at that first look, and not earlier. Only a binary's can: a BPF object is loaded with the timeout to begin with.
  */
 #include "libexec/boot/boot.h"
+#include "libexec/look/btf.h"
 #include "libexec/look/guestmem.h"
 #include <bpf/btf.h>
 
@@ -32,7 +33,7 @@ static int64_t field_offset(const char *vmlinux, struct kt_err *err)
 
 	if (!btf)
 		return kt_fail(err, "the kernel's BTF cannot be read: %s", strerror(errno));
-	int bad = boot_find_in_btf(btf, BTF_KIND_STRUCT, "scx_sched", "watchdog_timeout", &p, err);
+	int bad = btf_find_place(btf, BTF_KIND_STRUCT, "scx_sched", "watchdog_timeout", &p, err);
 	btf__free(btf);
 	return bad ? -1 : (int64_t)p.offset;
 }
