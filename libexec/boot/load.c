@@ -31,14 +31,19 @@ static void load_plan(struct boot *b, struct kt_errs *errs)
 /* The spec's memory, spread as the plan spreads it. */
 static void scale_memory(struct boot *b)
 {
+	unsigned last = 0;
 	uint64_t total = 0, floor = MAX(MIN_MEMORY_MIB, MIN_MEMORY_PER_CPU_MIB * b->plan.nr_cpus), want, left;
 
-	for (unsigned i = 0; i < b->plan.nr_nodes; i++)
+	for (unsigned i = 0; i < b->plan.nr_nodes; i++) {
 		total += b->plan.nodes[i].memory_mib;
+		last = b->plan.nodes[i].memory_mib ? i : last;
+	}
 	want = MAX(floor, b->spec.memory_mib ? b->spec.memory_mib : total);
 	left = want;
 	for (unsigned i = 0; i < b->plan.nr_nodes; i++) {
-		uint64_t share = i == b->plan.nr_nodes - 1 ? left : MAX(1, want * b->plan.nodes[i].memory_mib / total);
+		if (!b->plan.nodes[i].memory_mib)
+			continue;
+		uint64_t share = i == last ? left : MAX(1, want * b->plan.nodes[i].memory_mib / total);
 
 		b->plan.nodes[i].memory_mib = share;
 		left -= MIN(left, share);

@@ -42,7 +42,8 @@ int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const
 	for (unsigned i = 0; i < m->nr_ram; i++) {
 		m->size[i] = plan->nodes[i].memory_mib << 20;
 		total += m->size[i];
-		if (find_mapping(qemu, ram[i], &m->base[i], err))
+		/* A node without memory has a file, which QEMU does not map. */
+		if (m->size[i] && find_mapping(qemu, ram[i], &m->base[i], err))
 			return -1;
 	}
 	/* As QEMU's q35 splits it: 2 GiB below the hole when it does not fit below 2.75 GiB. */
