@@ -232,11 +232,11 @@ static bool wait_enabled(struct supervisor *v, int64_t begin)
 }
 
 /* SCX_ECODE_ACT_RESTART in the exit code, where that is known; the kernel lets nobody go of its own will without it. */
-static bool wants_restart(const struct supervisor *v, const json_t *exit)
+static bool wants_restart(const json_t *exit)
 {
 	const json_t *code = json_object_get(exit, "code");
 
-	return !v->asked && streq(json_string_value(json_object_get(exit, "kind")), "unreg_kern") &&
+	return streq(json_string_value(json_object_get(exit, "kind")), "unreg_kern") &&
 		(!json_is_integer(code) || json_integer_value(code) >> 48 & 1);
 }
 
@@ -249,14 +249,14 @@ static bool restarted(struct supervisor *v, int64_t at)
 	for (int64_t until = at + grace_ns; !v->gone && !v->asked && kt_now_ns() < until;)
 		pump(v, until); /* the log comes a little later than the state */
 	json_auto_t *exit = exit_describe(v->watch, NULL);
-	if (!wants_restart(v, exit))
+	if (v->asked || !wants_restart(exit))
 		return false;
 	if (v->s->results) {
 		end(v);
 		json_auto_t *own = results(v);
 		json_decref(exit);
 		exit = exit_describe(v->watch, own);
-		if (!wants_restart(v, exit))
+		if (!wants_restart(exit))
 			return false;
 		v->out.n = 0; /* the next one has results of its own */
 		v->ending = false;
@@ -289,6 +289,10 @@ _Noreturn void supervisor_main(const struct supervise *s)
 		kt_fail(&err, "cannot set up the supervisor: %s", strerror(errno));
 		fail(&v, err.msg);
 	}
+	if (kernel_has_sched_ext() && !kernel_state_is("disabled")) {
+		kt_fail(&err, "another scheduler is attached already: %s", kernel_ops(ops, sizeof(ops)));
+		fail(&v, err.msg);
+	}
 	v.watch = exit_watch_create();
 	if (listen(&v, &err) || start(&v, &err))
 		fail(&v, err.msg);
@@ -307,9 +311,13 @@ _Noreturn void supervisor_main(const struct supervise *s)
 	}
 	at = enabled ? at : kt_now_ns();
 	asked = enabled ? asked : v.asked;
+	bool loader_lives = !v.childless;
 	end(&v);
 	json_auto_t *own = results(&v);
 	json_t *exit = v.went ? v.went : enabled || v.gone ? exit_describe(v.watch, own) : json_null();
+	/* Its end was asked for while it was on its way back: no death. */
+	bool reloading = enabled && !asked && v.asked && loader_lives && wants_restart(exit);
+	asked |= reloading;
 	json_t *log = exit_kernel_log(v.watch);
 	json_t *output = s->results ? json_array() : output_lines(&v.out);
 	json_auto_t *errors = output_lines(&v.err);
@@ -317,6 +325,8 @@ _Noreturn void supervisor_main(const struct supervise *s)
 	json_t *record = KT_PACK("{ss sI sb so sb so so so so}", "event", "ended", "at_ns", (json_int_t)at, "asked", asked, "exit", exit,
 			"timed_out", timed_out, "loader", loader_record(&v), "output", output, "kernel_log", log,
 			"dump", exit_dump(v.watch));
+	if (reloading)
+		json_object_set_new(record, "reloading", json_true());
 	if (json_object_get(own, "programs"))
 		json_object_set(record, "programs", json_object_get(own, "programs"));
 	say(&v, record);

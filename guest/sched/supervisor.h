@@ -14,6 +14,7 @@
  *   {"event":"enabled", "at_ns", "ops", "load_ns"}
  *   {"event":"restarted", "at_ns", "ops", "load_ns", "exit": {...}}
  *   {"event":"ended", "at_ns", "asked", "exit": {...}, "loader": {...}, "output": [...], "kernel_log": [...], "dump": [...]}
+ *       and "reloading": true when it was asked to end while the scheduler was being loaded again
  * "ended" alone is a scheduler that was never enabled. SIGTERM asks it to end. Times are CLOCK_MONOTONIC.
  */
 #ifndef SCHED_SUPERVISOR_H

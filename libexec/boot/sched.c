@@ -243,12 +243,17 @@ void boot_check_sched_ext(const struct boot *b)
 
 	for (size_t i = 0; i < b->spec.nr_staged && (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN); i++)
 		def = &b->spec.staged[i];
-	if (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN || b->kernel.sched_ext != TRI_NO)
+	const struct batch *ext = spec_ext_batch(&b->spec);
+	bool by_scheduler = def->kind != SCHEDULER_NONE && def->kind != SCHEDULER_BUILTIN;
+
+	if ((!by_scheduler && !ext) || b->kernel.sched_ext != TRI_NO)
 		return;
+	_cleanup_free_ char *who = by_scheduler ? xasprintf("the scheduler '%s'", def->name) :
+		xasprintf("policy Ext of %s%s", ext->path, ext->group ? ".groups" : "");
 	_cleanup_free_ char *other = kernel_with_sched_ext();
 	_cleanup_free_ char *use = other ? xasprintf("use --kernel %s, or another that ", other) : xstrdup("one that has it is what ");
-	die(KT_CANNOT_TELL, "kernel %s has no sched_ext (CONFIG_SCHED_CLASS_EXT), which the scheduler '%s' needs: %s'ktstr kernel "
-	    "fetch' gets", b->kernel.release, def->name, use);
+	die(KT_CANNOT_TELL, "kernel %s has no sched_ext (CONFIG_SCHED_CLASS_EXT), which %s needs: %s'ktstr kernel fetch' gets",
+	    b->kernel.release, who, use);
 }
 
 void boot_load_schedulers(struct boot *b)
@@ -257,6 +262,31 @@ void boot_load_schedulers(struct boot *b)
 	load(b, &b->spec.scheduler, b->scheduler_dir);
 	for (size_t i = 0; i < b->spec.nr_staged; i++)
 		load(b, &b->spec.staged[i], b->spec_dir);
+}
+
+/*
+ * What libbpf reads when an object has extern variables called by options of the kernel's configuration. Each byte that the
+ * guest reads takes time there: only those who ask get it, who are known by the name of the section of such variables.
+ */
+static int add_kernel_config(const struct boot *b, FILE *f, struct kt_err *err)
+{
+	_cleanup_free_ char *copy = xstrdup(b->kernel.vmlinux), *path = xasprintf("%s/config", dirname(copy));
+	_cleanup_free_ char *name = xasprintf("boot/config-%s", b->kernel.release);
+	size_t size;
+
+	if (!b->kernel.name || access(path, R_OK))
+		return 0; /* libbpf will complain, and the guest say what that means */
+	_cleanup_free_ void *data = read_file(path, &size);
+	return cpio_add(f, "boot", 040755, NULL, 0, err) || cpio_add(f, name, 0100644, data, size, err) ? -1 : 0;
+}
+
+static bool asks_for_config(const char *path)
+{
+	static const char section[] = ".kconfig";
+	size_t size;
+	_cleanup_free_ void *data = read_file(path, &size);
+
+	return memmem(data, size, section, sizeof(section) - 1);
 }
 
 /* Put the flags of the profile into a declaration: the guest knows of none. */
@@ -283,6 +313,7 @@ static void apply_profile(const struct boot *b, json_t *own)
 int boot_payload_schedulers(struct boot *b, json_t *spec, FILE *f, struct kt_err *err)
 {
 	json_t *staged = json_object_get(spec, "staged_schedulers");
+	bool config = false;
 
 	if (staged)
 		json_object_set_new(spec, "staged_schedulers", json_copy(staged)); /* the original is the report's */
@@ -292,6 +323,7 @@ int boot_payload_schedulers(struct boot *b, json_t *spec, FILE *f, struct kt_err
 
 		if (s->def->kind == SCHEDULER_BUILTIN)
 			continue;
+		config |= asks_for_config(s->path);
 		json_t *own = json_copy(s->def->json);
 		json_object_set_new(own, scheduler_kind_name(s->def->kind), json_string(s->in_guest));
 		if (s->def == &b->spec.scheduler) {
@@ -311,7 +343,7 @@ int boot_payload_schedulers(struct boot *b, json_t *spec, FILE *f, struct kt_err
 		if (cpio_add(f, name, 0100644, data, size, err))
 			return -1;
 	}
-	return 0;
+	return config ? add_kernel_config(b, f, err) : 0;
 }
 
 json_t *boot_programs(const struct boot *b)
