@@ -38,6 +38,7 @@ struct report_scheduler {
 	char *name;                     /* as the records call it */
 	bool builtin;                   /* part of the kernel: its workers are of no class of their own */
 	unsigned enabled;               /* how often it was seen enabled */
+	unsigned restarts;              /* how often it was let go, and loaded again or about to be */
 	bool attached, died;            /* at the last record; and once nobody asked for its end */
 	int64_t died_at_ns;
 	char *kind, *reason, *message;  /* of that death, or of the last end; NULL before */
@@ -58,6 +59,7 @@ struct report_worker {
 	struct cpumask cpuset, cpus_used;
 	int64_t work_units, iterations, migrations;
 	int64_t cpu_time_ns, wall_time_ns, off_cpu_ns;
+	int64_t run_delay_ns;  /* waited for a CPU, as the kernel counts it; -1: it does not, or of nobody of ours */
 	int64_t max_gap_ns, max_gap_at_ns, max_gap_cpu;
 	bool completed;
 	enum worker_end end;
