@@ -1,16 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * CPU time in proportion to weight: of workers that share a cpuset and always want to run, each gets the part of the CPU time
- * of all of them that its weight is of all their weights. Made for a scenario that is made for it: what sleeps, or could not
- * use its part on one CPU, is not treated badly.
+ * of all of them that its weight is of all their weights. Nobody is owed more than he can use: a worker has one CPU at most, and one
+ * that hardly ever waited has had what it wanted. What that leaves of its part is for the others, by their weights.
  *
- * A worker's weight is what its nice value gives it, whatever cgroup it is in. When the spec gives a cgroup a cpu_weight, it
- * is that of its cgroup (100 when that has none), shared out among the workers of the cgroup by their nice values.
+ * A worker's weight is that of its cgroup (cpu_weight, 100 when the spec gives none), shared out among the workers of the cgroup
+ * by their nice values: so does the kernel's own scheduler. One that is loaded may not know cgroups: under it the weight is what the
+ * nice value gives, whatever cgroup a worker is in, unless the spec gives a cgroup a cpu_weight.
+ *
+ * From 7.3 on, in the mode "concur" of its cgroups, the kernel's own scheduler counts a cgroup's weight on each CPU that the cgroup
+ * has tasks on. One with fewer workers than its cpuset has CPUs is then worth less than its weight, by how they happen to be spread:
+ * workers are compared within their cgroups only.
  */
 #include "libexec/check/check.h"
+#include "libexec/kernel/kernel.h"
 #include <math.h>
 
 enum { DEFAULT_CPU_WEIGHT = 100 };
+static const double waits_from = 0.02; /* of its time: who waits less than that got what it wanted */
+
+/* Whether the workers, in cgroups of a guest, were the kernel's own scheduler's. */
+static bool kernels_own(const struct report *r)
+{
+	const struct report_scheduler *s = &r->scheduler;
+
+	return json_object_get(json_object_get(r->run, "plan"), "qemu") && (s->builtin || (!s->wanted && !s->name));
+}
+
+/* Only cgroups of which each has a worker for every CPU share those by their weights. */
+static bool within_cgroups_only(const struct report *r)
+{
+	bool fewer = false, several = false;
+
+	for (unsigned i = 0; i < r->nr_workers; i++) {
+		const struct report_worker *w = &r->workers[i];
+		unsigned n = 0;
+
+		for (unsigned k = 0; k < r->nr_workers; k++) {
+			bool same_cpus = cpumask_equal(&r->workers[k].cpuset, &w->cpuset);
+			bool same_name = streq(r->workers[k].cgroup->name, w->cgroup->name);
+
+			n += same_cpus && same_name;
+			several |= same_cpus && !same_name;
+		}
+		fewer |= n < cpumask_count(&w->cpuset);
+	}
+	return several && fewer && r->kernel && release_cmp(r->kernel, "7.3") >= 0;
+}
 
 /* "$.steps[0].setup[1].groups[0]": what is there; NULL: nothing. */
 static json_t *at_path(json_t *j, const char *path)
@@ -140,27 +176,64 @@ static double *weigh(const struct report *r, const json_t *spec, bool grouped)
 	return weights;
 }
 
-struct part { double got, worth; }; /* in % of its cpuset */
+struct part { double got, worth; }; /* in % of those it is compared with */
 
-/* False when nobody in its cpuset has another weight, or nobody ran. */
-static bool part_of(const struct report *r, const double *weights, unsigned i, struct part *ret)
+/* Of the CPU time that there was, as much as it could use. */
+static double usable_ns(const struct report_worker *w)
+{
+	bool waited = w->run_delay_ns < 0 || (double)w->run_delay_ns >= waits_from * (double)w->wall_time_ns;
+
+	return (double)(waited ? MAX(w->wall_time_ns, w->cpu_time_ns) : w->cpu_time_ns);
+}
+
+/* What worker i is owed of this time by its weight, when those that cannot use their parts leave the rest to the others. */
+static double owed_ns(const struct report *r, const double *weights, const bool *peers, unsigned i, double time)
+{
+	_cleanup_free_ bool *served = xcalloc(r->nr_workers, sizeof(*served));
+
+	for (bool again = true; again;) {
+		double all = 0;
+
+		again = false;
+		for (unsigned k = 0; k < r->nr_workers; k++)
+			all += peers[k] && !served[k] ? weights[k] : 0;
+		for (unsigned k = 0; k < r->nr_workers && !again; k++) {
+			double most = usable_ns(&r->workers[k]);
+
+			if (!peers[k] || served[k] || time * weights[k] / all <= most)
+				continue;
+			if (k == i)
+				return most;
+			served[k] = again = true;
+			time -= most;
+		}
+		if (!again)
+			return time * weights[i] / all;
+	}
+	BUG("somebody is always left");
+}
+
+/* False when nobody that it is compared with has another weight or nice value, or nobody ran. */
+static bool part_of(const struct report *r, const double *weights, bool within, unsigned i, struct part *ret)
 {
 	const struct report_worker *w = &r->workers[i];
-	double time = 0, all = 0;
+	_cleanup_free_ bool *peers = xcalloc(r->nr_workers, sizeof(*peers));
 	bool differ = false;
+	double time = 0;
 
 	for (unsigned k = 0; k < r->nr_workers; k++) {
 		const struct report_worker *other = &r->workers[k];
 
-		if (!cpumask_equal(&other->cpuset, &w->cpuset))
+		peers[k] = cpumask_equal(&other->cpuset, &w->cpuset) && (!within || streq(other->cgroup->name, w->cgroup->name));
+		if (!peers[k])
 			continue;
 		time += (double)other->cpu_time_ns;
-		all += weights[k];
-		differ |= fabs(weights[k] / weights[i] - 1) > 1e-9;
+		/* Nice values that differ and come to nothing, as cgroups halve, are a promise too. */
+		differ |= fabs(weights[k] / weights[i] - 1) > 1e-9 || nice_weight(r, other) != nice_weight(r, w);
 	}
 	if (!differ || time <= 0)
 		return false;
-	*ret = (struct part){ 100 * (double)w->cpu_time_ns / time, 100 * weights[i] / all };
+	*ret = (struct part){ 100 * (double)w->cpu_time_ns / time, 100 * owed_ns(r, weights, peers, i, time) / time };
 	return true;
 }
 
@@ -168,7 +241,8 @@ static void eval_run(const struct report *r, double threshold, struct results *o
 {
 	const json_t *spec = json_object_get(r->run, "spec");
 	const struct report_worker *worst = NULL;
-	bool any = false, grouped = has_key(spec, "cpu_weight");
+	bool any = false, own = kernels_own(r), grouped = own || has_key(spec, "cpu_weight");
+	bool within = own && within_cgroups_only(r);
 	const char *what = unknowable(r, spec, grouped);
 	struct part p, at = { 0 };
 	double error = 0;
@@ -179,16 +253,19 @@ static void eval_run(const struct report *r, double threshold, struct results *o
 	}
 	_cleanup_free_ double *weights = weigh(r, spec, grouped);
 	for (unsigned i = 0; i < r->nr_workers; i++) {
-		if (!r->workers[i].completed || !part_of(r, weights, i, &p))
+		if (!r->workers[i].completed || !part_of(r, weights, within, i, &p))
 			continue;
 		any = true;
-		double e = fabs(p.got / p.worth - 1) * 100;
+		double e = p.worth > 0 ? fabs(p.got / p.worth - 1) * 100 : 0;
 		if (e < error)
 			continue;
 		error = e;
 		at = p;
 		worst = &r->workers[i];
 	}
+	if (!any && within)
+		result_add(out, VERDICT_PASS, 0, "cgroups are not compared: in the kernel's mode concur a cgroup's weight counts on each CPU "
+			   "that it has tasks on, and one has fewer than CPUs");
 	if (!any)
 		return;
 	if (error > threshold)
@@ -202,7 +279,7 @@ static void eval_run(const struct report *r, double threshold, struct results *o
 const struct check check_weights = {
 	.name = "weights",
 	.summary = "busy workers that share a cpuset get CPU time in proportion to their weights",
-	.formula = "any |part of CPU time / part of weight - 1| * 100 > threshold",
+	.formula = "any |part of CPU time / part by weight of what it can use - 1| * 100 > threshold",
 	.on = CHECK_ASKED,
 	.key = "max_weight_error_pct",
 	.unit = "%",
