@@ -219,7 +219,6 @@ static bool follow(struct boot *b, struct guestlink *link, int64_t deadline, str
 			case -1:
 				return false;
 			case 0:
-				b->vm.guest_spoke = true;
 				if (!vm_clock_holds(&b->vm, SHIM_GIVES_TURNS, &r->why))
 					return false;
 				break;
@@ -459,8 +458,7 @@ static bool unsuitable_qemu(const struct boot *b)
 		return true;
 	if (!*vm->qemu_version)
 		return false;
-	return (*b->plan.qemu_version && !streq(vm->qemu_version, b->plan.qemu_version)) ||
-	       !vm_clock_holds(vm, vm->guest_spoke ? SHIM_GIVES_TURNS : SHIM_HAS_THREAD, NULL);
+	return (*b->plan.qemu_version && !streq(vm->qemu_version, b->plan.qemu_version)) || vm->no_clock;
 }
 
 int boot_run(struct boot *b)

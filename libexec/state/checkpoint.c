@@ -167,7 +167,6 @@ static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struc
 		return -1;
 	if (vm_qmp_event(vm, "GUEST_PANICKED", kt_now_ns() + boot_limit_ns, err) < 0)
 		return kt_context(err, "the guest did not come up");
-	vm->guest_spoke = true;
 	if (!vm_clock_holds(vm, SHIM_GIVES_TURNS, err))
 		return -1;
 	return vm_save(vm, c->state, kt_now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC, err);

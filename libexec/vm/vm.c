@@ -65,10 +65,11 @@ static int make_shim_page(struct vm *vm, struct kt_err *err)
 	return fd;
 }
 
-bool vm_clock_holds(const struct vm *vm, enum shim_state least, struct kt_err *err)
+bool vm_clock_holds(struct vm *vm, enum shim_state least, struct kt_err *err)
 {
 	if (vm->turns < 0 || (vm->shim && atomic_load(&vm->shim->state) >= least))
 		return true;
+	vm->no_clock = true;
 	kt_fail(err, "no virtual clock with this QEMU: %s; a QEMU built with modules enabled, as Debian's is, has what "
 		"ktstr-turns.so needs; or use --clock real", !vm->shim || atomic_load(&vm->shim->state) == SHIM_ABSENT ?
 		"it has not loaded ktstr-turns.so, or exports nothing" : "it does not ask ktstr-turns.so for turns");

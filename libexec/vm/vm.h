@@ -76,7 +76,7 @@ struct vm {
 	int answer;            /* an eventfd: ends the wait of a guest that asks (guestlink.h) */
 	int turns;             /* ktstr-turns.so, open: QEMU gets it and must have loaded it; -1: without. The caller's */
 	const struct shim_page *shim; /* what ktstr-turns.so in this QEMU says of itself; NULL: without */
-	bool guest_spoke;      /* it has said something: it had a turn */
+	bool no_clock;         /* vm_clock_holds() has said no */
 	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
 	struct vm_tail console_tail, err_tail;
 	FILE *console_to[2];   /* copies of the console: live, kept; NULL: none */
@@ -112,7 +112,7 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns);
  * Has ktstr-turns.so come as far as it must have by now? Always true on the real clock. False, and err: this QEMU has no virtual
  * clock. Before `cont` it must have the vCPU thread; whatever a guest has said it said in a turn.
  */
-bool vm_clock_holds(const struct vm *vm, enum shim_state least, struct kt_err *err);
+bool vm_clock_holds(struct vm *vm, enum shim_state least, struct kt_err *err);
 /* Why QEMU is gone, in words; fills buf. */
 const char *vm_exit_reason(const struct vm *vm, char *buf, size_t size);
 
