@@ -273,7 +273,7 @@ load workers
 
 @test "workers run in their cgroups, which are gone afterwards" {
 	own_cgroup
-	spec 0.3 '{"name": "a", "workers": 1}' '{"name": "b", "workers": 2, "work": "PipeIo"}'
+	spec 3 '{"name": "a", "workers": 1}' '{"name": "b", "workers": 2, "work": "PipeIo"}'
 	start --cgroup-root "$root"
 	for i in 0 1 2; do
 		grep -q "^0::.*/ktstr-test-$$/$([ $i = 0 ] && echo a || echo b)\$" "/proc/${pids[i]}/cgroup"

@@ -117,14 +117,13 @@ bool vm_clock_holds(struct vm *vm, enum shim_state least, struct kt_err *err);
 const char *vm_exit_reason(const struct vm *vm, char *buf, size_t size);
 
 /*
- * QMP: wait for the greeting, and fail unless the version in it is want ("": any), which a plan was made for, and
- * ktstr-turns.so has been loaded if it had to be. Sends nothing.
+ * QMP: wait for the greeting, and fail unless the version in it is want ("": any), which a plan was made for. Sends nothing.
  */
 int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err);
 /*
- * The same, end the greeting phase and set what saving and loading need. "oob" is asked for because without it QEMU wakes its
- * main loop once more after the answer to each command, from another thread: after the answer to `cont`, that is in the
- * guest's time (THE RULE).
+ * The same, end the greeting phase, and set what saving and loading need. Fails, too, when ktstr-turns.so has to be loaded and has not
+ * found the vCPU thread. "oob" is asked for because without it QEMU wakes its main loop once more after the answer to each command,
+ * from another thread: after the answer to `cont`, that is in the guest's time (THE RULE).
  */
 int vm_qmp_hello(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err);
 /* Send a command and wait for its answer; out-of-order events are kept. args may be NULL; its reference is taken. */
