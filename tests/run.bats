@@ -254,7 +254,8 @@ start_still() {
 
 # With a real guest.
 @test "the kept command line, run by hand, is the same run" {
-	unset KTSTR_QEMU KTSTR_KERNEL KTSTR_CACHE_DIR
+	unset KTSTR_QEMU KTSTR_KERNEL
+	export KTSTR_CACHE_DIR=$TREE/.check
 	spec again
 	sed -i 's/"duration_s":1/"duration_s":0.1/' again.json
 	run -0 --separate-stderr "${run[@]}" --cold -T 1n1l1c1t again.json
