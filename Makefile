@@ -35,7 +35,7 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval flags kernel spec topo work worktypes-cpu-io-wake
 
-LIB = lib/kt lib/json lib/rows lib/strv lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload
+LIB = lib/kt lib/json lib/rows lib/strv lib/path lib/spawn lib/tail lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload
 LIB += spec/scheduler spec/flags spec/spec spec/work spec/cgroups spec/steps spec/scene spec/scene-check spec/resolve
 LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel spec/ops-payload spec/ops-sched
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
@@ -56,7 +56,7 @@ SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
-BOOT = load accel sched watchdog memory run
+BOOT = accel dry-run events guest keep load memory outcome own-path payload profile records run sched signals watchdog
 CHECK = check verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
 CHECK += weights scx_events
 SWEEP = prepare pool record text

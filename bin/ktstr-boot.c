@@ -7,11 +7,8 @@
  * The guest's records pass through here one by one because the guest is not trusted (guestlink.h).
  */
 #include "libexec/boot/boot.h"
-#include <fcntl.h>
+#include "libexec/boot/signals.h"
 #include <getopt.h>
-#include <signal.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
 
 static const char usage[] =
 	"usage: ktstr-boot [options] SPEC\n"
@@ -85,77 +82,60 @@ static int64_t number(const char *what, const char *value, int64_t min, int64_t 
 	return v;
 }
 
-static void parse_options(int argc, char **argv, struct boot *b)
+static void parse_options(int argc, char **argv, struct boot_options *o)
 {
 	int64_t v;
 
 	for (int c; (c = getopt_long(argc, argv, "p:k:s:t:nh", longopts, NULL)) != -1;) {
 		switch (c) {
-		case 'p': b->plan_path = optarg; break;
-		case 'k': b->kernel_arg = optarg; break;
-		case OPT_BASE: b->base = optarg; break;
-		case OPT_SCHEDULER: b->scheduler_arg = optarg; break;
-		case OPT_PROFILE: b->profile_arg = optarg; break;
-		case OPT_REQUIRED_FLAGS: b->required_arg = optarg; break;
-		case OPT_EXCLUDED_FLAGS: b->excluded_arg = optarg; break;
-		case OPT_LIST_PROFILES: b->list_profiles = true; break;
-		case OPT_CLOCK: b->clock = choice("--clock", optarg, (const char *[]){ "auto", "virtual", "real", NULL }); break;
-		case OPT_ACCEL: b->accel = choice("--accel", optarg, (const char *[]){ "auto", "kvm", "tcg", NULL }); break;
+		case 'p': o->plan = optarg; break;
+		case 'k': o->kernel = optarg; break;
+		case OPT_BASE: o->spec.base = optarg; break;
+		case OPT_SCHEDULER: o->spec.scheduler = optarg; break;
+		case OPT_PROFILE: o->profile.profile = optarg; break;
+		case OPT_REQUIRED_FLAGS: o->profile.required = optarg; break;
+		case OPT_EXCLUDED_FLAGS: o->profile.excluded = optarg; break;
+		case OPT_LIST_PROFILES: o->list_profiles = true; break;
+		case OPT_CLOCK: o->accel.clock = choice("--clock", optarg, (const char *[]){ "auto", "virtual", "real", NULL }); break;
+		case OPT_ACCEL: o->accel.accel = choice("--accel", optarg, (const char *[]){ "auto", "kvm", "tcg", NULL }); break;
 		case OPT_NS_PER_INSN:
 			v = number("--ns-per-insn", optarg, 1, 1024);
 			if (v & (v - 1))
 				die_usage("--ns-per-insn: %s is not a power of two", optarg);
-			b->vm_config.icount_shift = (unsigned)__builtin_ctzll((unsigned long long)v);
+			o->accel.icount_shift = (unsigned)__builtin_ctzll((unsigned long long)v);
 			break;
-		case 's': b->seed = number("--seed", optarg, 0, 9007199254740991); break;
-		case OPT_WORK_TYPE: b->work_type = optarg; break;
-		case 't': b->timeout_ns = number("--timeout", optarg, 1, 7 * 24 * 3600) * NSEC_PER_SEC; break;
-		case OPT_COLD: b->cold = true; break;
-		case OPT_CONSOLE: b->console_live = true; break;
-		case OPT_KEEP: b->keep = optarg; break;
-		case OPT_PREPARE: b->prepare = true; break;
-		case 'n': b->dry_run = true; break;
+		case 's': o->seed = number("--seed", optarg, 0, 9007199254740991); break;
+		case OPT_WORK_TYPE: o->work_type = optarg; break;
+		case 't': o->timeout_ns = number("--timeout", optarg, 1, 7 * 24 * 3600) * NSEC_PER_SEC; break;
+		case OPT_COLD: o->cold = true; break;
+		case OPT_CONSOLE: o->console_live = true; break;
+		case OPT_KEEP: o->keep = optarg; break;
+		case OPT_PREPARE: o->prepare = true; break;
+		case 'n': o->dry_run = o->accel.no_canary = true; break;
 		case 'h': fputs(usage, stdout); exit(KT_OK);
 		default: die_usage("bad option");
 		}
 	}
-	if (b->cold && b->prepare)
+	if (o->cold && o->prepare)
 		die_usage("--prepare makes a checkpoint, and --cold wants none");
 	if (optind != argc - 1)
 		die_usage(optind == argc ? "no spec given" : "more than one spec given");
-	b->spec_path = argv[optind];
-}
-
-/* Signals become events of the run loop, so that every way out closes the report and ends QEMU. */
-static int signal_events(void)
-{
-	sigset_t set;
-	int fd;
-
-	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd < 0)
-		die(KT_TROUBLE, "signalfd: %s", strerror(errno));
-	return fd;
+	o->spec.path = argv[optind];
 }
 
 int main(int argc, char **argv)
 {
-	struct boot b = { .seed = -1, .start_ns = kt_now_ns() };
+	int64_t start_ns = kt_now_ns();
+	struct boot_options o = { .seed = -1 };
+	struct boot_inputs in = { 0 };
 
 	kt_init("ktstr-boot");
-	vm_init(&b.vm);
-	parse_options(argc, argv, &b);
-	if (b.list_profiles)
-		return boot_list_profiles(&b);
-	b.signals = signal_events();
-	boot_load(&b);
-	if (b.dry_run)
-		return boot_dry_run(&b);
-	return boot_run(&b);
+	parse_options(argc, argv, &o);
+	if (o.list_profiles)
+		return boot_list_profiles(&o);
+	int signals = signals_open();
+	boot_load(&o, signals, &in);
+	if (o.dry_run)
+		return boot_dry_run(o.cold, &in);
+	return boot_run(&o, &in, signals, start_ns);
 }

@@ -142,7 +142,7 @@ static json_t *load(const char *path)
 	json_t *j = kt_json_load(path, &err);
 
 	if (!j)
-		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "%s", err.msg);
+		die(err.code, "%s", err.msg);
 	return j;
 }
 

@@ -63,16 +63,16 @@ static struct {
 	size_t left;
 	char *piece;
 	bool dma;
+	int pagemap;
 	uint64_t at[PIECE_PAGES + 1]; /* physical addresses of the pages */
 } file;
 
-/* Where the pages are. False: this kernel does not tell. */
+/* Where the pages are now. False: this kernel does not tell. */
 static bool find_pages(void)
 {
-	_cleanup_close_ int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	const uint64_t present = UINT64_C(1) << 63, frame = (UINT64_C(1) << 55) - 1;
 
-	if (fd < 0 || pread(fd, file.at, sizeof(file.at), (off_t)((uintptr_t)file.piece / PAGE * sizeof(*file.at))) !=
+	if (file.pagemap < 0 || pread(file.pagemap, file.at, sizeof(file.at), (off_t)((uintptr_t)file.piece / PAGE * sizeof(*file.at))) !=
 	    (ssize_t)sizeof(file.at))
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(file.at); i++) {
@@ -97,9 +97,14 @@ static bool dma_read(uint64_t to, size_t n)
 	return !dma->control;
 }
 
-/* One piece, run by run of neighbouring pages. Locked pages stay where they are as long as nobody compacts memory. */
+/*
+ * One piece, run by run of neighbouring pages. Locked pages are in memory, but not always in the same place: the kernel may move
+ * them when it compacts memory. So they are looked up for each piece.
+ */
 static bool dma_piece(size_t size)
 {
+	if (!find_pages())
+		return false;
 	for (size_t i = 0, n; i * PAGE < size; i += n) {
 		for (n = 1; (i + n) * PAGE < size && file.at[i + n] == file.at[i] + n * PAGE;)
 			n++;
@@ -118,6 +123,7 @@ int hw_fw_cfg_prepare(struct kt_err *err)
 		return kt_fail(err, "cannot lock %d bytes for the payload: %s", PIECE + PAGE, strerror(errno));
 	outw(FW_CFG_ID, PORT_FW_CFG_SELECT);
 	fw_cfg_read(&id, sizeof(id));
+	file.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	file.dma = (id & FW_CFG_ID_DMA) && find_pages();
 	return 0;
 }

@@ -71,9 +71,8 @@ static int run_add(int argc, char **argv)
 	struct kt_err err;
 
 	parse(argc, argv, options, 1, 1, &args);
-	enum kt_exit code = kernel_add(args.operand, args.origin, args.config, &k, &err);
-	if (code != KT_OK)
-		die(code, "%s", err.msg);
+	if (kernel_add(args.operand, args.origin, args.config, &k, &err))
+		die(err.code, "%s", err.msg);
 	puts(k.name);
 	return KT_OK;
 }
@@ -133,9 +132,8 @@ static int run_path(int argc, char **argv)
 	struct kt_err err;
 
 	parse(argc, argv, options, 0, 1, &args);
-	enum kt_exit code = kernel_resolve(args.operand, &k, &err);
-	if (code != KT_OK)
-		die(code, "%s", err.msg);
+	if (kernel_resolve(args.operand, &k, &err))
+		die(err.code, "%s", err.msg);
 	kt_warn("kernel %s", k.why);
 	puts(k.vmlinux);
 	return KT_OK;

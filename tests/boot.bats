@@ -169,7 +169,44 @@ lost_in() { # WAY REASON
 
 @test "the guest sends records that are not its to send: lost" {
 	lost_in foreign "kind 'host', which is not its to send"
+	lost_in sample "kind 'sample', which is not its to send"
+	lost_in snapshot "kind 'snapshot', which is not its to send"
 	lost_in odd_end "says nothing known"
+}
+
+# A QEMU that greets and then sends what $1 writes to $2 (vm.h: descriptor 3 is QMP, 4 the guest's
+# records, which is opened anew because it does not block). ktstr-boot
+# on it ends because of $3, within $4 CPU seconds and $5 MiB.
+floods() { # COMMAND WHERE REASON SECONDS MIB
+	local version cpu kib
+	version=$(jq -c '.qemu.version | split(".") | map(tonumber) | {major: .[0], minor: .[1], micro: .[2]}' "$plan")
+	cat >flooding-qemu <<-EOF
+		#!/bin/sh
+		echo '{"QMP": {"version": {"qemu": $version, "package": ""}, "capabilities": []}}' >&3
+		$1 >$2
+		exec sleep 1000
+	EOF
+	chmod +x flooding-qemu
+	spec good
+	KTSTR_QEMU=$PWD/flooding-qemu run -128 --separate-stderr "$TREE/tests/helper/measure" \
+		"$TREE/bin/ktstr-boot" --cold --clock real --accel tcg --plan "$plan" --timeout 60 good.json 9>cost
+	ends_with lost "$3"
+	read -r _ cpu kib _ <cost
+	echo "$1: $cpu ms, $kib KiB" >&2
+	[ "${cpu%.*}" -lt $(($4 * 1000)) ] && [ "$kib" -lt $(($5 * 1024)) ]
+}
+
+@test "the guest floods the host with blank lines, panics, requests: lost, at bounded cost" {
+	floods "yes '' | head -c 300M" /proc/self/fd/4 "wrote more than 256 MiB" 20 32
+	floods "yes '{\"event\": \"GUEST_PANICKED\", \"data\": {\"action\": \"run\"}}'" '&3' "sent more than 1000 messages" 2 32
+	floods "yes '{\"kind\":\"request\",\"jiffy_ns\":4000000}'" /proc/self/fd/4 "asked for more than 10000 things" 20 32
+}
+
+@test "the guest floods the host before it is set up, and with requests that cost something: lost, at bounded cost" {
+	lost_in records "wrote more than 16 MiB before it was set up"
+	jq -se 'map(select(.kind == "host"))[0].maxrss_kib < 400000' <<<"$output"
+	lost_in requests "asked for more than 10000 things"
+	jq -se 'map(select(.kind == "host"))[0].maxrss_kib < 400000' <<<"$output"
 }
 
 @test "the guest gives up: 125, in its words" {

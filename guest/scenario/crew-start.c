@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Start workers, a wave at a time: see crew.h. */
 #include "guest/scenario/crew.h"
+#include "libexec/lib/spawn.h"
 #include <limits.h>
 #include <linux/futex.h>
 #include <sys/prctl.h>
@@ -41,7 +42,7 @@ static _Noreturn void worker_main(const struct wave *wave, struct worker *w)
 	if ((wave->ops->prepare && wave->ops->prepare(w, wave->ctx, &w->err)) || worker_prepare(w, &w->err))
 		_exit(1);
 	/* After that, for another user id takes it back. A parent that died before the request does not send it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != wave->parent)
+	if (spawn_bind(wave->parent, SIGKILL))
 		_exit(1);
 	/* By a descriptor: a worker with another user id could send no signal. */
 	if (atomic_fetch_add(&wave->gate->ready, 1) + 1 == wave->wanted && write(c->ready_fd, &one, sizeof(one)) < 0)

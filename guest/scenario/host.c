@@ -5,13 +5,13 @@
 #include "guest/scenario/files.h"
 #include "guest/scenario/machine.h"
 #include "guest/scenario/record.h"
+#include "libexec/lib/spawn.h"
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <mntent.h>
 #include <signal.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -147,7 +147,7 @@ static _Noreturn void child(const struct host *h, pid_t parent, const struct spe
 
 	/* In its own process group: what a terminal sends comes to it once, from its parent. */
 	setpgid(0, 0);
-	if (prctl(PR_SET_PDEATHSIG, SIGTERM) || getppid() != parent)
+	if (spawn_bind(parent, SIGTERM))
 		_exit(KT_TROUBLE);
 	mine.cgroup_root = h->root;
 	enum outcome o = scenario_run(spec, plan, &mine, out, &err);

@@ -17,8 +17,7 @@ static void keep(struct minder_stream *s, size_t max, const char *p, size_t n)
 
 	memcpy(s->head + s->kept, p, first);
 	s->kept += first;
-	for (; n; n--)
-		s->tail[s->bytes++ % MINDER_TAIL] = *p++;
+	tail_add(&s->tail, p, n);
 }
 
 /* What is there, but not for ever: whoever floods it must not keep it from looking at the time. False: closed. */
@@ -133,7 +132,6 @@ _Noreturn void minder_main(struct minder *m, const struct command *cmd, uint64_t
 	struct watch w = { .m = m, .out = -1, .errors = -1, .control = control };
 	struct rusage ru;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "ktstr-minder");
 	if (start(&w, cmd, cgroup)) {
 		m->end = MINDER_NOT_STARTED;

@@ -10,6 +10,7 @@
 #define KT_MINDER_H
 
 #include "guest/work/child.h"
+#include "libexec/lib/tail.h"
 #include <stdatomic.h>
 
 enum { MINDER_OUT = 1 << 20, MINDER_TAIL = 2048, MINDER_ERR = 1 << 16 };
@@ -24,10 +25,10 @@ enum minder_end {
 };
 
 struct minder_stream {
-	uint64_t bytes;                  /* all that came */
-	size_t kept;                     /* of which the first are here */
+	size_t kept;                     /* so many of the first bytes are here */
 	char head[MINDER_OUT];           /* of stderr only MINDER_ERR are kept */
-	char tail[MINDER_TAIL];          /* a ring: byte i is at i % MINDER_TAIL */
+	struct tail tail;
+	char tail_ring[MINDER_TAIL];
 };
 
 struct minder {
@@ -45,7 +46,7 @@ struct minder {
 };
 
 /*
- * In a process forked for it: run the program and exit. limit_ns: how long; 0: as long as nobody says otherwise. control is
+ * In a process forked for it, which dies with its parent: run the program and exit. limit_ns: how long; 0: as long as nobody says otherwise. control is
  * readable once something was told. cgroup: a directory, open, or -1.
  */
 _Noreturn void minder_main(struct minder *m, const struct command *cmd, uint64_t limit_ns, int control, int cgroup);

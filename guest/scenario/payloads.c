@@ -3,6 +3,7 @@
 #include "guest/scenario/payloads.h"
 #include "guest/scenario/cgroup.h"
 #include "guest/scenario/engine.h"
+#include "libexec/lib/spawn.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -53,13 +54,15 @@ static int start_minder(struct payload_run *r, const struct command *cmd, int cg
 		return kt_fail(err, "cannot map %zu bytes: %s", sizeof(*r->m), strerror(errno));
 	}
 	r->m->look = scheduled;
+	r->m->out.tail = (struct tail){ r->m->out.tail_ring, sizeof(r->m->out.tail_ring) };
+	r->m->errors.tail = (struct tail){ r->m->errors.tail_ring, sizeof(r->m->errors.tail_ring) };
 	if (pipe2(control, O_CLOEXEC))
 		return kt_fail(err, "cannot make a pipe: %s", strerror(errno));
 	fflush(NULL);
 	r->pid = fork();
 	if (!r->pid) {
 		close(control[1]);
-		if (getppid() != parent)
+		if (spawn_bind(parent, SIGKILL))
 			_exit(1);
 		minder_main(r->m, cmd, (uint64_t)r->payload->timeout_ns, control[0], cgroup);
 	}

@@ -83,14 +83,11 @@ static json_t *find_json(const struct minder_stream *s)
 	return NULL;
 }
 
-static json_t *tail(const struct minder_stream *s)
+static json_t *last_words(const struct minder_stream *s)
 {
-	size_t n = MIN(s->bytes, (uint64_t)MINDER_TAIL);
-	char text[MINDER_TAIL];
+	size_t n;
+	_cleanup_free_ char *text = tail_text(&s->tail, &n), *clean = printable(text, n);
 
-	for (size_t i = 0; i < n; i++)
-		text[i] = s->tail[(s->bytes - n + i) % MINDER_TAIL];
-	_cleanup_free_ char *clean = printable(text, n);
 	return json_string(clean);
 }
 
@@ -133,8 +130,8 @@ json_t *record_payload(const struct engine *e, const struct payload_run *r)
 		"end", minder_end_name(m->end), "exit", exit_of(m), "needed_kill", m->killed,
 		"cpu_time_ns", (json_int_t)m->cpu_ns, "max_rss_kib", (json_int_t)m->max_rss_kib,
 		"metrics_from", optional(source), "metrics", metrics.all, "metrics_dropped", (int)metrics.dropped,
-		"stdout_bytes", (json_int_t)m->out.bytes, "stdout_tail", tail(&m->out),
-		"stderr_bytes", (json_int_t)m->errors.bytes, "stderr_tail", tail(&m->errors));
+		"stdout_bytes", (json_int_t)m->out.tail.total, "stdout_tail", last_words(&m->out),
+		"stderr_bytes", (json_int_t)m->errors.tail.total, "stderr_tail", last_words(&m->errors));
 	if (m->end == MINDER_NOT_STARTED && json_object_set_new(j, "reason", json_string(why)))
 		BUG("cannot build a record");
 	return j;

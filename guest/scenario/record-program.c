@@ -23,11 +23,9 @@ static json_t *exit_of(const struct outside *o)
 
 void record_outside(json_t *j, const struct outside *o, bool worker_timed_out)
 {
-	size_t n = MIN(o->error_bytes, (uint64_t)OUTSIDE_TAIL), from = o->error_bytes > n ? o->error_bytes % n : 0;
-	char text[OUTSIDE_TAIL], used[CPULIST_LEN];
-
-	for (size_t i = 0; i < n; i++)
-		text[i] = o->errors[(from + i) % OUTSIDE_TAIL];
+	char used[CPULIST_LEN];
+	size_t n;
+	_cleanup_free_ char *text = tail_text(&o->errors, &n);
 	_cleanup_free_ char *tail = printable(text, n), *bad = printable(o->first_bad, strlen(o->first_bad));
 	if (o->pid)
 		set(j, "tid", json_integer(o->pid));
@@ -42,5 +40,5 @@ void record_outside(json_t *j, const struct outside *o, bool worker_timed_out)
 		set(j, "exit", exit_of(o));
 	set(j, "program", KT_PACK("{ss si sb sI ss so sI ss}", "path", o->command.path, "tasks", (int)o->tasks,
 				  "more_tasks", o->more_tasks, "bad_lines", (json_int_t)o->bad_lines, "first_bad_line", bad,
-				  "exit", exit_of(o), "stderr_bytes", (json_int_t)o->error_bytes, "stderr_tail", tail));
+				  "exit", exit_of(o), "stderr_bytes", (json_int_t)o->errors.total, "stderr_tail", tail));
 }

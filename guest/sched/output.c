@@ -3,16 +3,10 @@
 #include "guest/sched/output.h"
 #include "libexec/lib/printable.h"
 
-static void add(struct output *o, const char *p, size_t n)
+void output_init(struct output *o)
 {
-	if (n > sizeof(o->buf)) {
-		p += n - sizeof(o->buf);
-		n = sizeof(o->buf);
-	}
-	size_t keep = MIN(o->n, sizeof(o->buf) - n);
-	memmove(o->buf, o->buf + o->n - keep, keep);
-	memcpy(o->buf + keep, p, n);
-	o->n = keep + n;
+	o->fd = -1;
+	o->tail = (struct tail){ o->ring, sizeof(o->ring) };
 }
 
 void output_take(struct output *o)
@@ -23,31 +17,25 @@ void output_take(struct output *o)
 
 	if (o->fd < 0)
 		return;
-	for (int i = 0; i < READS && (n = read(o->fd, buf, sizeof(buf))) > 0; i++) {
-		add(o, buf, (size_t)n);
-		o->total += n;
-	}
+	for (int i = 0; i < READS && (n = read(o->fd, buf, sizeof(buf))) > 0; i++)
+		tail_add(&o->tail, buf, (size_t)n);
 	if (!n) {
 		close(o->fd);
 		o->fd = -1;
 	}
 }
 
+static void add_line(void *ctx, const char *text, size_t n)
+{
+	_cleanup_free_ char *line = printable(text, MIN(n, (size_t)OUTPUT_LINE_MAX));
+
+	json_array_append_new(ctx, json_string(line));
+}
+
 json_t *output_lines(const struct output *o)
 {
-	const char *end = o->buf + o->n, *p = end;
 	json_t *lines = json_array();
 
-	for (int n = 0; p > o->buf; p--)
-		if (p[-1] == '\n' && p != end && ++n == OUTPUT_LINES)
-			break;
-	while (p < end) {
-		const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
-		_cleanup_free_ char *line = printable(p, MIN((size_t)(stop - p), (size_t)OUTPUT_LINE_MAX));
-
-		if (stop > p)
-			json_array_append_new(lines, json_string(line));
-		p = nl ? nl + 1 : end;
-	}
+	tail_lines(&o->tail, OUTPUT_LINES, add_line, lines);
 	return lines;
 }

@@ -8,11 +8,13 @@
 #include "libexec/lib/strv.h"
 #include "guest/symbols.h"
 #include "guest/sched/supervisor.h"
+#include "libexec/lib/spawn.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -72,14 +74,20 @@ static int start_supervisor(struct sched *s, struct kt_err *err)
 		binary_command(s, &argv, &env);
 	strv_add_all(&env, NULL);
 	fflush(NULL);
+	pid_t self = getpid();
 	s->supervisor = fork();
 	if (s->supervisor < 0) {
 		s->supervisor = 0;
 		return kt_fail(err, "cannot fork: %s", strerror(errno));
 	}
+	if (!s->supervisor && spawn_bind(self, SIGKILL))
+		_exit(KT_TROUBLE);
 	if (!s->supervisor)
 		supervisor_main(&(struct supervise){ argv.v, env.v ? env.v : (char *[]){ NULL }, s->def->kind == SCHEDULER_BPF,
 						     load_limit_ns, report });
+	s->supervisor_fd = (int)syscall(SYS_pidfd_open, s->supervisor, 0);
+	if (s->supervisor_fd < 0)
+		return kt_fail(err, "cannot watch the supervisor: %s", strerror(errno));
 	strv_deinit(&argv);
 	strv_deinit(&env);
 	return 0;
@@ -282,10 +290,12 @@ int sched_detach(struct sched *s, struct kt_err *err)
 	if (!s->supervisor)
 		return 0;
 	s->expected |= s->enabled;
-	kill(s->supervisor, SIGTERM);
+	syscall(SYS_pidfd_send_signal, s->supervisor_fd, SIGTERM, NULL, 0);
 	while (s->enabled && take_in(s, kt_now_ns() + answer_limit_ns))
 		;
-	waitpid(s->supervisor, NULL, 0); /* or it was reaped already, with the workers */
+	siginfo_t info;
+	waitid(P_PIDFD, (id_t)s->supervisor_fd, &info, WEXITED); /* or it was reaped already, with the workers */
+	close(s->supervisor_fd);
 	s->supervisor = 0;
 	close(s->fd);
 	s->fd = -1;

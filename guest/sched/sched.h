@@ -17,6 +17,7 @@ struct sched {
 	int64_t watchdog_timeout_ns;
 	bool virtual_clock;              /* the caller's, as in struct scenario_opts */
 	pid_t supervisor;                /* 0: none */
+	int supervisor_fd;               /* a pidfd: whoever reaps all children may have taken it, and its number be another's */
 	int fd;                          /* what it says, readable when there is news; -1 */
 	char *buf;                       /* a line of it that is not whole yet */
 	size_t n;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The keeper of a loader: see supervisor.h. */
 #include "guest/sched/supervisor.h"
+#include "libexec/lib/spawn.h"
 #include "guest/sched/exit.h"
 #include "guest/sched/kernel.h"
 #include "guest/sched/output.h"
@@ -28,6 +29,7 @@ struct supervisor {
 	bool ending, daemonised, killed, sysrq;
 	int signals, uevents;
 	struct output out, err;
+	uint64_t earlier_bytes; /* that loaders before this one wrote to their stdout */
 	struct exit_watch *watch;
 	json_t *went;        /* why the kernel let go of one that was to be loaded again; NULL: it did not, or it is there */
 };
@@ -86,9 +88,9 @@ static void pump(struct supervisor *v, int64_t until)
 	v->gone |= exit_seen(v->watch);
 }
 
-static _Noreturn void run_loader(const struct supervise *s, int out, int err, const sigset_t *mask)
+static _Noreturn void run_loader(const struct supervise *s, pid_t parent, int out, int err, const sigset_t *mask)
 {
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || setpgid(0, 0) || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
+	if (spawn_bind(parent, SIGKILL) || setpgid(0, 0) || dup2(out, STDOUT_FILENO) < 0 || dup2(err, STDERR_FILENO) < 0)
 		_exit(KT_TROUBLE);
 	sigprocmask(SIG_SETMASK, mask, NULL);
 	execve(s->argv[0], s->argv, s->env);
@@ -122,6 +124,7 @@ static int start(struct supervisor *v, struct kt_err *err)
 	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) || pipe2(errs, O_CLOEXEC | O_NONBLOCK))
 		return kt_fail(err, "cannot watch a loader: %s", strerror(errno));
 	v->childless = false;
+	pid_t self = getpid();
 	v->loader = fork();
 	if (v->loader < 0)
 		return kt_fail(err, "cannot fork: %s", strerror(errno));
@@ -129,7 +132,7 @@ static int start(struct supervisor *v, struct kt_err *err)
 		/* A writer that is not read waits; it does not get EAGAIN. */
 		fcntl(out[1], F_SETFL, 0);
 		fcntl(errs[1], F_SETFL, 0);
-		run_loader(v->s, out[1], errs[1], &old);
+		run_loader(v->s, self, out[1], errs[1], &old);
 	}
 	close(out[1]);
 	close(errs[1]);
@@ -202,13 +205,16 @@ static json_t *loader_record(const struct supervisor *v)
 		KT_PACK("{si}", "exited", WEXITSTATUS(v->status));
 
 	return KT_PACK("{so sb sb sI}", "exit", exit, "daemonised", v->daemonised, "killed", v->killed, "output_bytes",
-		       (json_int_t)(v->out.total + v->err.total));
+		       (json_int_t)(v->earlier_bytes + v->out.tail.total + v->err.tail.total));
 }
 
 /* The object's own account of its end, which ktstr-load passes on. */
 static json_t *results(struct supervisor *v)
 {
-	return v->s->results ? json_loadb(v->out.buf, v->out.n, 0, NULL) : NULL;
+	size_t n;
+	_cleanup_free_ char *text = tail_text(&v->out.tail, &n);
+
+	return v->s->results ? json_loadb(text, n, 0, NULL) : NULL;
 }
 
 static _Noreturn void fail(struct supervisor *v, const char *why)
@@ -258,7 +264,9 @@ static bool restarted(struct supervisor *v, int64_t at)
 		exit = exit_describe(v->watch, own);
 		if (!wants_restart(v, exit))
 			return false;
-		v->out.n = 0; /* the next one has results of its own */
+		/* The next one has results of its own. */
+		v->earlier_bytes += v->out.tail.total;
+		v->out.tail.total = 0;
 		v->ending = false;
 		if (start(v, &err))
 			return false;
@@ -277,14 +285,16 @@ static bool restarted(struct supervisor *v, int64_t at)
 
 _Noreturn void supervisor_main(const struct supervise *s)
 {
-	struct supervisor v = { .s = s, .uevents = -1, .out.fd = -1, .err.fd = -1 };
+	struct supervisor v = { .s = s, .uevents = -1 };
 	struct sched_param rt = { .sched_priority = 1 };
 	int64_t begin = kt_now_ns(), at = 0;
 	bool asked = false;
 	struct kt_err err;
 	char ops[128];
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || prctl(PR_SET_NAME, "supervisor") ||
+	output_init(&v.out);
+	output_init(&v.err);
+	if (prctl(PR_SET_NAME, "supervisor") ||
 	    sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &rt)) {
 		kt_fail(&err, "cannot set up the supervisor: %s", strerror(errno));
 		fail(&v, err.msg);

@@ -7,8 +7,8 @@
  */
 #include "guest/work/cgroup_file.h"
 #include "guest/work/worker.h"
+#include "libexec/lib/spawn.h"
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 enum reap { SIG_IGNORED, WAITPID };
@@ -87,7 +87,7 @@ static int try(struct worker *w, const struct storm *a, struct kt_err *err)
 		return kt_fail(err, "cannot fork: %s", strerror(errno));
 	if (!pid) {
 		/* Its parent may be gone already. */
-		if (!prctl(PR_SET_PDEATHSIG, SIGKILL) && getppid() == parent)
+		if (!spawn_bind(parent, SIGKILL))
 			pause();
 		_exit(1);
 	}

@@ -2,9 +2,10 @@
 /* Running and ending a program and its descendants: see child.h. */
 #include "guest/work/child.h"
 #include "guest/work/worker.h"
+#include "libexec/lib/path.h"
+#include "libexec/lib/spawn.h"
 #include <dirent.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -12,7 +13,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { MAX_TREE = 4096, FIRST_FD = 10 };
+enum { MAX_TREE = 4096 };
 /* A process that got SIGKILL is gone when it next runs; on an overloaded machine that may take its time. */
 static const uint64_t kill_limit_ns = 4ull * NSEC_PER_SEC;
 
@@ -27,7 +28,7 @@ int command_init(struct command *c, const struct program *p, struct kt_err *err)
 		path = getenv("PATH");
 	if (!path)
 		path = PROGRAM_PATH;
-	c->path = strchr(p->program, '/') ? xstrdup(p->program) : program_find(p->program, path);
+	c->path = strchr(p->program, '/') ? xstrdup(p->program) : path_find(path, p->program);
 	if (!c->path)
 		return kt_fail(err, "program '%s' is not in PATH (%s)", p->program, path);
 	if (access(c->path, X_OK)) {
@@ -60,72 +61,25 @@ void command_deinit(struct command *c)
 	*c = (struct command){ 0 };
 }
 
-/* In the new process. The number of what failed goes to the parent, through a pipe that execve() closes. */
-static _Noreturn void execute(const struct command *cmd, const int fds[CHILD_FDS], pid_t parent, int failed)
-{
-	sigset_t none;
-	int high[CHILD_FDS], e;
-
-	sigemptyset(&none);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
-		_exit(1);
-	setsid();
-	for (int i = 0; i < CHILD_FDS; i++) {
-		high[i] = i < 3 && fds[i] < 0 ? open("/dev/null", O_RDWR | O_CLOEXEC) : fds[i];
-		if (high[i] >= 0)
-			high[i] = fcntl(high[i], F_DUPFD_CLOEXEC, FIRST_FD);
-	}
-	failed = fcntl(failed, F_DUPFD_CLOEXEC, FIRST_FD);
-	for (int i = 0; i < CHILD_FDS; i++) {
-		if (high[i] >= 0)
-			dup2(high[i], i);
-		else
-			close(i);
-	}
-	signal(SIGPIPE, SIG_DFL); /* others that are ignored are the caller's wish, as with nohup */
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	execve(cmd->path, cmd->argv, cmd->envp);
-	e = errno;
-	if (write(failed, &e, sizeof(e)) != sizeof(e))
-		_exit(1);
-	_exit(127);
-}
-
-static pid_t fork_into(int cgroup)
-{
-	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (unsigned)cgroup };
-
-	return cgroup < 0 ? fork() : (pid_t)syscall(SYS_clone3, &args, sizeof(args));
-}
-
 int child_start(struct child *c, const struct command *cmd, const int fds[CHILD_FDS], int cgroup, struct kt_err *err)
 {
-	pid_t parent = (pid_t)syscall(SYS_getpid);
-	int failed[2], e = 0;
+	struct spawn_fd there[CHILD_FDS];
+	struct spawn s = { .path = cmd->path, .argv = cmd->argv, .env = cmd->envp, .fds = there, .cgroup = cgroup, .session = true };
 
 	*c = (struct child){ .pidfd = -1 };
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (pipe2(failed, O_CLOEXEC))
-		return kt_fail(err, "cannot make a pipe: %s", strerror(errno));
-	c->pid = fork_into(cgroup);
-	if (!c->pid)
-		execute(cmd, fds, parent, failed[1]);
-	close(failed[1]);
-	if (c->pid < 0) {
-		close(failed[0]);
-		c->pid = 0;
-		return kt_fail(err, "cannot fork to run '%s': %s", cmd->path, strerror(errno));
-	}
+	for (int i = 0; i < CHILD_FDS; i++)
+		if (i <= STDERR_FILENO || fds[i] >= 0)
+			there[s.nr_fds++] = (struct spawn_fd){ fds[i], i };
+	pid_t pid = spawn_program(&s, err);
+	if (pid < 0)
+		return -1;
+	c->pid = pid;
 	c->pidfd = (int)syscall(SYS_pidfd_open, c->pid, 0);
-	ssize_t n;
-	while ((n = read(failed[0], &e, sizeof(e))) < 0 && errno == EINTR)
-		;
-	close(failed[0]);
-	if (c->pidfd < 0 || n) {
-		if (c->pidfd < 0)
-			e = errno;
+	if (c->pidfd < 0) {
+		kt_fail(err, "cannot run '%s': %s", cmd->path, strerror(errno));
 		child_kill(c);
-		return kt_fail(err, "cannot run '%s': %s", cmd->path, strerror(e));
+		return -1;
 	}
 	return 0;
 }

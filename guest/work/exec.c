@@ -111,7 +111,7 @@ static void take_errors(struct run *r)
 	static char buf[65536];
 
 	for (ssize_t n; (n = read(r->w->fds[ERRORS], buf, sizeof(buf))) > 0;)
-		outside_tail(r->o, buf, (size_t)n);
+		tail_add(&r->o->errors, buf, (size_t)n);
 }
 
 /* What can be seen from outside; for a program that reports nothing, also its progress. */
@@ -204,6 +204,7 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 	(void)n;
 	if (o == MAP_FAILED)
 		return kt_fail(err, "cannot map %zu bytes: %s", sizeof(*o), strerror(errno));
+	o->errors = (struct tail){ o->errors_ring, sizeof(o->errors_ring) };
 	group->shared = o;
 	group->outside = o;
 	return command_init(&o->command, &a->program, err) || make_pipe(group, REPORT, err) ||

@@ -4,6 +4,7 @@
 #define KT_OUTSIDE_H
 
 #include "guest/work/child.h"
+#include "libexec/lib/tail.h"
 
 enum outside_end { OUTSIDE_RUNS, OUTSIDE_EXITED, OUTSIDE_SIGNALED, OUTSIDE_TIMED_OUT };
 enum { OUTSIDE_TAIL = 1024 };
@@ -21,14 +22,8 @@ struct outside {
 	struct cpumask cpus;      /* that tasks were seen on */
 	uint64_t bad_lines;       /* on descriptor 3 */
 	char first_bad[128];
-	uint64_t error_bytes;     /* on stderr: the last ones are in the ring */
-	char errors[OUTSIDE_TAIL];
+	struct tail errors;       /* on stderr */
+	char errors_ring[OUTSIDE_TAIL];
 };
-
-static inline void outside_tail(struct outside *o, const char *p, size_t n)
-{
-	for (; n; n--)
-		o->errors[o->error_bytes++ % OUTSIDE_TAIL] = *p++;
-}
 
 #endif

@@ -2,9 +2,10 @@
 /*
  * Which accelerator, which clock, and why. A /dev/kvm that opens is not a KVM that boots (a nested one may die on an
  * MSR, in the decompressor, or hang without a word), so KVM is believed only after a canary guest has come up under it.
- * The answer is kept in the cache, per machine, host kernel and QEMU. See boot.h.
+ * The answer is kept in the cache, per machine, host kernel and QEMU. See accel.h.
  */
-#include "libexec/boot/boot.h"
+#include "libexec/boot/accel.h"
+#include "libexec/boot/signals.h"
 #include "libexec/lib/cache.h"
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -12,7 +13,7 @@
 
 enum { CANARY_LIMIT_S = 20, CANARY_MEMORY_MIB = 256 };
 
-static char *machine_identity(const struct boot *b)
+static char *machine_identity(const char *qemu_version)
 {
 	_cleanup_fclose_ FILE *f = fopen("/etc/machine-id", "re");
 	char id[64] = "no machine-id";
@@ -21,15 +22,15 @@ static char *machine_identity(const struct boot *b)
 	if (f && fgets(id, sizeof(id), f))
 		id[strcspn(id, "\n")] = '\0';
 	uname(&uts);
-	return xasprintf("%s %s %s %s", id, uts.nodename, uts.release, b->plan.qemu_version);
+	return xasprintf("%s %s %s %s", id, uts.nodename, uts.release, qemu_version);
 }
 
 /* Boot one CPU under KVM until the guest rings. */
-static int canary(const struct boot *b, struct kt_err *err)
+static int canary(const struct vm_config *like, int signals, struct kt_err *err)
 {
 	struct topo_node node = { .memory_mib = CANARY_MEMORY_MIB, .distances = { 10 } };
 	struct topo plan = { .nr_cpus = 1, .nr_nodes = 1, .nodes = &node };
-	struct vm_config c = b->vm_config;
+	struct vm_config c = *like;
 	struct strv args = { 0 };
 	struct vm vm;
 
@@ -37,7 +38,7 @@ static int canary(const struct boot *b, struct kt_err *err)
 	c.accel = VM_KVM;
 	c.virtual_clock = false;
 	vm_init(&vm);
-	vm.signals = b->signals;
+	vm.signals = signals;
 	vm_args(&c, VM_BOOT, &args);
 	_cleanup_close_ int ram = memfd_create("ram", MFD_CLOEXEC), payload = memfd_create("payload", MFD_CLOEXEC);
 	int64_t deadline = kt_now_ns() + (int64_t)CANARY_LIMIT_S * NSEC_PER_SEC;
@@ -56,10 +57,10 @@ static int canary(const struct boot *b, struct kt_err *err)
 }
 
 /* Whether a guest boots under KVM here; the reason in words either way. */
-static bool kvm_usable(struct boot *b, char **reason)
+static bool kvm_usable(const struct vm_config *c, int signals, char **reason)
 {
 	_cleanup_close_ int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	_cleanup_free_ char *identity = machine_identity(b);
+	_cleanup_free_ char *identity = machine_identity(c->plan->qemu_version);
 	struct kt_err err;
 
 	if (kvm < 0) {
@@ -78,8 +79,8 @@ static bool kvm_usable(struct boot *b, char **reason)
 		return json_is_true(json_object_get(known, "usable"));
 	}
 
-	bool usable = !canary(b, &err);
-	const char *sig = usable ? NULL : boot_interrupted(b);
+	bool usable = !canary(c, signals, &err);
+	const char *sig = usable ? NULL : signals_next(signals);
 	if (sig) /* that says nothing about KVM */
 		die(KT_TROUBLE, "interrupted by SIG%s", sig);
 	*reason = usable ? xstrdup("a canary guest came up under KVM") :
@@ -93,37 +94,35 @@ static bool kvm_usable(struct boot *b, char **reason)
 }
 
 /* What the virtual clock is known not to do; measured, see ktstr-boot(1). */
-static void check_virtual_clock(const struct boot *b)
+void boot_check_virtual_clock(const char *kernel_release, unsigned nr_cpus)
 {
 	int major = 0, minor = 0;
 
-	if (sscanf(b->kernel.release, "%d.%d", &major, &minor) == 2 && major * 1000 + minor < 6012 && b->plan.nr_cpus > 1)
+	if (sscanf(kernel_release, "%d.%d", &major, &minor) == 2 && major * 1000 + minor < 6012 && nr_cpus > 1)
 		die(KT_CANNOT_TELL, "kernel %s hangs while it brings up its CPUs on the virtual clock (6.1 does, 6.12 does not): "
-		    "use --clock real", b->kernel.release);
+		    "use --clock real", kernel_release);
 }
 
-void boot_choose_accel(struct boot *b)
+char *boot_choose_accel(const struct accel_options *o, int signals, struct vm_config *c)
 {
-	struct vm_config *c = &b->vm_config;
 	char *reason = NULL;
 
-	if (b->clock == CLOCK_IS_VIRTUAL && b->accel == ACCEL_KVM)
+	if (o->clock == CLOCK_IS_VIRTUAL && o->accel == ACCEL_KVM)
 		die_usage("--clock virtual counts instructions, which KVM cannot do: use --accel tcg");
 	c->accel = VM_TCG;
-	if (b->clock == CLOCK_IS_VIRTUAL)
+	if (o->clock == CLOCK_IS_VIRTUAL)
 		reason = xstrdup("the virtual clock needs TCG");
-	else if (b->accel == ACCEL_TCG)
+	else if (o->accel == ACCEL_TCG)
 		reason = xstrdup("asked for");
-	else if (b->dry_run && b->accel == ACCEL_AUTO)
+	else if (o->no_canary && o->accel == ACCEL_AUTO)
 		reason = xstrdup("a dry run does not try KVM");
-	else if (kvm_usable(b, &reason))
+	else if (kvm_usable(c, signals, &reason))
 		c->accel = VM_KVM;
-	else if (b->accel == ACCEL_KVM)
+	else if (o->accel == ACCEL_KVM)
 		die(KT_CANNOT_TELL, "KVM is not usable: %s", reason);
-	b->accel_reason = reason;
-	c->virtual_clock = b->clock == CLOCK_IS_VIRTUAL || (b->clock == CLOCK_AUTO && c->accel == VM_TCG);
-	if (c->virtual_clock)
-		check_virtual_clock(b);
-	else if (c->icount_shift)
+	c->virtual_clock = o->clock == CLOCK_IS_VIRTUAL || (o->clock == CLOCK_AUTO && c->accel == VM_TCG);
+	c->icount_shift = o->icount_shift;
+	if (c->icount_shift && !c->virtual_clock)
 		die_usage("--ns-per-insn belongs to the virtual clock");
+	return reason;
 }

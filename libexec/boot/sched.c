@@ -1,25 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * The scheduler under test, on the host's side: which one, where its file is, and what of it the guest gets. See boot.h.
- *
- * A path with a slash is relative to the file that says it, a spec or a scheduler's own. A name without is looked for
- * beside that file, in the directories of KTSTR_SCHEDULERS, among ktstr's own, and, a binary, in PATH.
- */
-#include "libexec/boot/boot.h"
+/* The schedulers under test, on the host's side: see sched.h. */
+#include "libexec/boot/sched.h"
+#include "libexec/boot/own-path.h"
 #include "libexec/lib/cpio.h"
+#include "libexec/lib/path.h"
+#include "libexec/lib/strv.h"
 #include "guest/sched/object.h"
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <sha2.h>
 #include <sys/stat.h>
-
-static char *dir_of(const char *path)
-{
-	_cleanup_free_ char *copy = xstrdup(path);
-
-	return xstrdup(dirname(copy));
-}
 
 static bool is_program(const char *path)
 {
@@ -46,89 +37,23 @@ static json_t *declared(const char *arg, bool *from_file, struct kt_err *err)
 	return kt_json_load(arg, err);
 }
 
-void boot_override_scheduler(struct boot *b, json_t *doc)
+void boot_override_scheduler(const char *arg, json_t *spec, struct spec_dirs *dirs)
 {
 	struct kt_err err;
 	bool from_file;
+	json_t *own = declared(arg, &from_file, &err);
 
-	b->spec_dir = b->base ? xstrdup(b->base) : dir_of(b->spec_path);
-	b->scheduler_dir = xstrdup(b->spec_dir);
-	if (!b->scheduler_arg)
-		return;
-	json_t *own = declared(b->scheduler_arg, &from_file, &err);
 	if (!own)
-		die(strncmp(err.msg, "cannot open", 11) ? KT_USAGE : KT_TROUBLE, "--scheduler: %s", err.msg);
-	json_object_set_new(doc, "scheduler", own);
-	free(b->scheduler_dir);
+		die(err.code, "--scheduler: %s", err.msg);
+	json_object_set_new(spec, "scheduler", own);
+	free(dirs->scheduler);
 	/* What the command line names itself is where the user is; what a file names is beside it. */
-	b->scheduler_dir = from_file ? dir_of(b->scheduler_arg) : xstrdup(".");
-}
-
-/* "a,b": the flags of these names. */
-static uint32_t flags_of(const struct boot *b, const char *option, const char *names)
-{
-	const struct scheduler_def *def = &b->spec.scheduler;
-	uint32_t all = 0;
-	struct kt_err err;
-
-	for (const char *p = names; p && def->kind != SCHEDULER_NONE;) {
-		size_t n = strcspn(p, ",");
-		_cleanup_free_ char *name = xasprintf("%.*s", (int)n, p);
-		uint32_t flag = flags_find(&def->flags, name, &err);
-
-		if (!flag)
-			die(KT_USAGE, "%s: %s", option, err.msg);
-		all |= flag;
-		p = p[n] ? p + n + 1 : NULL;
-	}
-	return all;
-}
-
-static void add_wanted_flags(struct boot *b)
-{
-	struct flags_want *want = &b->spec.want;
-	struct kt_err err;
-
-	want->required |= flags_of(b, "--required-flags", b->required_arg);
-	want->excluded |= flags_of(b, "--excluded-flags", b->excluded_arg);
-	if (flags_settle(&b->spec.scheduler.flags, want, &err))
-		die(KT_USAGE, "%s", err.msg);
-}
-
-void boot_choose_profile(struct boot *b)
-{
-	struct kt_err err;
-
-	add_wanted_flags(b);
-	b->profile = b->spec.want.required;
-	if (b->profile_arg && flags_profile(&b->spec.scheduler.flags, &b->spec.want, b->profile_arg, &b->profile, &err))
-		die(KT_USAGE, "--profile: %s", err.msg);
-}
-
-int boot_list_profiles(struct boot *b)
-{
-	json_auto_t *doc = boot_load_spec(b);
-	uint32_t profiles[PROFILES_MAX];
-	struct kt_errs errs = { 0 };
-	struct kt_err err;
-
-	if (spec_from_json(doc, b->spec_path, NULL, &b->spec, &errs) < 0) {
-		kt_errs_print(&errs);
-		return KT_USAGE;
-	}
-	add_wanted_flags(b);
-	int n = flags_profiles(&b->spec.scheduler.flags, &b->spec.want, profiles, &err);
-	if (n < 0)
-		die(KT_USAGE, "%s", err.msg);
-	for (int i = 0; i < n; i++) {
-		_cleanup_free_ char *name = flags_name(&b->spec.scheduler.flags, profiles[i]);
-		puts(name);
-	}
-	return KT_OK;
+	_cleanup_free_ char *copy = xstrdup(arg);
+	dirs->scheduler = xstrdup(from_file ? dirname(copy) : ".");
 }
 
 /* Add dir/name to the places; true if it is there. */
-static bool look(struct strv *places, const char *dir, size_t len, const char *name)
+static bool look_at(struct strv *places, const char *dir, size_t len, const char *name)
 {
 	struct stat st;
 
@@ -138,16 +63,16 @@ static bool look(struct strv *places, const char *dir, size_t len, const char *n
 
 static bool look_in_path(struct strv *places, const char *path, const char *name)
 {
-	for (size_t n; path && *path; path += n + (path[n] == ':')) {
-		n = strcspn(path, ":");
-		if (n && look(places, path, n, name))
+	size_t n;
+
+	for (const char *dir; (dir = path_next(&path, &n));)
+		if (n && look_at(places, dir, n, name))
 			return true;
-	}
 	return false;
 }
 
 /* Where the object or binary is; the places that were looked at are in the error. */
-static char *find(const struct scheduler_def *def, const char *dir)
+static char *find_scheduler(const struct scheduler_def *def, const char *dir)
 {
 	_cleanup_free_ char *own = boot_own_path("../guest/bpf", "bpf");
 	const char *name = def->path;
@@ -155,13 +80,13 @@ static char *find(const struct scheduler_def *def, const char *dir)
 	bool found;
 
 	if (*name == '/')
-		found = look(&places, "", 0, name);
-	else if (look(&places, dir, strlen(dir), name))
+		found = look_at(&places, "", 0, name);
+	else if (look_at(&places, dir, strlen(dir), name))
 		found = true;
 	else if (strchr(name, '/'))
 		found = false;
 	else
-		found = look_in_path(&places, getenv("KTSTR_SCHEDULERS"), name) || look(&places, own, strlen(own), name) ||
+		found = look_in_path(&places, getenv("KTSTR_SCHEDULERS"), name) || look_at(&places, own, strlen(own), name) ||
 			(def->kind == SCHEDULER_BINARY && look_in_path(&places, getenv("PATH"), name));
 	if (found) {
 		char *path = realpath(places.v[places.n - 1], NULL);
@@ -192,32 +117,32 @@ static void *read_file(const char *path, size_t *size)
 }
 
 /* A binary with its libraries, and the files it wants, which are found in its working directory. */
-static void add_programs(struct boot *b, struct boot_scheduler *s)
+static void add_programs(struct boot_scheduler *s, struct closure *programs)
 {
 	const char *library_path = json_string_value(json_object_get(s->def->env, "LD_LIBRARY_PATH"));
 	struct kt_err err;
 
-	if (s->def->kind == SCHEDULER_BINARY && closure_add_program(&b->programs, s->path, library_path, &s->in_guest, &err))
+	if (s->def->kind == SCHEDULER_BINARY && closure_add_program(programs, s->path, library_path, &s->in_guest, &err))
 		die(KT_USAGE, "the scheduler '%s': %s", s->def->name, err.msg);
 	for (size_t i = 0; i < json_array_size(s->def->files); i++)
-		if (closure_add_file(&b->programs, json_string_value(json_array_get(s->def->files, i)), &err))
+		if (closure_add_file(programs, json_string_value(json_array_get(s->def->files, i)), &err))
 			die(KT_USAGE, "the scheduler '%s': %s", s->def->name, err.msg);
 }
 
-static void load(struct boot *b, const struct scheduler_def *def, const char *dir)
+static void add_scheduler(struct boot_schedulers *all, const struct scheduler_def *def, const char *dir, struct closure *programs)
 {
-	struct boot_scheduler *s = &b->schedulers[b->nr_schedulers];
+	struct boot_scheduler *s = &all->v[all->n];
 
 	if (def->kind == SCHEDULER_NONE)
 		return;
-	b->nr_schedulers++;
+	all->n++;
 	s->def = def;
 	if (def->kind != SCHEDULER_BUILTIN)
-		s->path = find(def, dir);
+		s->path = find_scheduler(def, dir);
 	if (def->kind == SCHEDULER_BPF)
 		s->in_guest = xasprintf("%s.bpf.o", def->name);
-	closure_rebase(&b->programs, dir);
-	add_programs(b, s);
+	closure_rebase(programs, dir);
+	add_programs(s, programs);
 }
 
 /* The newest kernel of the cache that will do; NULL: none. */
@@ -237,37 +162,38 @@ static char *kernel_with_sched_ext(void)
 	return ret;
 }
 
-void boot_check_sched_ext(const struct boot *b)
+void boot_check_sched_ext(const struct spec *spec, const struct kernel *kernel)
 {
-	const struct scheduler_def *def = &b->spec.scheduler;
+	const struct scheduler_def *def = &spec->scheduler;
 
-	for (size_t i = 0; i < b->spec.nr_staged && (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN); i++)
-		def = &b->spec.staged[i];
-	if (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN || b->kernel.sched_ext != TRI_NO)
+	for (size_t i = 0; i < spec->nr_staged && (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN); i++)
+		def = &spec->staged[i];
+	if (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN || kernel->sched_ext != TRI_NO)
 		return;
 	_cleanup_free_ char *other = kernel_with_sched_ext();
 	_cleanup_free_ char *use = other ? xasprintf("use --kernel %s, or another that ", other) : xstrdup("one that has it is what ");
 	die(KT_CANNOT_TELL, "kernel %s has no sched_ext (CONFIG_SCHED_CLASS_EXT), which the scheduler '%s' needs: %s'ktstr kernel "
-	    "fetch' gets", b->kernel.release, def->name, use);
+	    "fetch' gets", kernel->release, def->name, use);
 }
 
-void boot_load_schedulers(struct boot *b)
+struct boot_schedulers boot_find_schedulers(const struct spec *spec, const struct spec_dirs *dirs, struct closure *programs)
 {
-	b->schedulers = xcalloc(b->spec.nr_staged + 1, sizeof(*b->schedulers));
-	load(b, &b->spec.scheduler, b->scheduler_dir);
-	for (size_t i = 0; i < b->spec.nr_staged; i++)
-		load(b, &b->spec.staged[i], b->spec_dir);
+	struct boot_schedulers all = { .v = xcalloc(spec->nr_staged + 1, sizeof(*all.v)) };
+
+	add_scheduler(&all, &spec->scheduler, dirs->scheduler, programs);
+	for (size_t i = 0; i < spec->nr_staged; i++)
+		add_scheduler(&all, &spec->staged[i], dirs->spec, programs);
+	return all;
 }
 
 /* Put the flags of the profile into a declaration: the guest knows of none. */
-static void apply_profile(const struct boot *b, json_t *own)
+static void apply_profile(const struct flags *f, uint32_t profile, json_t *own)
 {
-	const struct flags *f = &b->spec.scheduler.flags;
 	json_t *args = json_copy(json_object_get(own, "args")), *options = json_copy(json_object_get(own, "options"));
 
 	json_object_del(own, "flags");
 	for (size_t i = 0; i < f->n; i++) {
-		if (!(b->profile >> i & 1))
+		if (!(profile >> i & 1))
 			continue;
 		if (f->v[i].args)
 			json_array_extend(args ? args : (args = json_array()), f->v[i].args);
@@ -280,49 +206,51 @@ static void apply_profile(const struct boot *b, json_t *own)
 		json_object_set_new(own, "options", options);
 }
 
-int boot_payload_schedulers(struct boot *b, json_t *spec, FILE *f, struct kt_err *err)
+static int pack_object(struct boot_scheduler *s, const json_t *options, FILE *cpio, struct kt_err *err)
 {
-	json_t *staged = json_object_get(spec, "staged_schedulers");
+	size_t size;
+
+	if (object_check(s->path, options, err))
+		return kt_context(err, "the scheduler '%s'", s->def->name);
+	_cleanup_free_ void *data = read_file(s->path, &size);
+	SHA256Data(data, size, s->sha256);
+	_cleanup_free_ char *name = xasprintf("run/ktstr/%s", s->in_guest);
+	return cpio_add(cpio, name, 0100644, data, size, err);
+}
+
+int boot_pack_schedulers(struct boot_schedulers *all, const struct spec *spec, uint32_t profile, json_t *guest_spec, FILE *cpio,
+			 struct kt_err *err)
+{
+	json_t *staged = json_object_get(guest_spec, "staged_schedulers");
 
 	if (staged)
-		json_object_set_new(spec, "staged_schedulers", json_copy(staged)); /* the original is the report's */
-	staged = json_object_get(spec, "staged_schedulers");
-	for (struct boot_scheduler *s = b->schedulers; s < b->schedulers + b->nr_schedulers; s++) {
-		size_t size;
-
+		json_object_set_new(guest_spec, "staged_schedulers", json_copy(staged)); /* the original is the report's */
+	staged = json_object_get(guest_spec, "staged_schedulers");
+	for (struct boot_scheduler *s = all->v; s < all->v + all->n; s++) {
 		if (s->def->kind == SCHEDULER_BUILTIN)
 			continue;
 		json_t *own = json_copy(s->def->json);
 		json_object_set_new(own, scheduler_kind_name(s->def->kind), json_string(s->in_guest));
-		if (s->def == &b->spec.scheduler) {
+		if (s->def == &spec->scheduler) {
 			json_object_set_new(own, "name", json_string(s->def->name));
-			apply_profile(b, own);
-			json_object_set_new(spec, "scheduler", own);
+			apply_profile(&s->def->flags, profile, own);
+			json_object_set_new(guest_spec, "scheduler", own);
 		} else {
 			json_object_set_new(staged, s->def->name, own);
 		}
-		if (s->def->kind == SCHEDULER_BINARY)
-			continue; /* among the programs */
-		if (object_check(s->path, json_object_get(own, "options"), err))
-			return kt_context(err, "the scheduler '%s'", s->def->name);
-		_cleanup_free_ void *data = read_file(s->path, &size);
-		SHA256Data(data, size, s->sha256);
-		_cleanup_free_ char *name = xasprintf("run/ktstr/%s", s->in_guest);
-		if (cpio_add(f, name, 0100644, data, size, err))
+		/* A binary is among the programs. */
+		if (s->def->kind == SCHEDULER_BPF && pack_object(s, json_object_get(own, "options"), cpio, err))
 			return -1;
 	}
 	return 0;
 }
 
-json_t *boot_programs(const struct boot *b)
+void boot_list_objects(const struct boot_schedulers *all, json_t *files)
 {
-	json_auto_t *all = closure_to_json(&b->programs);
-
-	for (const struct boot_scheduler *s = b->schedulers; s < b->schedulers + b->nr_schedulers; s++) {
+	for (const struct boot_scheduler *s = all->v; s < all->v + all->n; s++) {
 		_cleanup_free_ char *path = xasprintf("/run/ktstr/%s", s->in_guest);
 
 		if (s->def->kind == SCHEDULER_BPF)
-			json_array_append_new(all, KT_PACK("{ss ss}", "path", path, "sha256", s->sha256));
+			json_array_append_new(files, KT_PACK("{ss ss}", "path", path, "sha256", s->sha256));
 	}
-	return json_array_size(all) ? json_incref(all) : NULL;
 }

@@ -2,6 +2,7 @@
 /* Programs with all they need: see closure.h. */
 #include "libexec/closure/libs.h"
 #include "libexec/lib/cpio.h"
+#include "libexec/lib/path.h"
 #include "libexec/spec/program.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -144,7 +145,7 @@ static int add_by_name(struct closure *c, const char *name, const char *library_
 {
 	static const char places[] = ":" PROGRAM_PATH ":";
 	const char *path = getenv("PATH") ? getenv("PATH") : PROGRAM_PATH;
-	_cleanup_free_ char *host = program_find(name, path);
+	_cleanup_free_ char *host = path_find(path, name);
 
 	if (!host)
 		return kt_fail(err, "program '%s' is not in PATH (%s)", name, path);

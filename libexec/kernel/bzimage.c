@@ -5,12 +5,9 @@
  * in the header is checked against the file before it is used.
  */
 #include "libexec/kernel/bzimage.h"
-
+#include "libexec/lib/spawn.h"
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -130,23 +127,10 @@ static int copy_payload(int fd, const char *name, const struct payload *p, struc
 	return take_fd(mem);
 }
 
-static _Noreturn void run_tool(const struct format *format, int in, int out, pid_t parent, rlim_t max)
-{
-	struct rlimit limit = { max, max };
-
-	/* A payload that lies about its size fails at the size it claimed, before it fills the disk. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent || setrlimit(RLIMIT_FSIZE, &limit) ||
-	    dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0)
-		_exit(KT_EXEC_FAILED);
-	execvp(format->argv[0], (char *const *)format->argv);
-	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
-}
-
 int bzimage_extract(int fd, const char *name, int out, char release[RELEASE_SIZE], struct kt_err *err)
 {
 	struct payload p;
 	struct stat st;
-	int status;
 
 	if (find_payload(fd, name, &p, release, err))
 		return -1;
@@ -155,16 +139,17 @@ int bzimage_extract(int fd, const char *name, int out, char release[RELEASE_SIZE
 		return -1;
 
 	const char *tool = p.format->argv[0];
-	pid_t parent = getpid(), pid = fork();
+	const struct spawn_fd fds[] = { { in, STDIN_FILENO }, { out, STDOUT_FILENO } };
+	/* A payload that lies about its size fails at the size it claimed, before it fills the disk. */
+	const struct spawn unpack = {
+		.argv = (char *const *)p.format->argv, .fds = fds, .nr_fds = ARRAY_SIZE(fds), .cgroup = -1, .max_file = p.unpacked,
+	};
+	struct kt_err why;
+	pid_t pid = spawn_program(&unpack, &why);
 	if (pid < 0)
-		return kt_fail(err, "cannot fork: %s", strerror(errno));
-	if (!pid)
-		run_tool(p.format, in, out, parent, p.unpacked);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return kt_fail(err, "cannot wait for %s: %s", tool, strerror(errno));
-	if (WIFEXITED(status) && WEXITSTATUS(status) == KT_NOT_FOUND)
-		return kt_fail(err, "cannot unpack '%s': %s is not installed", name, tool);
+		return why.code == KT_NOT_FOUND ? kt_fail(err, "cannot unpack '%s': %s is not installed", name, tool) :
+			kt_fail(err, "cannot unpack '%s': %s", name, why.msg);
+	int status = spawn_wait(pid);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) || fstat(out, &st) || st.st_size != p.unpacked)
 		return kt_fail(err, "cannot unpack '%s': %s failed, or did not yield the %u bytes that the file announces",
 			       name, tool, p.unpacked);

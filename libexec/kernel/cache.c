@@ -20,9 +20,10 @@ int kernel_load(const char *name, struct kernel *ret, struct kt_err *err)
 	_cleanup_(kernel_deinit) struct kernel k = {
 		.name = xstrdup(name), .vmlinux = xasprintf("%s/%s/vmlinux", dir, name),
 	};
-	_cleanup_json_ json_t *j = kt_json_load(facts, err);
-	if (!j || kernel_read_facts(j, facts, &k, err))
-		return kt_context(err, "cached kernel '%s' is damaged", name);
+	struct kt_err why;
+	_cleanup_json_ json_t *j = kt_json_load(facts, &why);
+	if (!j || kernel_read_facts(j, facts, &k, &why))
+		return kt_fail(err, "cached kernel '%s' is damaged: %s", name, why.msg);
 	if (access(k.vmlinux, R_OK))
 		return kt_fail(err, "cached kernel '%s' is damaged: cannot read '%s': %s", name, k.vmlinux, strerror(errno));
 	*ret = k;
@@ -233,16 +234,14 @@ int image_open(const char *path, struct image *ret, struct kt_err *err)
 }
 
 /* The facts of the vmlinux that is open as fd. config: NULL to look for it beside the image. */
-static enum kt_exit examine(const struct image *im, int fd, const char *origin, char **config, struct kernel *ret,
-			    struct kt_err *err)
+static int examine(const struct image *im, int fd, const char *origin, char **config, struct kernel *ret, struct kt_err *err)
 {
 	struct vmlinux v;
-	enum kt_exit code = vmlinux_probe(fd, im->path, &v, err);
 	char added[sizeof("2026-11-24T02:16:00Z")];
 	time_t now = time(NULL);
 
-	if (code != KT_OK)
-		return code;
+	if (vmlinux_probe(fd, im->path, &v, err))
+		return -1;
 	strftime(added, sizeof(added), "%FT%TZ", gmtime(&now));
 	*ret = (struct kernel){
 		.release = xstrdup(v.release), .origin = xstrdup(origin ? origin : im->origin), .added = xstrdup(added),
@@ -253,28 +252,28 @@ static enum kt_exit examine(const struct image *im, int fd, const char *origin, 
 		*config = find_config(im->path, ret->release);
 	if (*config)
 		read_config(*config, ret);
-	return KT_OK;
+	return 0;
 }
 
-enum kt_exit image_examine(const struct image *im, struct kernel *ret, struct kt_err *err)
+int image_examine(const struct image *im, struct kernel *ret, struct kt_err *err)
 {
 	_cleanup_free_ char *config = NULL;
-	enum kt_exit code = examine(im, im->fd, NULL, &config, ret, err);
 
-	if (code == KT_OK)
-		ret->vmlinux = xstrdup(im->path);
-	return code;
+	if (examine(im, im->fd, NULL, &config, ret, err))
+		return -1;
+	ret->vmlinux = xstrdup(im->path);
+	return 0;
 }
 
-enum kt_exit kernel_usable(const struct kernel *k, const char *what, struct kt_err *err)
+int kernel_usable(const struct kernel *k, const char *what, struct kt_err *err)
 {
 	if (!k->btf)
-		kt_fail(err, "kernel %s ('%s') has no BTF: one built with CONFIG_DEBUG_INFO_BTF=y is needed", k->release, what);
-	else if (k->cgroup2 == TRI_NO)
-		kt_fail(err, "kernel %s ('%s') has no cgroup2: one built with CONFIG_CGROUPS=y is needed", k->release, what);
-	else
-		return KT_OK;
-	return KT_CANNOT_TELL;
+		return kt_fail_as(err, KT_CANNOT_TELL, "kernel %s ('%s') has no BTF: one built with CONFIG_DEBUG_INFO_BTF=y is needed",
+				  k->release, what);
+	if (k->cgroup2 == TRI_NO)
+		return kt_fail_as(err, KT_CANNOT_TELL, "kernel %s ('%s') has no cgroup2: one built with CONFIG_CGROUPS=y is needed",
+				  k->release, what);
+	return 0;
 }
 
 /* The entry that holds the same vmlinux, or NULL. */
@@ -303,37 +302,32 @@ static char *free_name(char *const *names, const char *release)
 }
 
 /* Fill the stage with all but the facts. */
-static enum kt_exit fill(const struct image *im, const char *stage, const char *origin, const char *config,
-			 struct kernel *ret, struct kt_err *err)
+static int fill(const struct image *im, const char *stage, const char *origin, const char *config, struct kernel *ret,
+		struct kt_err *err)
 {
 	_cleanup_free_ char *vmlinux = xasprintf("%s/vmlinux", stage), *bzimage = xasprintf("%s/bzImage", stage);
 	_cleanup_free_ char *from = config ? xstrdup(config) : NULL, *to = xasprintf("%s/config", stage);
 	char release[RELEASE_SIZE] = "";
-	enum kt_exit code;
 
 	if (copy_file(im->fd, im->path, im->elf ? vmlinux : bzimage, err))
-		return KT_TROUBLE;
+		return -1;
 	_cleanup_close_ int fd = open(vmlinux, im->elf ? O_RDONLY | O_CLOEXEC : O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		kt_fail(err, "cannot open '%s': %s", vmlinux, strerror(errno));
-		return KT_TROUBLE;
-	}
+	if (fd < 0)
+		return kt_fail(err, "cannot open '%s': %s", vmlinux, strerror(errno));
 	if (!im->elf && bzimage_extract(im->fd, im->path, fd, release, err))
-		return KT_TROUBLE;
-	code = examine(im, fd, origin, &from, ret, err);
-	if (code != KT_OK)
-		return code;
+		return -1;
+	if (examine(im, fd, origin, &from, ret, err))
+		return -1;
 	if (release[0]) {
 		free(ret->release);
 		ret->release = xstrdup(release);
 	}
 	if (from) {
 		_cleanup_close_ int in = open(from, O_RDONLY | O_CLOEXEC);
-		if (in < 0 || copy_file(in, from, to, err)) {
-			if (in < 0)
-				kt_fail(err, "cannot open '%s': %s", from, strerror(errno));
-			return KT_TROUBLE;
-		}
+		if (in < 0)
+			return kt_fail(err, "cannot open '%s': %s", from, strerror(errno));
+		if (copy_file(in, from, to, err))
+			return -1;
 	}
 	return kernel_usable(ret, im->path, err);
 }
@@ -345,34 +339,33 @@ static void discardp(char **stage)
 	free(*stage);
 }
 
-enum kt_exit image_add(const struct image *im, const char *origin, const char *config, struct kernel *ret,
-		       struct kt_err *err)
+int image_add(const struct image *im, const char *origin, const char *config, struct kernel *ret, struct kt_err *err)
 {
 	_cleanup_(kernel_deinit) struct kernel k = { 0 };
 	_cleanup_free_ char *dir = cache_dir("kernels", err), *name = NULL;
 	_cleanup_close_ int lock = dir ? cache_lock(dir, err) : -1;
 	_cleanup_(discardp) char *stage = lock >= 0 ? cache_stage(dir, err) : NULL;
-	enum kt_exit code = stage ? fill(im, stage, origin, config, &k, err) : KT_TROUBLE;
-	_cleanup_(kernel_names_freep) char **names = code == KT_OK ? kernel_names(err) : NULL;
+	bool filled = stage && !fill(im, stage, origin, config, &k, err);
+	_cleanup_(kernel_names_freep) char **names = filled ? kernel_names(err) : NULL;
 
-	if (code != KT_OK || !names)
-		return code ? code : KT_TROUBLE;
+	if (!names)
+		return -1;
 	name = find_same(names, k.sha256);
 	if (!name) {
 		_cleanup_json_ json_t *j = kernel_facts(&k);
 		_cleanup_free_ char *text = json_dumps(j, JSON_COMPACT), *path = xasprintf("%s/kernel.json", stage);
 		name = free_name(names, k.release);
 		if (cache_write(path, text, strlen(text), err) || cache_publish(stage, dir, name, err))
-			return KT_TROUBLE;
+			return -1;
 	}
-	return kernel_load(name, ret, err) ? KT_TROUBLE : KT_OK;
+	return kernel_load(name, ret, err);
 }
 
-enum kt_exit kernel_add(const char *path, const char *origin, const char *config, struct kernel *ret, struct kt_err *err)
+int kernel_add(const char *path, const char *origin, const char *config, struct kernel *ret, struct kt_err *err)
 {
 	_cleanup_(image_deinit) struct image im = { .fd = -1 };
 
-	return image_open(path, &im, err) ? KT_TROUBLE : image_add(&im, origin, config, ret, err);
+	return image_open(path, &im, err) ? -1 : image_add(&im, origin, config, ret, err);
 }
 
 int kernel_clean(size_t keep, struct kt_err *err)

@@ -18,13 +18,13 @@ struct image {
 int image_open(const char *path, struct image *ret, struct kt_err *err);
 void image_deinit(struct image *im);
 /* The facts of an ELF image, to be used where it is. */
-enum kt_exit image_examine(const struct image *im, struct kernel *ret, struct kt_err *err);
+int image_examine(const struct image *im, struct kernel *ret, struct kt_err *err);
 /* As kernel_add(). */
-enum kt_exit image_add(const struct image *im, const char *origin, const char *config, struct kernel *ret,
-		       struct kt_err *err);
+int image_add(const struct image *im, const char *origin, const char *config, struct kernel *ret,
+	      struct kt_err *err);
 
 /* Whether we can work with it; what names it beside its release. */
-enum kt_exit kernel_usable(const struct kernel *k, const char *what, struct kt_err *err);
+int kernel_usable(const struct kernel *k, const char *what, struct kt_err *err);
 
 /* Fill ret with the facts in j, which is called name in messages. */
 int kernel_read_facts(json_t *j, const char *name, struct kernel *ret, struct kt_err *err);

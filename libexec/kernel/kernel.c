@@ -11,37 +11,34 @@
 
 static void kernel_names_freep(char ***names) { kernel_names_free(*names); }
 
-static enum kt_exit by_path(const char *path, struct kernel *ret, struct kt_err *err)
+static int by_path(const char *path, struct kernel *ret, struct kt_err *err)
 {
 	_cleanup_(image_deinit) struct image im = { .fd = -1 };
 	_cleanup_(kernel_deinit) struct kernel k = { 0 };
 
 	if (image_open(path, &im, err))
-		return KT_TROUBLE;
+		return -1;
 	if (!kernel_recall(&im.st, im.path, &k)) {
-		enum kt_exit code = im.elf ? image_examine(&im, &k, err) : image_add(&im, NULL, NULL, &k, err);
-		if (code != KT_OK)
-			return code;
+		if (im.elf ? image_examine(&im, &k, err) : image_add(&im, NULL, NULL, &k, err))
+			return -1;
 		kernel_remember(im.fd, &im.st, im.path, &k);
 	}
-	enum kt_exit code = kernel_usable(&k, im.path, err);
-	if (code != KT_OK)
-		return code;
+	if (kernel_usable(&k, im.path, err))
+		return -1;
 	*ret = k;
 	k = (struct kernel){ 0 };
-	return KT_OK;
+	return 0;
 }
 
-static enum kt_exit by_name(const char *name, struct kernel *ret, struct kt_err *err)
+static int by_name(const char *name, struct kernel *ret, struct kt_err *err)
 {
 	_cleanup_(kernel_deinit) struct kernel k = { 0 };
-	enum kt_exit code = kernel_load_checked(name, &k, err) ? KT_TROUBLE : kernel_usable(&k, name, err);
 
-	if (code != KT_OK)
-		return code;
+	if (kernel_load_checked(name, &k, err) || kernel_usable(&k, name, err))
+		return -1;
 	*ret = k;
 	k = (struct kernel){ 0 };
-	return KT_OK;
+	return 0;
 }
 
 /* Whether a name starts with these parts of a version: 7.1 is not the start of 7.10. */
@@ -79,34 +76,30 @@ static char *list_names(char *const *names)
 }
 
 /* What a person typed, at the place that given names. */
-static enum kt_exit by_arg(const char *arg, const char *given, struct kernel *ret, struct kt_err *err)
+static int by_arg(const char *arg, const char *given, struct kernel *ret, struct kt_err *err)
 {
 	_cleanup_(kernel_names_freep) char **names = NULL;
 	bool release_like = isdigit((unsigned char)arg[0]) && !strchr(arg, '/');
-	enum kt_exit code;
 
 	if (release_like && !(names = kernel_names(err)))
-		return KT_TROUBLE;
+		return -1;
 	const char *name = names ? match(names, arg) : NULL;
 	if (name) {
-		code = by_name(name, ret, err);
-		if (code == KT_OK)
-			ret->why = streq(name, arg) ? xasprintf("%s: from the cache, by %s", name, given) :
-				   xasprintf("%s: newest %s in the cache, by %s", name, arg, given);
-		return code;
+		if (by_name(name, ret, err))
+			return -1;
+		ret->why = streq(name, arg) ? xasprintf("%s: from the cache, by %s", name, given) :
+			   xasprintf("%s: newest %s in the cache, by %s", name, arg, given);
+		return 0;
 	}
 	if (release_like && access(arg, F_OK)) {
 		_cleanup_free_ char *list = list_names(names);
-		kt_fail(err, "no kernel '%s' (%s): there is no such file, and the cache holds %s; "
-			"to get it, type: ktstr kernel fetch --version %s", arg, given, list, arg);
-		return KT_TROUBLE;
+		return kt_fail(err, "no kernel '%s' (%s): there is no such file, and the cache holds %s; "
+			       "to get it, type: ktstr kernel fetch --version %s", arg, given, list, arg);
 	}
-	code = by_path(arg, ret, err);
-	if (code == KT_OK)
-		ret->why = xasprintf("%s: '%s', by %s", ret->release, arg, given);
-	else
-		kt_context(err, "%s", given);
-	return code;
+	if (by_path(arg, ret, err))
+		return kt_context(err, "%s", given);
+	ret->why = xasprintf("%s: '%s', by %s", ret->release, arg, given);
+	return 0;
 }
 
 /* What was looked at in vain, for the message. */
@@ -115,31 +108,36 @@ struct search {
 	bool unusable;  /* there was a kernel, but none we can work with */
 };
 
-static void looked_at(struct search *s, enum kt_exit code, const char *what, const char *found)
+static void looked_at(struct search *s, const char *what, const char *found)
 {
 	char *more = xasprintf("%s%s%s (%s)", s->looked ? s->looked : "", s->looked ? ", " : "", what, found);
 
 	free(s->looked);
 	s->looked = more;
-	s->unusable |= code == KT_CANNOT_TELL;
+}
+
+/* There is something, and it will not do. */
+static void tried(struct search *s, const char *what, const struct kt_err *why)
+{
+	looked_at(s, what, why->msg);
+	s->unusable |= why->code == KT_CANNOT_TELL;
 }
 
 static bool search_cache(struct search *s, struct kernel *ret)
 {
-	struct kt_err why = { "empty" };
+	struct kt_err why = { .msg = "empty" };
 	_cleanup_(kernel_names_freep) char **names = kernel_names(&why);
 	_cleanup_free_ char *dir = cache_path("kernels", NULL), *what = xasprintf("the cache '%s'", dir ? dir : "");
 
 	for (char **n = names; n && *n; n++) {
-		enum kt_exit code = by_name(*n, ret, &why);
-		if (code == KT_OK) {
+		if (!by_name(*n, ret, &why)) {
 			ret->why = xasprintf("%s: %s in the cache", *n, n == names ? "newest" : "newest usable");
 			return true;
 		}
-		looked_at(s, code, what, why.msg);
+		tried(s, what, &why);
 	}
 	if (!names || !*names)
-		looked_at(s, KT_TROUBLE, what, why.msg);
+		looked_at(s, what, why.msg);
 	return false;
 }
 
@@ -148,15 +146,15 @@ static bool search_path(struct search *s, const char *path, const char *why, str
 	struct kt_err e;
 
 	if (access(path, F_OK)) {
-		looked_at(s, KT_TROUBLE, path, "not there");
+		looked_at(s, path, "not there");
 		return false;
 	}
-	enum kt_exit code = by_path(path, ret, &e);
-	if (code == KT_OK)
-		ret->why = xasprintf("%s: '%s', %s", ret->release, path, why);
-	else
-		looked_at(s, code, path, e.msg);
-	return code == KT_OK;
+	if (by_path(path, ret, &e)) {
+		tried(s, path, &e);
+		return false;
+	}
+	ret->why = xasprintf("%s: '%s', %s", ret->release, path, why);
+	return true;
 }
 
 static int newest_first(const void *a, const void *b)
@@ -170,7 +168,7 @@ static bool search_boot(struct search *s, struct kernel *ret)
 	glob_t g;
 
 	if (glob("/boot/vmlinuz*", 0, NULL, &g)) {
-		looked_at(s, KT_TROUBLE, "/boot/vmlinuz*", "none");
+		looked_at(s, "/boot/vmlinuz*", "none");
 		return false;
 	}
 	qsort(g.gl_pathv, g.gl_pathc, sizeof(*g.gl_pathv), newest_first);
@@ -180,7 +178,7 @@ static bool search_boot(struct search *s, struct kernel *ret)
 	return found;
 }
 
-enum kt_exit kernel_resolve(const char *arg, struct kernel *ret, struct kt_err *err)
+int kernel_resolve(const char *arg, struct kernel *ret, struct kt_err *err)
 {
 	const char *env = getenv("KTSTR_KERNEL");
 	struct search s = { 0 };
@@ -189,11 +187,11 @@ enum kt_exit kernel_resolve(const char *arg, struct kernel *ret, struct kt_err *
 		return by_arg(arg, "--kernel", ret, err);
 	if (env && *env)
 		return by_arg(env, "KTSTR_KERNEL", ret, err);
-	looked_at(&s, KT_TROUBLE, "KTSTR_KERNEL", "not set");
+	looked_at(&s, "KTSTR_KERNEL", "not set");
 	bool found = search_cache(&s, ret) || search_path(&s, "./linux", "as nothing is in the cache", ret) ||
 		     search_path(&s, "../linux", "as nothing is in the cache", ret) || search_boot(&s, ret);
 	if (!found)
-		kt_fail(err, "no kernel to boot; looked at %s; to get one, type: ktstr kernel fetch", s.looked);
+		kt_fail_as(err, s.unusable ? KT_CANNOT_TELL : KT_TROUBLE, "no kernel to boot; looked at %s; to get one, type: ktstr kernel fetch", s.looked);
 	free(s.looked);
-	return found ? KT_OK : s.unusable ? KT_CANNOT_TELL : KT_TROUBLE;
+	return found ? 0 : -1;
 }

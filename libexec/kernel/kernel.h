@@ -47,17 +47,18 @@ void kernel_deinit(struct kernel *k);
 /*
  * Find the kernel that arg means: a path of a vmlinux or bzImage, a build tree, a cached release, or the start of
  * one ("7.3" means the newest 7.3.x, not 7.30). NULL: the same by KTSTR_KERNEL, else the newest in the cache, ./linux,
- * ../linux, the newest of /boot/vmlinuz*. A bzImage outside the cache is added to it. KT_TROUBLE: there is none, or
- * it is no kernel; KT_CANNOT_TELL: no PVH entry, no BTF, or no cgroup2. On KT_OK the caller says ret->why on stderr.
+ * ../linux, the newest of /boot/vmlinuz*. A bzImage outside the cache is added to it. 0, and the caller
+ * says ret->why on stderr; -1 and err, with code KT_TROUBLE: there is none, or it is no kernel; KT_CANNOT_TELL: no PVH entry, no
+ * BTF, or no cgroup2.
  */
-enum kt_exit kernel_resolve(const char *arg, struct kernel *ret, struct kt_err *err);
+int kernel_resolve(const char *arg, struct kernel *ret, struct kt_err *err);
 
 /*
  * Add a bzImage, a vmlinux or a build tree to the cache. origin and config (a file) may be NULL: then they are made of
- * the path, and looked for beside the image. A kernel whose vmlinux is there already is not added twice. Exit codes
+ * the path, and looked for beside the image. A kernel whose vmlinux is there already is not added twice. Returns
  * as above.
  */
-enum kt_exit kernel_add(const char *path, const char *origin, const char *config, struct kernel *ret, struct kt_err *err);
+int kernel_add(const char *path, const char *origin, const char *config, struct kernel *ret, struct kt_err *err);
 
 /* The names of all entries, newest first, NULL-terminated; NULL and err on failure. A cache that is not there is empty. */
 char **kernel_names(struct kt_err *err);

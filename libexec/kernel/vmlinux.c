@@ -64,7 +64,7 @@ static bool has_section(Elf *elf, const char *wanted)
 	return false;
 }
 
-static enum kt_exit probe_elf(int fd, const char *name, struct vmlinux *ret, struct kt_err *err)
+static int probe_elf(int fd, const char *name, struct vmlinux *ret, struct kt_err *err)
 {
 	_cleanup_(elf_endp) Elf *elf = NULL;
 	bool load = false, pvh = false;
@@ -75,35 +75,25 @@ static enum kt_exit probe_elf(int fd, const char *name, struct vmlinux *ret, str
 
 	elf_version(EV_CURRENT);
 	elf = elf_begin(fd, ELF_C_READ, NULL);
-	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &eh) || elf_getphdrnum(elf, &n)) {
-		kt_fail(err, "'%s' is not a kernel: not a whole ELF file: %s", name, elf_errmsg(-1));
-		return KT_TROUBLE;
-	}
-	if (gelf_getclass(elf) != ELFCLASS64 || eh.e_machine != EM_X86_64 || eh.e_type != ET_EXEC) {
-		kt_fail(err, "'%s' is not a kernel: not an x86-64 executable", name);
-		return KT_TROUBLE;
-	}
+	if (!elf || elf_kind(elf) != ELF_K_ELF || !gelf_getehdr(elf, &eh) || elf_getphdrnum(elf, &n))
+		return kt_fail(err, "'%s' is not a kernel: not a whole ELF file: %s", name, elf_errmsg(-1));
+	if (gelf_getclass(elf) != ELFCLASS64 || eh.e_machine != EM_X86_64 || eh.e_type != ET_EXEC)
+		return kt_fail(err, "'%s' is not a kernel: not an x86-64 executable", name);
 	/* The section headers come last in the file. */
 	if (fstat(fd, &st) || eh.e_shoff > (uint64_t)st.st_size ||
-	    (uint64_t)st.st_size - eh.e_shoff < (uint64_t)eh.e_shnum * eh.e_shentsize) {
-		kt_fail(err, "'%s' is not a kernel: cut short", name);
-		return KT_TROUBLE;
-	}
+	    (uint64_t)st.st_size - eh.e_shoff < (uint64_t)eh.e_shnum * eh.e_shentsize)
+		return kt_fail(err, "'%s' is not a kernel: cut short", name);
 	for (size_t i = 0, notes = 0; i < n && gelf_getphdr(elf, i, &ph); i++) {
 		load |= ph.p_type == PT_LOAD;
 		if (ph.p_type == PT_NOTE && !pvh && ph.p_filesz <= NOTES_MAX && (notes += ph.p_filesz) <= NOTES_MAX)
 			pvh = has_pvh_note(elf, &ph);
 	}
-	if (!load) {
-		kt_fail(err, "'%s' is not a kernel: it has nothing to load", name);
-		return KT_TROUBLE;
-	}
-	if (!pvh) {
-		kt_fail(err, "'%s' has no PVH entry: a kernel built with CONFIG_PVH=y is needed", name);
-		return KT_CANNOT_TELL;
-	}
+	if (!load)
+		return kt_fail(err, "'%s' is not a kernel: it has nothing to load", name);
+	if (!pvh)
+		return kt_fail_as(err, KT_CANNOT_TELL, "'%s' has no PVH entry: a kernel built with CONFIG_PVH=y is needed", name);
 	ret->btf = has_section(elf, ".BTF");
-	return KT_OK;
+	return 0;
 }
 
 /* What one pass looks for. */
@@ -154,23 +144,18 @@ static int scan_file(int fd, const char *name, struct scan *scan, char sha256[SH
 	return 0;
 }
 
-enum kt_exit vmlinux_probe(int fd, const char *name, struct vmlinux *ret, struct kt_err *err)
+int vmlinux_probe(int fd, const char *name, struct vmlinux *ret, struct kt_err *err)
 {
 	struct vmlinux v = { 0 };
 	struct scan scan = { 0 };
-	enum kt_exit code = probe_elf(fd, name, &v, err);
 
-	if (code != KT_OK)
-		return code;
-	if (scan_file(fd, name, &scan, v.sha256, err))
-		return KT_TROUBLE;
-	if (!scan.release[0]) {
-		kt_fail(err, "'%s' is not a kernel: it has no '%s' line", name, BANNER);
-		return KT_TROUBLE;
-	}
+	if (probe_elf(fd, name, &v, err) || scan_file(fd, name, &scan, v.sha256, err))
+		return -1;
+	if (!scan.release[0])
+		return kt_fail(err, "'%s' is not a kernel: it has no '%s' line", name, BANNER);
 	memcpy(v.release, scan.release, sizeof(v.release));
 	v.sched_ext = !v.btf ? TRI_UNKNOWN : scan.sched_ext ? TRI_YES : TRI_NO;
 	v.cgroup2 = scan.cgroup2 ? TRI_YES : TRI_UNKNOWN;
 	*ret = v;
-	return KT_OK;
+	return 0;
 }

@@ -21,10 +21,10 @@ struct vmlinux {
 };
 
 /*
- * Examine an open file that is called name in messages. KT_TROUBLE: not an x86-64 kernel, or it cannot be read;
- * KT_CANNOT_TELL: a kernel without the PVH entry through which we boot.
+ * Examine an open file that is called name in messages. 0; -1 and err, with code KT_TROUBLE when it is not an x86-64 kernel, or
+ * cannot be read, and KT_CANNOT_TELL when it is a kernel without the PVH entry through which we boot.
  */
-enum kt_exit vmlinux_probe(int fd, const char *name, struct vmlinux *ret, struct kt_err *err);
+int vmlinux_probe(int fd, const char *name, struct vmlinux *ret, struct kt_err *err);
 
 /* Copy the release that text starts with (it ends at a space). False when that cannot be the name of a directory. */
 bool release_copy(const char *text, size_t len, char ret[RELEASE_SIZE]);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Entries that appear complete or not at all: see cache.h. */
 #include "libexec/lib/cache.h"
+#include "libexec/lib/spawn.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -8,7 +9,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -148,7 +148,7 @@ static int wait_in_child(int fd, const void *arg, struct kt_err *err)
 	if (pid < 0)
 		return kt_fail(err, "cannot fork: %s", strerror(errno));
 	if (!pid) {
-		if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != self)
+		if (spawn_bind(self, SIGKILL))
 			_exit(EINTR);
 		while (flock(fd, LOCK_EX))
 			if (errno != EINTR)

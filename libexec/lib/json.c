@@ -5,7 +5,7 @@
 static json_t *checked(json_t *j, const char *name, const json_error_t *e, struct kt_err *err)
 {
 	if (!j)
-		kt_fail(err, "%s:%d:%d: %s", name, e->line > 0 ? e->line : 1, e->column > 0 ? e->column : 1, e->text);
+		kt_fail_as(err, KT_USAGE, "%s:%d:%d: %s", name, e->line > 0 ? e->line : 1, e->column > 0 ? e->column : 1, e->text);
 	return j;
 }
 

@@ -14,7 +14,7 @@
 
 #define _cleanup_json_ _cleanup_(json_decrefp)
 
-/* Read one JSON value from a file ("-" is stdin); NULL and err on failure. name is what errors call the file. */
+/* Read one JSON value from a file ("-" is stdin); NULL and err on failure, with code KT_USAGE when it is no JSON. */
 json_t *kt_json_load(const char *path, struct kt_err *err);
 json_t *kt_json_loads(const char *text, size_t len, const char *name, struct kt_err *err);
 

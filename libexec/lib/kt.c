@@ -19,6 +19,20 @@ int kt_fail(struct kt_err *err, const char *fmt, ...)
 
 	if (!err)
 		return -1;
+	err->code = KT_TROUBLE;
+	va_start(ap, fmt);
+	vformat(err->msg, sizeof(err->msg), fmt, ap);
+	va_end(ap);
+	return -1;
+}
+
+int kt_fail_as(struct kt_err *err, enum kt_exit code, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!err)
+		return -1;
+	err->code = code;
 	va_start(ap, fmt);
 	vformat(err->msg, sizeof(err->msg), fmt, ap);
 	va_end(ap);

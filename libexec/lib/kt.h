@@ -35,14 +35,20 @@ enum kt_exit {
 
 #define KT_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
-/* One error, complete enough to print as it is: "cannot open 'x': No such file or directory". */
+/*
+ * One error: a message, complete enough to print as it is ("cannot open 'x': No such file or directory"), and what a program
+ * exits with that ends because of it.
+ */
 struct kt_err {
+	enum kt_exit code;
 	char msg[1024];
 };
 
-/* Fill err (which may be NULL) and return -1, so that a caller can write: return kt_fail(err, ...). */
+/* Fill err (which may be NULL) and return -1, so that a caller can write: return kt_fail(err, ...). The code is KT_TROUBLE. */
 int kt_fail(struct kt_err *err, const char *fmt, ...) KT_PRINTF(2, 3);
-/* Put "context: " before the message that is there; returns -1. */
+/* The same with another code. */
+int kt_fail_as(struct kt_err *err, enum kt_exit code, const char *fmt, ...) KT_PRINTF(3, 4);
+/* Put "context: " before the message that is there; the code stays. Returns -1. */
 int kt_context(struct kt_err *err, const char *fmt, ...) KT_PRINTF(2, 3);
 
 /* A list of errors, for input that is checked as a whole and reported as a whole. */

@@ -14,11 +14,16 @@ void lines_deinit(struct lines *l)
 	free(take(l->buf));
 }
 
+size_t lines_pending(const struct lines *l)
+{
+	return l->end - l->start;
+}
+
 /*
  * Read more behind end: what was handed out goes, and the buffer grows only as far as one line may
  * need.
  */
-static int fill(struct lines *l, struct kt_err *err)
+ssize_t lines_read(struct lines *l, struct kt_err *err)
 {
 	if (l->start) {
 		memmove(l->buf, l->buf + l->start, l->end - l->start);
@@ -35,43 +40,49 @@ static int fill(struct lines *l, struct kt_err *err)
 		got = read(l->fd, l->buf + l->end, l->size - l->end);
 	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return kt_fail(err, "cannot read: %s", strerror(errno));
+		return errno == EAGAIN ? 0 : kt_fail(err, "cannot read: %s", strerror(errno));
 	l->eof = !got;
-	l->end += got;
-	return 0;
+	l->end += (size_t)got;
+	return got;
+}
+
+bool lines_take(struct lines *l, const char **line, size_t *len)
+{
+	size_t have = lines_pending(l);
+	char *from = l->buf + l->start, *nl = NULL;
+
+	if (l->returned)
+		l->too_long = l->returned = false;
+	if (have > l->seen)
+		nl = memchr(from + l->seen, '\n', have - l->seen);
+	l->seen = nl ? (size_t)(nl - from) : have;
+	if (l->seen > l->max) {
+		l->too_long = true;
+		/* Keep max bytes, to be returned, and make room behind them. */
+		if (!nl) {
+			l->seen = l->max;
+			l->end = l->start + l->max;
+		}
+	}
+	l->cut = !nl;
+	if (!nl && (!l->eof || !have))
+		return false;
+	*line = from;
+	*len = MIN(l->seen, l->max);
+	l->start += l->seen + !!nl;
+	l->seen = 0;
+	l->returned = true;
+	l->n++;
+	return true;
 }
 
 int lines_next(struct lines *l, const char **line, size_t *len, struct kt_err *err)
 {
-	size_t seen = 0; /* bytes behind start that hold no newline */
-
-	l->too_long = l->cut = false;
-	for (;;) {
-		char *from = l->buf + l->start, *nl = NULL;
-		size_t have = l->end - l->start;
-
-		if (have > seen)
-			nl = memchr(from + seen, '\n', have - seen);
-		seen = nl ? (size_t)(nl - from) : have;
-		if (seen > l->max) {
-			l->too_long = true;
-			/* Keep max bytes, to be returned, and make room behind them. */
-			if (!nl) {
-				seen = l->max;
-				l->end = l->start + l->max;
-			}
-		}
-		if (nl || l->eof) {
-			if (!nl && !have)
-				return 0;
-			l->cut = !nl;
-			*line = from;
-			*len = MIN(seen, l->max);
-			l->start += seen + !!nl;
-			l->n++;
-			return 1;
-		}
-		if (fill(l, err))
+	while (!lines_take(l, line, len)) {
+		if (l->eof)
+			return 0;
+		if (lines_read(l, err) < 0)
 			return -1;
 	}
+	return 1;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Where things are in the kernel's memory, by its BTF: see boot.h. */
-#include "libexec/boot/boot.h"
+/* Where things are in the kernel's memory, by its BTF: see btf.h. */
+#include "libexec/look/btf.h"
 #include <bpf/btf.h>
 
 static const struct btf_type *resolve(const struct btf *btf, uint32_t id)
@@ -68,8 +68,8 @@ static int follow(const struct btf *btf, const struct btf_type *t, const char *p
 	}
 }
 
-int boot_find_in_btf(const struct btf *btf, unsigned kind, const char *name, const char *path, struct btf_place *ret,
-		     struct kt_err *err)
+int btf_find_place(const struct btf *btf, unsigned kind, const char *name, const char *path, struct btf_place *ret,
+		   struct kt_err *err)
 {
 	int id = btf__find_by_name_kind(btf, name, kind);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Reading a program: see program.h. */
 #include "libexec/spec/program.h"
-#include <sys/stat.h>
 
 static bool parse_strings(const struct jcur *c, const json_t **ret)
 {
@@ -56,16 +55,4 @@ bool program_parse_env(const struct jcur *c, void *out, void *ctx)
 const char *program_getenv(const struct program *p, const char *name)
 {
 	return p->env ? json_string_value(json_object_get(p->env, name)) : NULL;
-}
-
-char *program_find(const char *name, const char *path)
-{
-	for (const char *p = path; p; p = strchr(p, ':') ? strchr(p, ':') + 1 : NULL) {
-		_cleanup_free_ char *at = xasprintf("%.*s/%s", (int)strcspn(p, ":"), p, name);
-		struct stat st;
-
-		if (*p == '/' && !stat(at, &st) && S_ISREG(st.st_mode) && !access(at, X_OK))
-			return take(at);
-	}
-	return NULL;
 }

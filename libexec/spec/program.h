@@ -20,8 +20,6 @@ bool program_parse_env(const struct jcur *c, void *out, void *ctx);
 bool program_parse_files(const struct jcur *c, void *out, void *ctx);
 /* Where a program without a slash is looked for when there is no PATH, as in the guest. */
 #define PROGRAM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-/* The executable file that a name without a slash stands for, in the absolute directories of path; NULL, or to be freed. */
-char *program_find(const char *name, const char *path);
 /* The value that env has for a name, or NULL. */
 const char *program_getenv(const struct program *p, const char *name);
 

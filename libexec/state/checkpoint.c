@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Finding a checkpoint, and building one: see checkpoint.h. */
 #include "libexec/lib/cache.h"
+#include "libexec/lib/path.h"
 #include "libexec/state/changes.h"
 #include "libexec/state/entry.h"
 #include "libexec/state/saved-clock.h"
@@ -43,17 +44,9 @@ void checkpoint_deinit(struct checkpoint *c)
 static char *find_program(const char *name)
 {
 	const char *dirs = getenv("PATH");
+	char *path = strchr(name, '/') ? NULL : path_find(dirs ? dirs : "/bin:/usr/bin", name);
 
-	if (strchr(name, '/'))
-		return xstrdup(name);
-	for (const char *p = dirs ? dirs : "/bin:/usr/bin"; *p; ) {
-		size_t n = strcspn(p, ":");
-		_cleanup_free_ char *path = xasprintf("%.*s%s%s", (int)n, p, n ? "/" : "", name);
-		if (!access(path, X_OK))
-			return take(path);
-		p += n + (p[n] == ':');
-	}
-	return xstrdup(name);
+	return path ? path : xstrdup(name);
 }
 
 /* The QEMU that is at hand: its package may change and its version not. The version is the plan's, and checked (vm.h). */

@@ -3,10 +3,10 @@
 #include "libexec/sweep/sweep.h"
 #include "libexec/lib/cache.h"
 #include "libexec/lib/lines.h"
+#include "libexec/lib/spawn.h"
 #include "libexec/report/report.h"
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -27,46 +27,26 @@ struct pool {
 	sigset_t signals;
 };
 
-static int open_null(int flags)
-{
-	int fd = open("/dev/null", flags | O_CLOEXEC);
-
-	if (fd < 0)
-		die(KT_TROUBLE, "cannot open '/dev/null': %s", strerror(errno));
-	return fd;
-}
-
 pid_t sweep_spawn(const struct strv *args, int in, int out, int err)
 {
-	_cleanup_close_ int null = open_null(O_RDONLY);
-	pid_t parent = getpid(), pid = fork();
-	sigset_t none;
+	struct spawn_fd fds[3] = { { in, STDIN_FILENO } };
+	struct spawn s = { .argv = args->v, .fds = fds, .nr_fds = 1, .cgroup = -1 };
+	struct kt_err why;
 
+	if (out >= 0)
+		fds[s.nr_fds++] = (struct spawn_fd){ out, STDOUT_FILENO };
+	if (err >= 0)
+		fds[s.nr_fds++] = (struct spawn_fd){ err, STDERR_FILENO };
+	pid_t pid = spawn_program(&s, &why);
 	if (pid < 0)
-		die(KT_TROUBLE, "cannot fork: %s", strerror(errno));
-	if (pid)
-		return pid;
-	/* A parent that died before the request does not send it. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
-		_exit(KT_TROUBLE);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	if (dup2(in < 0 ? null : in, STDIN_FILENO) < 0 || (out >= 0 && dup2(out, STDOUT_FILENO) < 0) ||
-	    (err >= 0 && dup2(err, STDERR_FILENO) < 0))
-		_exit(KT_TROUBLE);
-	execvp(args->v[0], args->v);
-	kt_warn("cannot run '%s': %s", args->v[0], strerror(errno));
-	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
+		die(why.code, "%s", why.msg);
+	return pid;
 }
 
 int sweep_wait(pid_t pid)
 {
-	int status;
+	int status = spawn_wait(pid);
 
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			die(KT_TROUBLE, "waitpid: %s", strerror(errno));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : KT_TROUBLE;
 }
 

@@ -4,6 +4,7 @@
  * (the worst, where a check gives several), and a few statistics beside (of all its groups of workers).
  */
 #include "libexec/sweep/sweep.h"
+#include "libexec/lib/path.h"
 #include <math.h>
 
 static const char *str(const json_t *obj, const char *key)
@@ -252,16 +253,9 @@ static const json_t *worst_record(const struct sweep *s)
 /* This ktstr, by its path: the porcelain puts its directory first in PATH. */
 static char *ktstr_path(void)
 {
-	const char *path = getenv("PATH");
+	char *path = path_find(getenv("PATH"), "ktstr");
 
-	while (path && *path) {
-		size_t n = strcspn(path, ":");
-		_cleanup_free_ char *file = xasprintf("%.*s/ktstr", (int)n, path);
-		if (*path == '/' && !access(file, X_OK))
-			return take(file);
-		path += n + (path[n] == ':');
-	}
-	return xstrdup("ktstr");
+	return path ? path : xstrdup("ktstr");
 }
 
 static json_t *replay(const struct sweep *s, const json_t *record)

@@ -2,8 +2,8 @@
 /* Topologies as QEMU arguments: see topology-qemu.h. */
 #include "libexec/lib/kt.h"
 #include "libexec/topo/qemu.h"
+#include "libexec/lib/spawn.h"
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/wait.h>
 
 enum { MAX_APIC_ID = 254, MIN_GUEST_DISTANCE = 11, MAX_GUEST_DISTANCE = 254 };
@@ -86,31 +86,24 @@ void topo_set_apic_ids(struct topo *t)
 static int output_of(const char *binary, char *buf, size_t size, struct kt_err *err)
 {
 	char *argv[] = { (char *)binary, "-version", NULL };
-	posix_spawn_file_actions_t actions;
 	size_t len = 0;
-	int fds[2], status, e;
+	int pair[2];
 	ssize_t n;
-	pid_t pid;
 
-	if (pipe2(fds, O_CLOEXEC))
+	if (pipe2(pair, O_CLOEXEC))
 		return kt_fail(err, "cannot make a pipe: %s", strerror(errno));
-	_cleanup_close_ int in = fds[0], out = fds[1];
-	posix_spawn_file_actions_init(&actions);
+	_cleanup_close_ int in = pair[0], out = pair[1];
 	/* Our own stdin may be a plan that is still to be read. */
-	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-	e = posix_spawnp(&pid, binary, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	if (e)
-		return kt_fail(err, "cannot run '%s': %s", binary, strerror(e));
+	const struct spawn_fd fds[] = { { -1, STDIN_FILENO }, { out, STDOUT_FILENO } };
+	pid_t pid = spawn_program(&(struct spawn){ .argv = argv, .fds = fds, .nr_fds = ARRAY_SIZE(fds), .cgroup = -1 }, err);
+	if (pid < 0)
+		return -1;
 	close(take_fd(out));
 	while (len < size - 1 && ((n = read(in, buf + len, size - 1 - len)) > 0 || (n < 0 && errno == EINTR)))
 		len += n > 0 ? n : 0;
 	buf[len] = '\0';
 	close(take_fd(in));
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return kt_fail(err, "cannot wait for '%s': %s", binary, strerror(errno));
+	int status = spawn_wait(pid);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		return kt_fail(err, "'%s -version' failed", binary);
 	return 0;

@@ -3,57 +3,57 @@
 #include "libexec/vm/guestlink.h"
 #include "libexec/lib/printable.h"
 
-static const char *const guest_kinds[] = { "guest", "phase", "op", "worker", "payload", "sample", "snapshot", "scheduler", "log", "request",
-					   "end" };
+static const char *const guest_kinds[] = { "guest", "phase", "op", "worker", "payload", "scheduler", "log", "request", "end" };
 
 int guestlink_read(struct guestlink *g, int fd, struct kt_err *err)
 {
-	ssize_t n;
+	struct lines *l = &g->lines;
 
+	l->fd = fd;
+	l->max = GUESTLINK_MAX_LINE;
 	g->asks = false;
-	if (g->cap - g->n < 65536) {
-		g->cap = g->cap * 2 + 65536;
-		g->buf = xrealloc(g->buf, g->cap, 1);
-	}
-	n = read(fd, g->buf + g->n, g->cap - g->n);
-	if (!n)
-		return 1;
+	ssize_t n = lines_read(l, err);
 	if (n < 0)
-		return errno != EAGAIN && errno != EINTR ? kt_fail(err, "cannot read from the guest: %s", strerror(errno)) : 0;
-	g->n += (size_t)n;
+		return kt_context(err, "the guest's records");
+	if (!n)
+		return l->eof;
 	g->total += n;
-	g->asks = g->buf[g->n - 1] == GUESTLINK_ASK;
-	g->n -= g->asks;
+	g->asks = l->buf[l->end - 1] == GUESTLINK_ASK;
+	l->end -= g->asks;
 	if (g->total > GUESTLINK_MAX_TOTAL)
 		return kt_fail(err, "the guest wrote more than %lld MiB", (long long)(GUESTLINK_MAX_TOTAL >> 20));
-	if (g->n > GUESTLINK_MAX_LINE && !memchr(g->buf, '\n', GUESTLINK_MAX_LINE))
-		return kt_fail(err, "the guest wrote a line of more than %d MiB", GUESTLINK_MAX_LINE >> 20);
 	return 0;
+}
+
+/* What the guest wrote to wait for us. */
+static bool is_padding(const char *line, size_t len)
+{
+	while (len && line[len - 1] == ' ')
+		len--;
+	return !len;
 }
 
 json_t *guestlink_next(struct guestlink *g, bool *bad, struct kt_err *err)
 {
-	char *nl = g->n > g->scanned ? memchr(g->buf + g->scanned, '\n', g->n - g->scanned) : NULL;
-
-	*bad = false;
-	if (!nl) {
-		g->scanned = g->n;
-		return NULL;
-	}
-	size_t len = (size_t)(nl - g->buf) + 1;
-	if (strspn(g->buf, " ") >= len - 1) { /* what it wrote to wait for us */
-		memmove(g->buf, g->buf + len, g->n -= len);
-		g->scanned = 0;
-		return guestlink_next(g, bad, err);
-	}
 	struct kt_err parse_err;
-	json_t *record = kt_json_loads(g->buf, len, "record", &parse_err);
-	memmove(g->buf, g->buf + len, g->n -= len);
-	g->scanned = 0;
+	const char *line;
+	size_t len;
+	bool there;
+
+	while ((there = lines_take(&g->lines, &line, &len) && !g->lines.cut) && is_padding(line, len))
+		;
+	*bad = g->lines.too_long || there;
+	if (g->lines.too_long)
+		kt_fail(err, "the guest wrote a line of more than %d MiB", GUESTLINK_MAX_LINE >> 20);
+	if (g->lines.too_long || !there)
+		return NULL;
+	json_t *record = kt_json_loads(line, len, "record", &parse_err);
 	const char *kind = json_string_value(json_object_get(record, "kind"));
 	for (size_t i = 0; kind && i < ARRAY_SIZE(guest_kinds); i++)
-		if (streq(kind, guest_kinds[i]))
+		if (streq(kind, guest_kinds[i])) {
+			*bad = false;
 			return record;
+		}
 	const char *what = !record ? parse_err.msg : kind ? kind : "(none)";
 	_cleanup_free_ char *text = printable(what, strnlen(what, 200));
 	if (record)
@@ -61,12 +61,11 @@ json_t *guestlink_next(struct guestlink *g, bool *bad, struct kt_err *err)
 	else
 		kt_fail(err, "the guest wrote garbage: %s", text);
 	json_decref(record);
-	*bad = true;
 	return NULL;
 }
 
 void guestlink_deinit(struct guestlink *g)
 {
-	free(g->buf);
+	lines_deinit(&g->lines);
 	*g = (struct guestlink){ 0 };
 }

@@ -12,18 +12,18 @@
 #define KT_GUESTLINK_H
 
 #include "libexec/lib/json.h"
+#include "libexec/lib/lines.h"
 
 enum { GUESTLINK_MAX_LINE = 4 << 20, GUESTLINK_PADDING = 16384, GUESTLINK_ASK = 5 };
 #define GUESTLINK_MAX_TOTAL (INT64_C(256) << 20)
 
 struct guestlink {
-	char *buf;
-	size_t n, cap, scanned;
+	struct lines lines;
 	int64_t total;
 	bool asks;              /* the last thing that was read is GUESTLINK_ASK: the guest stands */
 };
 
-/* Read what the pipe has. 0; 1 at its end; -1 and err when the guest broke a rule (it is lost then). */
+/* Read what the pipe has, once. 0; 1 at its end; -1 and err when the guest broke a rule (it is lost then). */
 int guestlink_read(struct guestlink *g, int fd, struct kt_err *err);
 /* The next record, or NULL: no whole line there (err untouched), or a bad one (*bad set, and err). */
 json_t *guestlink_next(struct guestlink *g, bool *bad, struct kt_err *err);

@@ -6,36 +6,39 @@
 #include "libexec/vm/vm.h"
 #include <sys/socket.h>
 
-enum { QMP_MAX_LINE = 1 << 20 };
+/* A run needs some dozens of messages; a guest can have QEMU send events without end. */
+enum { QMP_MAX_LINE = 1 << 20, QMP_MAX_MESSAGES = 1000 };
 
 /* A whole message that is there already, or NULL; *bad when it is none. */
 static json_t *buffered(struct vm *vm, bool *bad, struct kt_err *err)
 {
-	char *nl = vm->qmp_n ? memchr(vm->qmp_buf, '\n', vm->qmp_n) : NULL;
+	const char *line;
+	size_t n;
 
-	*bad = false;
-	if (!nl)
+	*bad = true;
+	bool there = lines_take(&vm->qmp_lines, &line, &n) && !vm->qmp_lines.cut;
+	if (vm->qmp_lines.too_long) {
+		kt_fail(err, "QMP: a line of more than %d bytes", QMP_MAX_LINE);
 		return NULL;
-	size_t n = (size_t)(nl - vm->qmp_buf) + 1;
-	json_t *msg = kt_json_loads(vm->qmp_buf, n, "QMP", err);
-	memmove(vm->qmp_buf, vm->qmp_buf + n, vm->qmp_n -= n);
-	*bad = !msg;
+	}
+	if (vm->qmp_lines.n > QMP_MAX_MESSAGES) {
+		kt_fail(err, "QEMU sent more than %d messages: the guest gives it cause without end", QMP_MAX_MESSAGES);
+		return NULL;
+	}
+	json_t *msg = there ? kt_json_loads(line, n, "QMP", err) : NULL;
+	*bad = there && !msg;
 	return msg;
 }
 
-static int fill(struct vm *vm, struct kt_err *err)
+static void fill(struct vm *vm)
 {
-	if (vm->qmp_n >= QMP_MAX_LINE)
-		return kt_fail(err, "QMP: a line of more than %d bytes", QMP_MAX_LINE);
-	vm->qmp_buf = xrealloc(vm->qmp_buf, vm->qmp_n + 65536, 1);
-	ssize_t got = read(vm->qmp, vm->qmp_buf + vm->qmp_n, 65536);
-	if (got > 0) {
-		vm->qmp_n += (size_t)got;
-	} else if (!got) { /* QEMU is going; its exit says why */
-		close(vm->qmp);
-		vm->qmp = -1;
-	}
-	return 0;
+	vm->qmp_lines.fd = vm->qmp;
+	vm->qmp_lines.max = QMP_MAX_LINE;
+	if (lines_read(&vm->qmp_lines, NULL) >= 0 && !vm->qmp_lines.eof)
+		return;
+	/* QEMU is going; its exit says why. */
+	close(vm->qmp);
+	vm->qmp = -1;
 }
 
 /* The next message, or NULL and err. */
@@ -51,8 +54,7 @@ static json_t *receive(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 			return msg;
 		switch (vm_wait(vm, false, deadline_ns)) {
 		case VM_EV_QMP:
-			if (fill(vm, err) < 0)
-				return NULL;
+			fill(vm);
 			break;
 		case VM_EV_EXIT:
 			kt_fail(err, "%s", vm_exit_reason(vm, reason, sizeof(reason)));
@@ -80,8 +82,9 @@ static void keep_event(struct vm *vm, json_t *msg)
 
 	/* A MIGRATION event is told apart by its status. */
 	const char *status = json_string_value(json_object_get(json_object_get(msg, "data"), "status"));
-	if (name)
-		strv_add(&vm->qmp_events, "%s%s%s", name, status ? ":" : "", status ? status : "");
+	_cleanup_free_ char *event = xasprintf("%s%s%s", name ? name : "", status ? ":" : "", status ? status : "");
+	if (name && !vm_qmp_saw(vm, event))
+		strv_add(&vm->qmp_events, "%s", event);
 }
 
 /* QEMU went before it could be told anything: its exit says why. */
@@ -219,17 +222,17 @@ int vm_load(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 	return 0;
 }
 
-void vm_qmp_listen(struct vm *vm)
+int vm_qmp_listen(struct vm *vm, struct kt_err *err)
 {
-	struct kt_err ignored;
 	bool bad;
 
-	if (vm->qmp >= 0 && fill(vm, &ignored) < 0)
-		return;
-	for (json_t *msg; (msg = buffered(vm, &bad, &ignored)) || bad;) {
+	if (vm->qmp >= 0)
+		fill(vm);
+	for (json_t *msg; (msg = buffered(vm, &bad, err));) {
 		keep_event(vm, msg);
 		json_decref(msg);
 	}
+	return bad ? -1 : 0;
 }
 
 bool vm_qmp_saw(const struct vm *vm, const char *event)

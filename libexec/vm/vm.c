@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One QEMU process: see vm.h. */
 #include "libexec/vm/vm.h"
+#include "libexec/lib/spawn.h"
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -17,36 +18,8 @@ void vm_init(struct vm *vm)
 {
 	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .answer = -1, .turns = -1,
 			  .signals = -1, .out_size = VM_OUT_LARGE };
-}
-
-/*
- * Put the descriptors where the command line says. First all of them out of the way of the targets, then down; the
- * standard three last, so that errors of the set-up still reach the caller's stderr.
- */
-static _Noreturn void exec_qemu(const struct strv *args, pid_t parent, const int *fds, const int *targets, size_t n)
-{
-	int high[MAX_FDS], first_free = VM_FD_SHIM + 1;
-
-	/* A parent that died before the signal was set up sent none. */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(KT_TROUBLE);
-	for (size_t i = 0; i < n; i++)
-		if ((high[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, first_free)) < 0)
-			_exit(KT_TROUBLE);
-	for (size_t i = 0; i < n; i++)
-		if (dup2(high[i], targets[i]) < 0)
-			_exit(KT_TROUBLE);
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	char **program = args->v;
-	while ((*program)[strcspn(*program, "=/")] == '=')
-		putenv(*program++);
-	execvp(*program, program);
-	/* stderr is the caller's error pipe by now. */
-	fprintf(stderr, "cannot run '%s': %s\n", *program, strerror(errno));
-	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
+	vm->console_tail = (struct tail){ vm->console_ring, sizeof(vm->console_ring) };
+	vm->err_tail = (struct tail){ vm->err_ring, sizeof(vm->err_ring) };
 }
 
 /* Returns its descriptor. */
@@ -79,11 +52,11 @@ bool vm_clock_holds(struct vm *vm, enum shim_state least, struct kt_err *err)
 int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, const int *ram, unsigned nr_ram,
 	     struct kt_err *err)
 {
-	int fds[MAX_FDS], targets[MAX_FDS], qmp[2], out[2], console[2], errs[2];
+	struct spawn_fd fds[MAX_FDS];
+	int qmp[2], out[2], console[2], errs[2];
 	size_t n = 0;
 
-	_cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (null < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, qmp) < 0)
 		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
 	vm->qmp = qmp[0];
 	_cleanup_close_ int qmp_end = qmp[1];
@@ -108,7 +81,10 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	fcntl(out_end, F_SETPIPE_SZ, vm->out_size); /* smaller is slower, not wrong */
 	fcntl(console_end, F_SETPIPE_SZ, CONSOLE_PIPE_SIZE); /* when it is full QEMU has its main loop wait: THE RULE */
 
-#define MAP(fd, target) (fds[n] = (fd), targets[n++] = (target))
+#define MAP(fd, as) (fds[n++] = (struct spawn_fd){ fd, as })
+	MAP(-1, STDIN_FILENO);
+	MAP(-1, STDOUT_FILENO);
+	MAP(errs_end, STDERR_FILENO);
 	MAP(qmp_end, VM_FD_QMP);
 	MAP(out_end, VM_FD_OUT);
 	MAP(console_end, VM_FD_CONSOLE);
@@ -123,19 +99,12 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 		MAP(shim, VM_FD_SHIM);
 	for (unsigned i = 0; i < nr_ram; i++)
 		MAP(ram[i], VM_FD_RAM0 + (int)i);
-	MAP(null, STDIN_FILENO);
-	MAP(null, STDOUT_FILENO);
-	MAP(errs_end, STDERR_FILENO);
 #undef MAP
 
-	pid_t self = getpid();
-	vm->pid = fork();
-	if (vm->pid < 0) {
-		vm->pid = 0;
-		return kt_fail(err, "cannot fork: %s", strerror(errno));
-	}
-	if (!vm->pid)
-		exec_qemu(args, self, fds, targets, n);
+	pid_t pid = spawn_program(&(struct spawn){ .argv = args->v, .fds = fds, .nr_fds = n, .cgroup = -1 }, err);
+	if (pid < 0)
+		return -1;
+	vm->pid = pid;
 	vm->pidfd = (int)syscall(SYS_pidfd_open, vm->pid, 0);
 	if (vm->pidfd < 0) {
 		kt_fail(err, "pidfd_open: %s", strerror(errno));
@@ -198,25 +167,11 @@ void vm_deinit(struct vm *vm)
 		munmap((void *)vm->shim, sizeof(*vm->shim));
 	vm->shim = NULL;
 	strv_deinit(&vm->qmp_events);
-	free(vm->qmp_buf);
-	vm->qmp_buf = NULL;
-	vm->qmp_n = 0;
-}
-
-static void tail_add(struct vm_tail *t, const char *p, size_t n)
-{
-	if (n > sizeof(t->buf)) {
-		p += n - sizeof(t->buf);
-		n = sizeof(t->buf);
-	}
-	size_t keep = MIN(t->n, sizeof(t->buf) - n);
-	memmove(t->buf, t->buf + t->n - keep, keep);
-	memcpy(t->buf + keep, p, n);
-	t->n = keep + n;
+	lines_deinit(&vm->qmp_lines);
 }
 
 /* Read what is there. Closes the descriptor at its end; returns whether it read anything. */
-static bool drain(struct vm *vm, int *fd, struct vm_tail *tail)
+static bool drain(struct vm *vm, int *fd, struct tail *tail)
 {
 	char buf[16384];
 	ssize_t n;
@@ -287,20 +242,23 @@ static bool is_chatter(const char *line, size_t n)
 	return memmem(line, n, "TCG doesn't support requested feature", 37);
 }
 
+struct words { char *buf; size_t size; };
+
+static void take_words(void *ctx, const char *line, size_t n)
+{
+	struct words *w = ctx;
+
+	if (!is_chatter(line, n))
+		snprintf(w->buf, w->size, "%.*s", (int)n, line);
+}
+
 /* QEMU's own words: the last line of its stderr that is not the chatter of TCG about CPU features it lacks. */
 static void last_error(const struct vm *vm, char *buf, size_t size)
 {
-	const char *start = vm->err_tail.buf, *end = start + vm->err_tail.n;
+	struct words w = { buf, size };
 
 	*buf = '\0';
-	while (start < end) {
-		const char *nl = memchr(start, '\n', (size_t)(end - start));
-		size_t n = (size_t)((nl ? nl : end) - start);
-
-		if (n && !is_chatter(start, n))
-			snprintf(buf, size, "%.*s", (int)n, start);
-		start += n + 1;
-	}
+	tail_lines(&vm->err_tail, UINT_MAX, take_words, &w);
 }
 
 const char *vm_exit_reason(const struct vm *vm, char *buf, size_t size)

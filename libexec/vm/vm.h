@@ -13,7 +13,9 @@
 #ifndef KT_VM_H
 #define KT_VM_H
 
+#include "libexec/lib/lines.h"
 #include "libexec/lib/strv.h"
+#include "libexec/lib/tail.h"
 #include "libexec/topo/plan.h"
 #include "libexec/vm/shim.h"
 
@@ -64,12 +66,6 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret);
  */
 enum { VM_OUT_LARGE = 1 << 20, VM_OUT_SMALL = 4096 };
 
-/* The last bytes of a stream, for error messages. */
-struct vm_tail {
-	char buf[32768];
-	size_t n;
-};
-
 struct vm {
 	pid_t pid;             /* 0 when there is none */
 	int pidfd, qmp, out, console, err;
@@ -78,14 +74,14 @@ struct vm {
 	const struct shim_page *shim; /* what ktstr-turns.so in this QEMU says of itself; NULL: without */
 	bool no_clock;         /* vm_clock_holds() has said no */
 	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
-	struct vm_tail console_tail, err_tail;
+	struct tail console_tail, err_tail; /* for error messages */
+	char console_ring[32768], err_ring[32768];
 	FILE *console_to[2];   /* copies of the console: live, kept; NULL: none */
 	int out_size;          /* bytes that the out pipe holds; vm_init()'s: VM_OUT_LARGE */
 	int status;            /* wait status once pid is 0 again */
 	char qemu_version[32]; /* as its greeting says: "7.2.22"; "" before */
-	struct strv qmp_events; /* names of events that came and were not waited for yet */
-	char *qmp_buf;
-	size_t qmp_n;
+	struct strv qmp_events; /* names of events that came and were not waited for yet, each once */
+	struct lines qmp_lines;
 };
 
 void vm_init(struct vm *vm);
@@ -138,8 +134,8 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 int vm_save(struct vm *vm, int to, int64_t deadline_ns, struct kt_err *err);
 /* Load the state that QEMU got as VM_FD_STATE. */
 int vm_load(struct vm *vm, int64_t deadline_ns, struct kt_err *err);
-/* Take in what QMP has to say unasked (VM_EV_QMP). */
-void vm_qmp_listen(struct vm *vm);
+/* Take in what QMP has to say unasked (VM_EV_QMP). -1 and err: it is nothing that can be meant. */
+int vm_qmp_listen(struct vm *vm, struct kt_err *err);
 /* Whether this event was among what it has said. */
 bool vm_qmp_saw(const struct vm *vm, const char *event);
 

@@ -32,6 +32,21 @@ static void misbehave(const char *way)
 		say_forever(block, sizeof(block));
 	if (streq(way, "foreign"))
 		SAY("{\"kind\":\"host\",\"wall_ms\":{}}\n");
+	if (streq(way, "sample"))
+		SAY("{\"kind\":\"sample\",\"at_ns\":1}\n");
+	if (streq(way, "snapshot"))
+		SAY("{\"kind\":\"snapshot\",\"at_ns\":1}\n");
+	if (streq(way, "requests")) /* each waits until the host has answered the one before */
+		for (;;)
+			SAY("{\"kind\":\"request\",\"jiffy_ns\":4000000,\"symbols\":{\"scx_root\":\"ffffffff82000000\"}}\n\x05");
+	if (streq(way, "records")) {
+		static const char record[] = "{\"kind\":\"log\",\"text\":\"\"}\n";
+		size_t n = 0;
+
+		for (; n + sizeof(record) < sizeof(block); n += sizeof(record) - 1)
+			memcpy(block + n, record, sizeof(record) - 1);
+		say_forever(block, n);
+	}
 	if (streq(way, "deep")) {
 		memset(block, '[', sizeof(block));
 		block[sizeof(block) - 1] = '\n';

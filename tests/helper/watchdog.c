@@ -6,8 +6,7 @@
  *
  * There is no kernel here that has the variables of old ones; this has none either, but any addresses for them.
  */
-#include "libexec/boot/boot.h"
-#include "libexec/look/guestmem.h"
+#include "libexec/boot/watchdog.h"
 #include <sys/mman.h>
 
 enum { MIB = 1 };
@@ -34,33 +33,33 @@ static void peek(const struct guestmem *m, const char *arg)
 
 int main(int argc, char **argv)
 {
-	struct boot b = { .vm.pid = getpid(), .plan = { .nr_nodes = 1, .nodes = &(struct topo_node){ .memory_mib = MIB } } };
+	struct topo plan = { .nr_nodes = 1, .nodes = &(struct topo_node){ .memory_mib = MIB } };
 	struct guestmem m;
 	struct kt_err err;
 	int64_t seconds;
-	char *note = NULL;
+	int ram;
 
 	kt_init("watchdog");
 	if (argc < 3 || kt_parse_i64(argv[2], "SECONDS", 1, 3600, &seconds, &err))
 		die(KT_USAGE, "usage: watchdog REQUEST SECONDS ADDRESS=VALUE...");
-	b.spec.watchdog_timeout_ns = seconds * NSEC_PER_SEC;
-	b.kernel.vmlinux = "none";
-	b.ram[0] = memfd_create("ram", MFD_CLOEXEC);
-	if (b.ram[0] < 0 || ftruncate(b.ram[0], MIB << 20) ||
-	    mmap(NULL, MIB << 20, PROT_READ | PROT_WRITE, MAP_SHARED, b.ram[0], 0) == MAP_FAILED)
+	struct watchdog w = { .timeout_ns = seconds * NSEC_PER_SEC, .vmlinux = "none" };
+	ram = memfd_create("ram", MFD_CLOEXEC);
+	if (ram < 0 || ftruncate(ram, MIB << 20) ||
+	    mmap(NULL, MIB << 20, PROT_READ | PROT_WRITE, MAP_SHARED, ram, 0) == MAP_FAILED)
 		die(KT_TROUBLE, "cannot make memory: %s", strerror(errno));
 	json_auto_t *request = kt_json_loads(argv[1], strlen(argv[1]), "REQUEST", &err);
-	if (!request || guestmem_open(&m, b.vm.pid, &b.plan, b.ram, &err))
+	if (!request || guestmem_open(&m, getpid(), &plan, &ram, &err))
 		die(KT_USAGE, "%s", err.msg);
 	for (char **arg = argv + 3; *arg; arg++)
 		poke(&m, *arg);
-	json_auto_t *record = boot_watchdog(&b, request, &note);
-	if (kt_json_line(stdout, record, &err))
-		die(KT_TROUBLE, "%s", err.msg);
-	if (note)
-		puts(note);
+	struct kt_err why = { .msg = "" }, failed;
+	watchdog_set(&w, &m, request, &why);
+	json_auto_t *record = watchdog_record(&w, request);
+	if (kt_json_line(stdout, record, &failed))
+		die(KT_TROUBLE, "%s", failed.msg);
+	if (!w.by)
+		printf("watchdog_timeout_s has no effect: %s\n", why.msg);
 	for (char **arg = argv + 3; *arg; arg++)
 		peek(&m, *arg);
-	free(note);
 	return KT_OK;
 }

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* options.h - what the command line of ktstr-boot asks for. NULL: not given. */
+#ifndef BOOT_OPTIONS_H
+#define BOOT_OPTIONS_H
+
+#include "libexec/lib/kt.h"
+
+enum boot_clock { CLOCK_AUTO, CLOCK_IS_VIRTUAL, CLOCK_IS_REAL };
+enum boot_accel { ACCEL_AUTO, ACCEL_KVM, ACCEL_TCG };
+
+/* The clock and the accelerator: accel.h. */
+struct accel_options {
+	enum boot_clock clock;
+	enum boot_accel accel;
+	unsigned icount_shift;
+	bool no_canary;          /* boot nothing to find out whether KVM works */
+};
+
+/* Names of the scheduler's flags: profile.h. */
+struct profile_options {
+	const char *profile, *required, *excluded;
+};
+
+/* The spec, and what replaces parts of it: inputs.h. */
+struct spec_options {
+	const char *path;
+	const char *base;        /* where relative paths of the spec start; NULL: where it is */
+	const char *scheduler;   /* in place of the spec's own */
+};
+
+struct boot_options {
+	struct spec_options spec;
+	struct profile_options profile;
+	struct accel_options accel;
+	const char *plan, *kernel;
+	const char *keep;        /* a directory for what is kept of the run */
+	const char *work_type;   /* of swappable cgroups */
+	int64_t seed;            /* -1: the spec's */
+	int64_t timeout_ns;      /* 0: by the size of spec and plan */
+	bool cold, console_live, dry_run, list_profiles;
+	bool prepare;            /* make the checkpoint and stop there */
+};
+
+#endif
