@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * events.h - what happens while a guest runs: its records, which pass on into the report; its requests, which it waits with;
- * what QEMU says unasked; signals, and the end.
+ * events.h - the loop that follows a running guest. Records of the guest go into the report. A request of the guest is answered, and
+ * the guest waits for the answer. QEMU's messages, signals and time limits may end the run.
  */
 #ifndef BOOT_EVENTS_H
 #define BOOT_EVENTS_H
@@ -25,13 +25,13 @@ struct events {
 };
 
 /*
- * Pass on what happens until the run is over, and *r says how: false. Or, if setting_up, until a guest that is set up stands
- * ready: true.
+ * Follow the guest. False: the run is over, and *r says how it ended. True, only with setting_up: the guest has set the spec up and
+ * stands still, ready to be saved.
  */
 bool events_follow(struct events *e, bool setting_up, struct result *r);
-/* Pass on what a guest wrote before it stopped. 0; 1: the run was over before, and *r says how; -1 and err. */
+/* Take in what the guest wrote before it stopped. 0; 1: the run had ended before that, and *r says how; -1 and err. */
 int events_finish(struct events *e, struct result *r, struct kt_err *err);
-/* A guest's end record: its own claim of how the scenario went. */
+/* Set *r from the guest's end record, in which the guest says how the scenario went. */
 void events_take_end(const json_t *record, struct result *r);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* guest.h - the machine under test: a QEMU, the guest's memory, and what it is given. */
+/* guest.h - the machine under test: a QEMU process, the guest's memory, and the payload. */
 #ifndef BOOT_GUEST_H
 #define BOOT_GUEST_H
 
@@ -9,25 +9,25 @@
 struct guest {
 	struct vm vm;
 	const struct vm_config *config;
-	int payload;             /* what it is given: a file */
-	const char *payload_sha256; /* of what is in the payload: see inputs.h */
-	bool asks;               /* it will wait for the host now and then */
-	int signals;             /* a signalfd: ends waits */
+	int payload;             /* the archive that the guest unpacks: a file */
+	const char *payload_sha256; /* of what is in the archive: see inputs.h */
+	bool asks;               /* the guest will send requests and wait for the host's answers */
+	int signals;             /* a signalfd: a signal ends every wait */
 	FILE *console_to[2];     /* copies of the console; NULL: none */
-	const char *keep;        /* a directory for its inputs; NULL: they are not kept */
-	int ram[TOPO_MAX_NODES]; /* its memory, while it runs; not ours to close */
-	int64_t started_ns;      /* wall: it was let run, the last time */
+	const char *keep;        /* the directory in which its inputs are kept; NULL: they are not */
+	int ram[TOPO_MAX_NODES]; /* descriptors of its memory while it runs; the checkpoint closes them */
+	int64_t started_ns;      /* wall time at which the guest was let run, the last time */
 };
 
 /*
- * Boot it, or start it from booted; or, if that is there, from ready. A guest that was there before is killed. 0, or -1 and
- * err.
+ * Kill the guest that runs, if there is one. Then boot a guest (VM_COLD), or start one from the checkpoint `booted`, or from `ready`
+ * unless that is NULL. 0, or -1 and err.
  */
 int guest_start(struct guest *g, enum vm_start start, const struct checkpoint *booted, const struct checkpoint *ready,
 		int64_t deadline_ns, struct kt_err *err);
-/* Its memory, as its kernel has it. 0, or -1 and err. */
+/* Open the memory of the guest for reading and writing from outside. 0, or -1 and err. */
 int guest_memory(const struct guest *g, struct guestmem *ret, struct kt_err *err);
-/* QEMU has said, or ktstr-turns.so has, that it cannot run such a guest. */
+/* Whether QEMU or ktstr-turns.so has said that this QEMU cannot run such a guest. */
 bool guest_is_unsuitable(const struct guest *g);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* inputs.h - what a run is made of, loaded and checked before anything starts. */
+/* inputs.h - the inputs of a run, loaded and checked before anything starts. */
 #ifndef BOOT_INPUTS_H
 #define BOOT_INPUTS_H
 
@@ -15,8 +15,8 @@ struct boot_inputs {
 	struct spec_dirs dirs;
 	struct kernel kernel;
 	struct boot_schedulers schedulers; /* under test */
-	uint32_t profile;         /* flags that the spec's is run with */
-	struct closure programs;  /* what runs in the guest and is not ours, and what that needs */
+	uint32_t profile;         /* the flags that the spec's scheduler runs with */
+	struct closure programs;  /* programs of the host that run in the guest, and the files that they need */
 	int payload;              /* the archive that the guest unpacks: a memfd */
 	char payload_sha256[SHA256_HEX_SIZE]; /* of what is in the archive: files of the host by their digests */
 	struct memory_ops memory;
@@ -27,11 +27,14 @@ struct boot_inputs {
 	uint64_t cache_limit;
 };
 
-/* Read and check everything; exits with the right code and message when something is wrong. A signalfd ends a canary boot. */
+/*
+ * Read and check all inputs. Ends the program with a message and an exit code when an input is wrong. signals is a signalfd: a
+ * signal ends the canary boot, and with it the program.
+ */
 void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in);
-/* The spec, with the scheduler of the command line; what cannot be read is said, and ends the program. */
+/* Read the spec, and put the scheduler of the command line into it. Ends the program when either cannot be read. */
 json_t *boot_load_spec(const struct spec_options *o, struct spec_dirs *ret);
-/* plan.json, spec.json, args, schedulers and programs, in an archive: a memfd. -1 and err. */
+/* Make the payload: an archive of plan.json, spec.json, args, the schedulers and the programs. A memfd, or -1 and err. */
 int boot_make_payload(struct boot_inputs *in, struct kt_err *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * memory.h - ops on the guest kernel's memory, done from outside while the guest waits (guestlink.h): which op, the request
- * says, and the spec what that is. What was found becomes the result of the op's record.
+ * memory.h - the ops on the guest kernel's memory. The host does them from outside while the guest waits (guestlink.h). The guest's
+ * request has the number of the op, and the spec has the op itself. What an op finds becomes the result in the op's record.
  */
 #ifndef BOOT_MEMORY_H
 #define BOOT_MEMORY_H
@@ -12,21 +12,21 @@
 
 struct memory_ops {
 	const struct spec *spec;
-	uint64_t task_next, task_pid; /* of a task_struct: where in it these members are */
-	json_t *symbols;         /* {"name": "hexadecimal address"}: the guest's word for where what the ops need is; NULL: not said yet */
-	json_t *found;           /* what they found, in order; NULL: the spec has none */
-	size_t used;             /* so many have become results */
+	uint64_t task_next, task_pid; /* offsets of these members in a task_struct */
+	json_t *symbols;         /* {"name": "hexadecimal address"}: the symbols that the ops need, from the guest; NULL: not yet */
+	json_t *found;           /* what the ops found, in order; NULL: the spec has no such op */
+	size_t used;             /* how many of these have gone into records */
 };
 
-/* Find in the kernel's BTF the members that the spec's ops name; ends the program when there is one that it does not have. */
+/* Look up in the kernel's BTF the members that the spec's ops name. Ends the program when the kernel lacks one. */
 struct memory_ops memory_ops_settle(const struct spec *spec, const char *spec_file, const struct kernel *kernel);
-/* The op that the guest waits with reads or writes at one moment of all CPUs. */
+/* Whether the op of this request is a cold one, which all CPUs must stand still for. */
 bool memory_op_is_cold(const struct memory_ops *m, const json_t *request);
-/* Take in the symbols that a request has. */
+/* Keep the symbols that this request brings. */
 void memory_ops_take_symbols(struct memory_ops *m, const json_t *request);
-/* Do the op that the guest waits with. -1 and err: it cannot be done, and the run is over. */
+/* Do the op of this request. 0; -1 and err: the op cannot be done, which ends the run. */
 int memory_op_do(struct memory_ops *m, struct guestmem *memory, const json_t *request, struct kt_err *err);
-/* Into the record of an op, if it is one on memory. */
+/* Add the result to the record of an op, if the op is one on memory. */
 void memory_op_result(struct memory_ops *m, json_t *record);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* options.h - what the command line of ktstr-boot asks for. NULL: not given. */
+/* options.h - the command line of ktstr-boot. NULL: the option was not given. */
 #ifndef BOOT_OPTIONS_H
 #define BOOT_OPTIONS_H
 
@@ -13,7 +13,7 @@ struct accel_options {
 	enum boot_clock clock;
 	enum boot_accel accel;
 	unsigned icount_shift;
-	bool no_canary;          /* boot nothing to find out whether KVM works */
+	bool no_canary;          /* boot no canary guest to find out whether KVM works */
 };
 
 /* Names of the scheduler's flags: profile.h. */
@@ -24,8 +24,8 @@ struct profile_options {
 /* The spec, and what replaces parts of it: inputs.h. */
 struct spec_options {
 	const char *path;
-	const char *base;        /* where relative paths of the spec start; NULL: where it is */
-	const char *scheduler;   /* in place of the spec's own */
+	const char *base;        /* relative paths of the spec start here; NULL: in the spec's directory */
+	const char *scheduler;   /* instead of the spec's own */
 };
 
 struct boot_options {
@@ -33,12 +33,12 @@ struct boot_options {
 	struct profile_options profile;
 	struct accel_options accel;
 	const char *plan, *kernel;
-	const char *keep;        /* a directory for what is kept of the run */
+	const char *keep;        /* the directory for the files of keep.h */
 	const char *work_type;   /* of swappable cgroups */
 	int64_t seed;            /* -1: the spec's */
-	int64_t timeout_ns;      /* 0: by the size of spec and plan */
+	int64_t timeout_ns;      /* 0: by the spec's duration and the plan's CPUs */
 	bool cold, console_live, dry_run, list_profiles;
-	bool prepare;            /* make the checkpoint and stop there */
+	bool prepare;            /* make the checkpoint and run nothing */
 };
 
 #endif

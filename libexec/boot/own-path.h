@@ -6,8 +6,8 @@
 #include "libexec/lib/kt.h"
 
 /*
- * A file that lies beside the program: relative to it in the tree, and below libexec/ktstr where make install put it. Ends the
- * program when it is in neither place.
+ * The path of one of ktstr's files: in_tree, relative to the program's directory, in a source tree, and installed, below
+ * libexec/ktstr, in an installation. Ends the program when the file is in neither place.
  */
 char *boot_own_path(const char *in_tree, const char *installed);
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * sched.h - the schedulers under test, on the host's side: which ones, where their files are, and what of them the guest gets.
+ * sched.h - the host's side of the schedulers under test: find their files, and put them into the payload.
  *
- * A path with a slash is relative to the file that says it, a spec or a scheduler's own. A name without is looked for
- * beside that file, in the directories of KTSTR_SCHEDULERS, among ktstr's own, and, a binary, in PATH.
+ * A path with a slash is relative to the file that has the path: the spec, or the scheduler's own file. A name without a slash is
+ * looked up beside that file, in the directories of KTSTR_SCHEDULERS, among ktstr's own schedulers, and, for a binary, in PATH.
  */
 #ifndef BOOT_SCHED_H
 #define BOOT_SCHED_H
@@ -14,9 +14,9 @@
 
 struct boot_scheduler {
 	const struct scheduler_def *def;
-	char *path;              /* its object or binary; NULL: a builtin */
-	char *in_guest;          /* the same there */
-	char sha256[65];         /* of an object, when it was packed */
+	char *path;              /* its object or binary, on the host; NULL: a builtin */
+	char *in_guest;          /* the path of the same file in the guest */
+	char sha256[65];         /* of an object, once it has been packed */
 };
 
 struct boot_schedulers {
@@ -24,24 +24,24 @@ struct boot_schedulers {
 	size_t n;
 };
 
-/* Where relative paths start: of a spec, and of its scheduler, which --scheduler may have named. */
+/* The directories in which relative paths start: those of the spec, and those of the scheduler that --scheduler may have named. */
 struct spec_dirs {
 	char *spec, *scheduler;
 };
 
-/* Put the scheduler that `arg` names into the spec, in place of its own, and set its directory. Ends the program on bad input. */
+/* Replace the spec's scheduler with the one that `arg` names, and set dirs->scheduler. Ends the program when arg is wrong. */
 void boot_override_scheduler(const char *arg, json_t *spec, struct spec_dirs *dirs);
-/* One of the spec's schedulers needs sched_ext, which the kernel has not: that ends the program, with one that has. */
+/* End the program when a scheduler of the spec needs sched_ext and the kernel has none; the message names a kernel that has. */
 void boot_check_sched_ext(const struct spec *spec, const struct kernel *kernel);
-/* Find the files of the spec's schedulers, and add to the programs what they need. Ends the program where one is not there. */
+/* Find the files of the spec's schedulers, and add what they need to `programs`. Ends the program when a file is missing. */
 struct boot_schedulers boot_find_schedulers(const struct spec *spec, const struct spec_dirs *dirs, struct closure *programs);
 /*
- * Add them to an archive for the guest, and to the guest's spec where they are found there. The spec's own is run with
- * `profile`. 0, or -1 and err.
+ * Add the schedulers to the archive for the guest, and set their paths in the guest's spec. The spec's own scheduler gets the flags
+ * of `profile`. 0, or -1 and err.
  */
 int boot_pack_schedulers(struct boot_schedulers *s, const struct spec *spec, uint32_t profile, json_t *guest_spec, FILE *cpio,
 			 struct kt_err *err);
-/* The objects that were packed, appended to a list of files as closure_to_json() gives it. */
+/* Append the objects that were packed to `files`, a list like that of closure_to_json(). */
 void boot_list_objects(const struct boot_schedulers *s, json_t *files);
 
 #endif

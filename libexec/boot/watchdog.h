@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* watchdog.h - the timeout of sched_ext's watchdog, set from outside while the guest waits. */
+/* watchdog.h - set the timeout of sched_ext's watchdog from outside, while the guest waits. */
 #ifndef BOOT_WATCHDOG_H
 #define BOOT_WATCHDOG_H
 
