@@ -51,7 +51,7 @@ WORK += fork_exit nice_sweep affinity_churn cross_affinity_churn policy_churn
 WORK += numa_migration_churn page_fault_churn numa_working_set_sweep
 WORK += cgroup_churn cgroup_attach_storm
 WORK += schbench exec child tree
-SCENARIO = files machine cgroup crew crew-start place minder payloads engine ops-cgroup ops-task ops-machine ops-kernel ops-payload
+SCENARIO = machine cgroup crew crew-start place minder payloads engine ops-cgroup ops-task ops-machine ops-kernel ops-payload
 SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
@@ -77,7 +77,7 @@ bin/ktstr-topo: bin/ktstr-topo.o
 bin/ktstr-boot: LIBS += $(LIBBPF)
 bin/ktstr-boot: bin/ktstr-boot.o $(BOOT:%=libexec/boot/%.o) guest/sched/object.o guest/sched/options.o
 bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
-bin/ktstr-work: bin/ktstr-work.o $(SCENARIO:%=guest/scenario/%.o) $(SCHED:%=guest/sched/%.o) guest/hw.o guest/symbols.o guest/request.o
+bin/ktstr-work: bin/ktstr-work.o guest/files.o $(SCENARIO:%=guest/scenario/%.o) $(SCHED:%=guest/sched/%.o) guest/hw.o guest/symbols.o guest/request.o
 guest/init: guest/init.o guest/hw.o guest/symbols.o
 guest/sched/ktstr-load: guest/sched/load.o guest/sched/object.o guest/sched/options.o guest/sched/enums.o
 guest/sched/ktstr-load: GUEST_LIBS += $(LIBBPF)

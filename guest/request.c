@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Requests to the host: see request.h. */
 #include "guest/request.h"
-#include "libexec/vm/guestlink.h"
 #include "guest/hw.h"
 
 void request_wait(bool virtual_clock)

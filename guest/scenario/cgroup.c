@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* cgroups of a scenario: see cgroup.h. */
 #include "guest/scenario/cgroup.h"
-#include "guest/scenario/files.h"
+#include "guest/files.h"
 #include "guest/work/cgroup_file.h"
 #include <fcntl.h>
 #include <linux/magic.h>

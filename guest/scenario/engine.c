@@ -2,7 +2,7 @@
 /* Make what the scene says, and take it back: see engine.h. */
 #include "guest/scenario/engine.h"
 #include "guest/scenario/cgroup.h"
-#include "guest/scenario/files.h"
+#include "guest/files.h"
 #include "guest/hw.h"
 #include "guest/scenario/record.h"
 

@@ -2,7 +2,7 @@
 /* A scenario on a bare host: see host.h. */
 #include "guest/scenario/host.h"
 #include "guest/scenario/cgroup.h"
-#include "guest/scenario/files.h"
+#include "guest/files.h"
 #include "guest/scenario/machine.h"
 #include "guest/scenario/record.h"
 #include "libexec/lib/spawn.h"

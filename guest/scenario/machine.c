@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Values of the machine: see machine.h. */
 #include "guest/scenario/machine.h"
-#include "guest/scenario/files.h"
+#include "guest/files.h"
 #include <dirent.h>
 
 #define IRQS "/proc/irq"

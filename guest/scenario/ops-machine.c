@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Do the ops on the machine. libexec/spec/ops-machine.c says what they take; engine_destroy() takes them back. */
 #include "guest/scenario/engine.h"
-#include "guest/scenario/files.h"
+#include "guest/files.h"
 
 static enum outcome set_online(unsigned cpu, bool on, struct kt_err *err)
 {

@@ -2,7 +2,7 @@
 /* Why a scheduler is gone: see exit.h. */
 #include "guest/sched/exit.h"
 #include "libexec/lib/printable.h"
-#include "guest/scenario/files.h"
+#include "guest/files.h"
 #include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>

@@ -4,7 +4,7 @@
 #include "guest/sched/cause.h"
 #include "guest/sched/kernel.h"
 #include "guest/request.h"
-#include "guest/scenario/files.h"
+#include "guest/files.h"
 #include "libexec/lib/strv.h"
 #include "guest/symbols.h"
 #include "guest/sched/supervisor.h"

@@ -5,7 +5,7 @@
 #include "guest/sched/exit.h"
 #include "guest/sched/kernel.h"
 #include "guest/sched/output.h"
-#include "guest/scenario/files.h"
+#include "guest/files.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>

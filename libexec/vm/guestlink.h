@@ -11,10 +11,11 @@
 #ifndef KT_GUESTLINK_H
 #define KT_GUESTLINK_H
 
+#include "guest/request.h" /* GUESTLINK_ASK, GUESTLINK_PADDING */
 #include "libexec/lib/json.h"
 #include "libexec/lib/lines.h"
 
-enum { GUESTLINK_MAX_LINE = 4 << 20, GUESTLINK_PADDING = 16384, GUESTLINK_ASK = 5 };
+enum { GUESTLINK_MAX_LINE = 4 << 20 };
 #define GUESTLINK_MAX_TOTAL (INT64_C(256) << 20)
 
 struct guestlink {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The kernel's small files: see files.h. */
-#include "guest/scenario/files.h"
+#include "guest/files.h"
 #include <fcntl.h>
 
 char *sysctl_path(const char *name)
