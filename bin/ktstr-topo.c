@@ -25,7 +25,7 @@ struct options {
 	bool host, renumber, no_qemu, list;
 };
 
-static void help(void)
+static void print_help(void)
 {
 	puts("usage: ktstr-topo [options] NnNlNcNt|PRESET\n"
 	     "       ktstr-topo [options] --spec FILE\n"
@@ -51,7 +51,7 @@ static void help(void)
 	     "  -h, --help             this text");
 }
 
-static void append(const char ***list, unsigned *n, const char *s)
+static void append_string(const char ***list, unsigned *n, const char *s)
 {
 	*list = xrealloc(*list, *n + 1, sizeof(**list));
 	(*list)[(*n)++] = s;
@@ -111,8 +111,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case OPT_LLC_CORES: o->llc_cores = optarg; break;
 		case OPT_MEMORY: o->memory = optarg; break;
 		case OPT_NODE_MEMORY: o->node_memory = optarg; break;
-		case OPT_MEMORY_NODE: append(&o->memory_nodes, &o->nr_memory_nodes, optarg); break;
-		case OPT_DISTANCE: append(&o->distances, &o->nr_distances, optarg); break;
+		case OPT_MEMORY_NODE: append_string(&o->memory_nodes, &o->nr_memory_nodes, optarg); break;
+		case OPT_DISTANCE: append_string(&o->distances, &o->nr_distances, optarg); break;
 		case OPT_HOST: o->host = true; break;
 		case OPT_SYSROOT: o->sysroot = optarg; break;
 		case OPT_RENUMBER: o->renumber = true; break;
@@ -120,7 +120,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case OPT_NO_QEMU: o->no_qemu = true; break;
 		case OPT_CHECK: o->check = optarg; break;
 		case OPT_LIST: o->list = true; break;
-		case 'h': help(); exit(KT_OK);
+		case 'h': print_help(); exit(KT_OK);
 		default: bad_option(argv[optind - 1]);
 		}
 	}
@@ -227,7 +227,7 @@ static void set_nodes(const struct options *o, struct topo *t)
 			die(KT_USAGE, "%s", err.msg);
 }
 
-static void probe(const struct options *o, struct qemu_version *ret)
+static void probe_qemu(const struct options *o, struct qemu_version *ret)
 {
 	const char *env = getenv("KTSTR_QEMU");
 	const char *qemu = o->qemu ? o->qemu : env && *env ? env : "qemu-system-x86_64";
@@ -247,7 +247,7 @@ static void ask_qemu(const struct options *o, struct topo *t, bool args)
 
 	if (o->no_qemu)
 		return;
-	probe(o, &v);
+	probe_qemu(o, &v);
 	if (topo_qemu_can(t, &v, &err))
 		die(KT_CANNOT_TELL, "%s", err.msg);
 	if (args)

@@ -33,7 +33,7 @@ void hw_say(const void *buf, size_t n)
 	asm volatile("rep outsb" : "+S"(buf), "+c"(n) : "d"(PORT_DEBUGCON) : "memory");
 }
 
-static ssize_t say(void *cookie, const char *buf, size_t n)
+static ssize_t write_debugcon(void *cookie, const char *buf, size_t n)
 {
 	(void)cookie;
 	hw_say(buf, n);
@@ -43,7 +43,7 @@ static ssize_t say(void *cookie, const char *buf, size_t n)
 FILE *hw_stream(void)
 {
 	static char buf[65536];
-	FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = say });
+	FILE *f = fopencookie(NULL, "w", (cookie_io_functions_t){ .write = write_debugcon });
 
 	if (!f)
 		BUG("no memory");

@@ -58,7 +58,7 @@ static void mount_or_die(const char *type, const char *where)
 	}
 }
 
-static char *slurp(const char *path)
+static char *read_text(const char *path)
 {
 	_cleanup_fclose_ FILE *f = fopen(path, "re");
 	char *text = NULL;
@@ -72,9 +72,9 @@ static char *slurp(const char *path)
 	return text;
 }
 
-static char *first_line(const char *path)
+static char *read_first_line(const char *path)
 {
-	char *text = slurp(path);
+	char *text = read_text(path);
 
 	text[strcspn(text, "\n")] = '\0';
 	return text;
@@ -82,8 +82,8 @@ static char *first_line(const char *path)
 
 static json_t *guest_record(const struct topo *seen)
 {
-	_cleanup_free_ char *clocksource = first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource");
-	_cleanup_free_ char *controllers = first_line("/sys/fs/cgroup/cgroup.controllers");
+	_cleanup_free_ char *clocksource = read_first_line("/sys/devices/system/clocksource/clocksource0/current_clocksource");
+	_cleanup_free_ char *controllers = read_first_line("/sys/fs/cgroup/cgroup.controllers");
 	_cleanup_json_ json_t *topo = topo_to_json(seen);
 	struct utsname uts;
 
@@ -137,7 +137,7 @@ static struct work start_work(void)
 /* Reaps whatever PID 1 is handed. */
 static _Noreturn void run_work(const struct work *w)
 {
-	_cleanup_free_ char *args = slurp(RUN_DIR "/args");
+	_cleanup_free_ char *args = read_text(RUN_DIR "/args");
 	ssize_t n = (ssize_t)strlen(args);
 	int status;
 

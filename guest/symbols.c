@@ -18,7 +18,7 @@ struct query {
 	uint64_t address;
 };
 
-static int bpf(enum bpf_cmd cmd, union bpf_attr *attr)
+static int bpf_syscall(enum bpf_cmd cmd, union bpf_attr *attr)
 {
 	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
@@ -49,7 +49,7 @@ static int load_lookup(void)
 	union bpf_attr attr = { .prog_type = BPF_PROG_TYPE_SYSCALL, .prog_flags = BPF_F_SLEEPABLE, .insn_cnt = ARRAY_SIZE(program),
 				.insns = (uintptr_t)program, .license = (uintptr_t)"GPL", .prog_name = "lookup" };
 
-	return bpf(BPF_PROG_LOAD, &attr);
+	return bpf_syscall(BPF_PROG_LOAD, &attr);
 }
 
 static uint64_t look_up(int program, const char *name)
@@ -58,7 +58,7 @@ static uint64_t look_up(int program, const char *name)
 	union bpf_attr attr = { .test = { .prog_fd = program, .ctx_in = (uintptr_t)&q, .ctx_size_in = sizeof(q) } };
 
 	strncpy(q.name, name, sizeof(q.name) - 1);
-	return bpf(BPF_PROG_TEST_RUN, &attr) ? 0 : q.address;
+	return bpf_syscall(BPF_PROG_TEST_RUN, &attr) ? 0 : q.address;
 }
 
 void symbols_save(const char *path)
@@ -83,7 +83,7 @@ uint64_t symbols_find(const char *name, struct kt_err *err)
 		program = load_lookup();
 	address = program < 0 ? 0 : look_up(program, name);
 	if (program < 0)
-		kt_fail(err, "this kernel does not tell addresses of symbols: %s", strerror(errno));
+		kt_fail(err, "the kernel does not give addresses of symbols: %s", strerror(errno));
 	else if (!address)
 		kt_fail(err, "the kernel has no symbol '%s'", name);
 	return address;

@@ -21,7 +21,7 @@ struct args {
 	int64_t keep;
 };
 
-static void parse(int argc, char **argv, const struct option *options, struct args *ret)
+static void parse_arguments(int argc, char **argv, const struct option *options, struct args *ret)
 {
 	struct kt_err err;
 	int c;
@@ -43,7 +43,7 @@ static void parse(int argc, char **argv, const struct option *options, struct ar
 		die_usage("'%s' takes no argument", argv[0]);
 }
 
-static struct checkpoint_entry *load(size_t *n)
+static struct checkpoint_entry *load_entries(size_t *n)
 {
 	struct checkpoint_entry *list;
 	struct kt_err err;
@@ -63,7 +63,7 @@ static void print_line(json_t *j)
 }
 
 /* Everything that is known, in one object. */
-static json_t *describe(const struct checkpoint_entry *e)
+static json_t *describe_entry(const struct checkpoint_entry *e)
 {
 	char used[sizeof("2026-11-24T02:16:00Z")] = "";
 	json_t *j = KT_PACK("{ss,ss}", "kind", "checkpoint", "key", e->key);
@@ -83,7 +83,7 @@ static json_t *describe(const struct checkpoint_entry *e)
 
 static void print_row(const struct checkpoint_entry *e)
 {
-	json_auto_t *j = describe(e);
+	json_auto_t *j = describe_entry(e);
 	const char *topology = "-", *release = "-", *clock = "-", *used = "-", *qemu = "-", *spec = "-";
 	json_int_t memory = 0;
 
@@ -101,14 +101,14 @@ static int run_list(int argc, char **argv)
 	struct args args = { 0 };
 	size_t n;
 
-	parse(argc, argv, options, &args);
-	struct checkpoint_entry *list = load(&n);
+	parse_arguments(argc, argv, options, &args);
+	struct checkpoint_entry *list = load_entries(&n);
 	if (!args.json && n)
 		printf("%-64s %-12s %6s %-26s %-8s %-8s %5s %-20s %s\n", "KEY", "TOPOLOGY", "MEMORY", "KERNEL", "QEMU", "CLOCK",
 		       "MIB", "USED", "SPEC");
 	for (size_t i = 0; i < n; i++)
 		if (args.json)
-			print_line(describe(&list[i]));
+			print_line(describe_entry(&list[i]));
 		else
 			print_row(&list[i]);
 	return KT_OK;
@@ -124,8 +124,8 @@ static int run_verify(int argc, char **argv)
 	int code = KT_OK;
 	size_t n;
 
-	parse(argc, argv, options, &args);
-	struct checkpoint_entry *list = load(&n);
+	parse_arguments(argc, argv, options, &args);
+	struct checkpoint_entry *list = load_entries(&n);
 	for (size_t i = 0; i < n; i++) {
 		int r = checkpoint_verify(list[i].key, &err);
 
@@ -164,8 +164,8 @@ static int run_clean(int argc, char **argv)
 	int code = KT_OK;
 	size_t n;
 
-	parse(argc, argv, options, &args);
-	struct checkpoint_entry *list = load(&n);
+	parse_arguments(argc, argv, options, &args);
+	struct checkpoint_entry *list = load_entries(&n);
 	for (size_t i = 0; i < n; i++) {
 		if (list[i].meta && args.keep) {
 			args.keep--;

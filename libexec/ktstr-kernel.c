@@ -24,7 +24,7 @@ struct args {
 	int64_t keep;
 };
 
-static void parse(int argc, char **argv, const struct option *options, int min, int max, struct args *ret)
+static void parse_arguments(int argc, char **argv, const struct option *options, int min, int max, struct args *ret)
 {
 	struct kt_err err;
 	int c;
@@ -70,7 +70,7 @@ static int run_add(int argc, char **argv)
 	struct kernel k;
 	struct kt_err err;
 
-	parse(argc, argv, options, 1, 1, &args);
+	parse_arguments(argc, argv, options, 1, 1, &args);
 	if (kernel_add(args.operand, args.origin, args.config, &k, &err))
 		die(err.code, "%s", err.msg);
 	puts(k.name);
@@ -106,7 +106,7 @@ static int run_list(int argc, char **argv)
 	struct kt_err err;
 	int code = KT_OK;
 
-	parse(argc, argv, options, 0, 0, &args);
+	parse_arguments(argc, argv, options, 0, 0, &args);
 	char **names = kernel_names(&err);
 	if (!names)
 		die(KT_TROUBLE, "%s", err.msg);
@@ -131,7 +131,7 @@ static int run_path(int argc, char **argv)
 	struct kernel k;
 	struct kt_err err;
 
-	parse(argc, argv, options, 0, 1, &args);
+	parse_arguments(argc, argv, options, 0, 1, &args);
 	if (kernel_resolve(args.operand, &k, &err))
 		die(err.code, "%s", err.msg);
 	kt_warn("kernel %s", k.why);
@@ -147,7 +147,7 @@ static int run_clean(int argc, char **argv)
 	struct args args = { 0 };
 	struct kt_err err;
 
-	parse(argc, argv, options, 0, 0, &args);
+	parse_arguments(argc, argv, options, 0, 0, &args);
 	if (kernel_clean(args.keep, &err))
 		die(KT_TROUBLE, "%s", err.msg);
 	return KT_OK;

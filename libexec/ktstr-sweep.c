@@ -48,7 +48,7 @@ static const struct option longopts[] = {
 	{ 0 },
 };
 
-static int64_t number(const char *what, const char *text, int64_t min, int64_t max)
+static int64_t parse_number(const char *what, const char *text, int64_t min, int64_t max)
 {
 	struct kt_err err;
 	int64_t v;
@@ -66,8 +66,8 @@ static void parse_seeds(struct sweep *s, const char *text)
 	if (!dots)
 		die_usage("--seeds: '%s' is not a range such as 1..100", text);
 	_cleanup_free_ char *first = strndup(text, dots - text);
-	s->first = number("--seeds", first, 0, max_seed);
-	last = number("--seeds", dots + 2, 0, max_seed);
+	s->first = parse_number("--seeds", first, 0, max_seed);
+	last = parse_number("--seeds", dots + 2, 0, max_seed);
 	if (last < s->first)
 		die_usage("--seeds: %s ends before it begins", text);
 	if (last - s->first >= MAX_SEEDS)
@@ -75,7 +75,7 @@ static void parse_seeds(struct sweep *s, const char *text)
 	s->n = last - s->first + 1;
 }
 
-static size_t cpus(void)
+static size_t count_cpus(void)
 {
 	cpu_set_t set;
 
@@ -89,7 +89,7 @@ static void parse_options(int argc, char **argv, struct sweep *s)
 	for (int c; (c = getopt_long(argc, argv, "s:j:T:k:t:h", longopts, &at)) != -1;) {
 		switch (c) {
 		case 's': parse_seeds(s, optarg); break;
-		case 'j': s->jobs = number("--jobs", optarg, 1, MAX_JOBS); break;
+		case 'j': s->jobs = parse_number("--jobs", optarg, 1, MAX_JOBS); break;
 		case 'T': s->topology = optarg; break;
 		case OPT_DIR: s->dir = optarg; break;
 		case OPT_JSON: s->json = true; break;
@@ -122,7 +122,7 @@ static char *resume_command(const struct sweep *s, bool dir_given, char **argv)
 	return strv_shell(&args);
 }
 
-static void print(struct sweep *s, const json_t *record)
+static void print_record(struct sweep *s, const json_t *record)
 {
 	struct kt_err err;
 
@@ -133,7 +133,7 @@ static void print(struct sweep *s, const json_t *record)
 }
 
 /* results.jsonl, and what was not printed yet; the exit code. */
-static int finish(struct sweep *s)
+static int finish_sweep(struct sweep *s)
 {
 	_cleanup_json_ json_t *host = record_host(s), *sweep = record_sweep(s);
 	_cleanup_free_ char *path = xasprintf("%s/results.jsonl", s->dir), *text = NULL;
@@ -149,15 +149,15 @@ static int finish(struct sweep *s)
 	if (cache_write(path, text, len, &err))
 		die(KT_TROUBLE, "%s", err.msg);
 	if (!s->reader_gone) {
-		print(s, host);
-		print(s, sweep);
+		print_record(s, host);
+		print_record(s, sweep);
 	}
 	return json_integer_value(json_object_get(sweep, "exit"));
 }
 
 int main(int argc, char **argv)
 {
-	struct sweep s = { .jobs = cpus(), .lock = -1 };
+	struct sweep s = { .jobs = count_cpus(), .lock = -1 };
 
 	kt_init("ktstr-sweep");
 	signal(SIGPIPE, SIG_IGN); /* a reader that has seen enough: results are kept all the same */
@@ -166,7 +166,7 @@ int main(int argc, char **argv)
 	sweep_prepare(&s);
 	int sig = sweep_run(&s);
 	if (!sig)
-		return finish(&s);
+		return finish_sweep(&s);
 
 	size_t done = 0;
 	for (size_t i = 0; i < s.n; i++)

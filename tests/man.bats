@@ -118,6 +118,55 @@ exit_codes() { # PAGE: those that it lists
 	done
 }
 
+# Sections of ktstr(7), by their titles.
+section() { # TITLE
+	awk -v title="$1" '/^\.S[hs] / { on = substr($0, 5) == title } on' man/ktstr.7
+}
+
+@test "ktstr(7): the way from a key to its code has six hops, and each file has the function" {
+	local file function hops=0
+	while read -r file function; do
+		hops=$((hops + 1))
+		grep -qE "^[a-z].*[ *]$function\\(.*[^;]$" "$file" || { echo "$file has no $function()" && false; }
+	done <<<"$(section "How to follow a key to the line that runs it" | sed -n 's/^\.It [0-9]\. Pa \(.*\) , Fn /\1 /p')"
+	[ "$hops" = 6 ]
+}
+
+@test "ktstr(7) has the folders of libexec and no others, and those that are in the guest image" {
+	local program
+	diff -u <(cd libexec && printf 'libexec/%s\n' */) <(section FILES | sed -n 's/^\.It Pa \(libexec\/.*\/\)$/\1/p' | sort)
+	for program in bin/ktstr-work guest/init guest/sched/ktstr-load; do
+		readelf --debug-dump=info --dwarf-depth=1 "$program"
+	done | sed -n 's,.*DW_AT_name .*: \([a-z][a-z/-]*/\).*,\1,p' | grep -vx bin/ | sort -u >linked
+	section "THE GUEST IMAGE" | sed -n 's/^\.It Pa //p' | sed 's/ , /\n/g' | sort | diff -u linked -
+}
+
+@test "ktstr-report(5): a sample of every kind of record, whose members all have an entry" {
+	local kind event
+	# A record begins with {"kind", and goes on until the next, or the end of the block.
+	awk '/^\.Bd -literal/ { literal = 1; next }
+		/^\.Ed/ { if (record != "") print record; record = ""; literal = 0; next }
+		!literal || !/^[{ ]/ { next }
+		/^{"kind"/ { if (record != "") print record; record = "" }
+		{ sub(/^ +/, ""); gsub(/\\e/, "\\"); record = record $0 }' man/ktstr-report.5 | grep '^{' >samples.jsonl
+	jq -r .kind samples.jsonl | sort -u >kinds
+	diff -u <(jq -r '.oneOf[]."$ref" | ltrimstr("#/$defs/")' share/schema/report.schema.json | sort) kinds
+	while read -r kind; do
+		grep -qx "\.Ss $kind" man/ktstr-report.5
+	done <kinds
+	for event in enabled tasks watchdog phase ended; do
+		grep -q "\"event\":\"$event\"" samples.jsonl
+	done
+	# The members of a record have entries in its section; those of all records of a kind do, "kind" goes without saying.
+	jq -r '.kind as $kind | keys_unsorted[] | select(. != "kind") | "\($kind) \(.)"' samples.jsonl | sort -u >members
+	while read -r kind member; do
+		awk -v kind="$kind" '/^\.Ss / { on = $2 == kind } on' man/ktstr-report.5 |
+			grep -qE "^\.It Cm (.* , |)$member( |$)" || { echo "$kind: $member has no entry" && false; }
+	done <members
+	python3 -c 'import jsonschema' || skip "python3-jsonschema is not installed"
+	PATH=$TREE/tests/helper:$PATH validate share/schema/report.schema.json samples.jsonl
+}
+
 @test "every page is clean" {
 	command -v mandoc || skip "mandoc is not installed"
 	local page

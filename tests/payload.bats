@@ -492,19 +492,19 @@ by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped
 	check "$p"',"cgroup":"q"}}}' "spec.json: \$.payloads.p: there is no cgroup 'q'"
 	check "$p"',"output":"xml"}}}' "\$.payloads.p.output: must be json or exit_code, not 'xml'"
 	check "$p"',"checks":[{"metric":"a","min":1}]}}}' '$.payloads.p.checks[0]: there are metrics only with output json'
-	check "$p"',"checks":[{"exit_code":1,"min":1}]}}}' '$.payloads.p.checks[0]: exit_code stands alone'
-	check "$p"',"output":"json","checks":[{"metric":"a"}]}}}' 'checks[0]: needs one of: min, max, range, exists'
+	check "$p"',"checks":[{"exit_code":1,"min":1}]}}}' '$.payloads.p.checks[0]: exit_code excludes every other key'
+	check "$p"',"output":"json","checks":[{"metric":"a"}]}}}' "checks[0]: needs 'min', 'max', 'range' or 'exists'"
 	check "$p"',"output":"json","checks":[{"min":1}]}}}' "checks[0]: needs 'metric' or 'exit_code'"
 	check "$p"',"output":"json","checks":[{"metric":"a","range":[2,1]}]}}}' 'nothing is at least 2 and at most 1'
 	check "$p"',"output":"json","checks":[{"metric":"a","range":[1]}]}}}' 'checks[0].range: must be two numbers, the least and the most'
 	check "$p"',"output":"json","checks":[{"metric":"a","exists":false}]}}}' 'checks[0].exists: must be true'
-	check "$p"',"output":"json","checks":[{"metric":"a","range":[1,2],"min":1}]}}}' 'checks[0].range: stands alone: min and max are the same'
+	check "$p"',"output":"json","checks":[{"metric":"a","range":[1,2],"min":1}]}}}' "checks[0].range: excludes 'min' and 'max', which range replaces"
 	check "$p"',"checks":['"$(printf '{"exit_code":0},%.0s' {1..256})"'{"exit_code":0}]}}}' 'checks: 257 checks, more than 256'
 	check '{"name":"x","payloads":{"'"$(printf 'p%.0s' {1..65})"'":{"program":"true"}}}' 'the name is longer than 64 characters'
 	check '{"name":"x","payloads":{'"$(printf '"p%s":{"program":"true"},' {1..64})"'"p":{"program":"true"}}}' '65 payloads, more than 64'
 	check '{"name":"x","payloads":{".p":{"program":"true"}}}' '$.payloads..p: the name must be'
-	check "$p"'}},"steps":[{}]}' "\$.payloads.p: nothing runs it: with 'steps', RunPayload does"
-	check "$p"',"primary":true}},"steps":[{"ops":[{"RunPayload":"p"}]}]}' "\$.payloads.p: is primary, which goes with no 'steps'"
+	check "$p"'}},"steps":[{}]}' "\$.payloads.p: nothing starts it: with 'steps', use the op RunPayload"
+	check "$p"',"primary":true}},"steps":[{"ops":[{"RunPayload":"p"}]}]}' "\$.payloads.p: is primary, which excludes 'steps': use the op WaitPayload"
 	check "$p"'}},"steps":[{"ops":[{"RunPayload":"p"},{"RunPayload":"p"}]}]}' \
 		"\$.steps[0].ops[1]: payload 'p' is running: WaitPayload or KillPayload first"
 	check "$p"'}},"steps":[{"ops":[{"RunPayload":"p"}]},{"ops":[{"WaitPayload":"p"}]}]}' \

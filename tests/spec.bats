@@ -76,9 +76,9 @@ refuses() {
 		"cgroups":[{"name":"a"}],"expect":"exit"|$.expect: must be "survive" or {"exit": {"contains": ...}}
 		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":"none"}|$.staged_schedulers.n: must be an object, not a string
 		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":{}}|$.staged_schedulers.n: needs one of 'bpf', 'binary', 'builtin'
-		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":{"bpf":"a.o","name":"m"}}|$.staged_schedulers.n.name: is not given here: its key, 'n', is its name
+		"cgroups":[{"name":"a"}],"staged_schedulers":{"n":{"bpf":"a.o","name":"m"}}|$.staged_schedulers.n.name: must not be given here: the key 'n' is the name
 		"cgroups":[{"name":"a"}],"scheduler":{"bpf":"n.o"},"staged_schedulers":{"n":{"bpf":"a.o"}}|$.staged_schedulers.n: 'n' is the name of $.scheduler already
-		"payloads":{"p":{"program":"a","output":"json","checks":[{"metric":"m","range":[1,2],"min":1}]}}|$.payloads.p.checks[0].range: stands alone: min and max are the same
+		"payloads":{"p":{"program":"a","output":"json","checks":[{"metric":"m","range":[1,2],"min":1}]}}|$.payloads.p.checks[0].range: excludes 'min' and 'max', which range replaces
 		"cgroups":[{"name":"a","policy":"Btach"}]|$.cgroups[0].policy: unknown 'Btach' (did you mean 'Batch'?)
 		"cgroups":[{"name":"a","cpuset":{"exact":"0\n1"}}]|$.cgroups[0].cpuset.exact: a cpulist is one line
 		"steps":[{"ops":["Frobnicate"]}]|$.steps[0].ops[0]: unknown op 'Frobnicate' (known: AddCgroup,
@@ -265,6 +265,51 @@ refuses() {
 	"$BATS_TEST_DIRNAME/../man/spec-tables" <"$page" >new
 	[ "$(grep -c '^\.It Cm ' new)" -gt 40 ]
 	diff -u "$page" new
+	# What is left out is named where the keys that it repeats are.
+	for place in 'cgroups\[\].groups\[\].' Spawn. SetLimits.; do
+		[ "$(grep -c "^\.It Cm $place Ns Ar key" new)" = 1 ]
+	done
+	for key in work policy nice affinity mem_policy mpol_flags comm uid gid; do
+		[ "$(grep -c "^\.It Cm cgroups\[\]\.$key$" new)" = 1 ]
+		[ "$(grep -A3 ' Ns Ar key' new | grep -cw "$key")" = 2 ]
+	done
+}
+
+# examples: the specs in ktstr-spec(5), each in a file of its own, without their comments; these in FILE.comments.
+examples() {
+	awk '/^\.Bd -literal/ { literal = 1; next }
+		/^\.Ed/ { literal = 0; next }
+		literal && /^{/ { file = sprintf("example-%02d.json", ++n) }
+		!literal || !file { next }
+		{
+			if (match($0, /# .*/)) print substr($0, RSTART + 2) >(file ".comments")
+			sub(/ *#.*/, "")
+			gsub(/\\\(dq/, "\\\"")
+			print >file
+		}
+		/^}/ { file = "" }' "$BATS_TEST_DIRNAME/../man/ktstr-spec.5"
+}
+
+@test "the specs in ktstr-spec(5) are good, and mean the CPUs that their comments say" {
+	local n=0
+	examples
+	for spec in example-*.json; do
+		ktstr-topo --no-qemu "$(jq -r .topology "$spec")" >plan
+		run -0 --separate-stderr ktstr-work --check --plan plan "$spec"
+		[ -z "$output$stderr" ]
+		n=$((n + 1))
+	done
+	[ "$n" -ge 12 ]
+	for spec in example-*.json; do
+		case $(jq -r .name "$spec") in cpusets) want=.cpuset ;; affinities) want='.affinity // empty | unique[]' ;; *) continue ;; esac
+		ktstr-topo --no-qemu "$(jq -r .topology "$spec")" >plan
+		ktstr-work --resolve --plan plan "$spec" | jq -r "$want" >means
+		grep -xE '[0-9,-]+' "$spec.comments" >says
+		[ "$(wc -l <says)" -ge 3 ]
+		diff -u says <(head -n "$(wc -l <says)" means)
+		n=$((n + 1))
+	done
+	[ "$n" -ge 14 ]
 }
 
 # The schema's nodes by the parser's paths: "$.cgroups[].workers<TAB>{...}".

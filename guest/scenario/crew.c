@@ -95,7 +95,7 @@ static int open_fds(struct crew *c, struct kt_err *err)
 	c->ready_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (c->signal_fd < 0 || c->ready_fd < 0 || c->timer_fd < 0)
-		return kt_fail(err, "cannot wait for workers: %s", strerror(errno));
+		return kt_fail(err, "cannot wait for the workers: %s", strerror(errno));
 	return 0;
 }
 
@@ -271,7 +271,7 @@ static int kill_all(struct crew *c, struct kt_err *err)
 			c->members[i].end = MEMBER_TIMED_OUT;
 	signal_all(c, SIGKILL);
 	if (!wait_gone(c, now_ns() + kill_limit_ns))
-		return kt_fail(err, "%u workers are not gone %d s after SIGKILL", left(c),
+		return kt_fail(err, "%u workers still exist %d s after SIGKILL", left(c),
 			       (int)(kill_limit_ns / NSEC_PER_SEC));
 	return 0;
 }

@@ -85,7 +85,7 @@ static void remove_stale(const char *mount)
 		if (lock < 0)
 			continue;
 		if (remove_tree(root, &err))
-			kt_warn("what a killed run left: %s", err.msg);
+			kt_warn("cannot remove what a killed run left: %s", err.msg);
 		else
 			kt_warn("removed '%s', which a killed run left", root);
 	}

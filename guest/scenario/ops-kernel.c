@@ -8,7 +8,7 @@
 #include "guest/request.h"
 #include "guest/symbols.h"
 
-static int want(json_t *symbols, const char *name, struct kt_err *err)
+static int add_symbol(json_t *symbols, const char *name, struct kt_err *err)
 {
 	uint64_t address;
 
@@ -24,9 +24,9 @@ static int want(json_t *symbols, const char *name, struct kt_err *err)
 /* With the kernel's page tables the host can tell memory from none. */
 static int want_all(json_t *symbols, const struct kernel_args *a, struct kt_err *err)
 {
-	return want(symbols, "init_top_pgt", err) || (a->symbol && want(symbols, a->symbol, err)) ||
-		(a->target == KERNEL_PER_CPU && want(symbols, "__per_cpu_offset", err)) ||
-		(a->target == KERNEL_TASK && want(symbols, "init_task", err)) ? -1 : 0;
+	return add_symbol(symbols, "init_top_pgt", err) || (a->symbol && add_symbol(symbols, a->symbol, err)) ||
+		(a->target == KERNEL_PER_CPU && add_symbol(symbols, "__per_cpu_offset", err)) ||
+		(a->target == KERNEL_TASK && add_symbol(symbols, "init_task", err)) ? -1 : 0;
 }
 
 enum outcome kernel_symbols(struct engine *e, struct kt_err *err)

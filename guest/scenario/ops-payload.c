@@ -11,7 +11,7 @@ enum outcome op_run_run_payload(struct engine *e, const struct op *op, json_t **
 	return payload_start(e, a->index, a->cgroup ? a->cgroup : of_payload, err);
 }
 
-static enum outcome finish(struct engine *e, const struct op *op, json_t **result, bool wait, struct kt_err *err)
+static enum outcome finish_payload(struct engine *e, const struct op *op, json_t **result, bool wait, struct kt_err *err)
 {
 	const struct payload_args *a = op->args;
 	struct payload_run *r = payload_running(e, a->index);
@@ -24,10 +24,10 @@ static enum outcome finish(struct engine *e, const struct op *op, json_t **resul
 
 enum outcome op_run_wait_payload(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
 {
-	return finish(e, op, result, true, err);
+	return finish_payload(e, op, result, true, err);
 }
 
 enum outcome op_run_kill_payload(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
 {
-	return finish(e, op, result, false, err);
+	return finish_payload(e, op, result, false, err);
 }

@@ -49,7 +49,7 @@ static int move_all(struct engine *e, const struct move_args *a, struct kt_err *
 			if (cgroup_attach(engine_root(e), a->to, *p, err))
 				return -1;
 	}
-	return kt_fail(err, "'%s' still has processes after %d rounds", a->from, ROUNDS);
+	return kt_fail(err, "'%s' still has processes after %d attempts to move them", a->from, ROUNDS);
 }
 
 enum outcome op_run_move_all_tasks(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)

@@ -23,7 +23,7 @@ struct metrics {
 	unsigned dropped;
 };
 
-static void add(struct metrics *m, const char *path, const json_t *value)
+static void add_metric(struct metrics *m, const char *path, const json_t *value)
 {
 	_cleanup_free_ char *name = printable(path, strlen(path));
 	size_t size = strlen(name) + 32;
@@ -37,14 +37,14 @@ static void add(struct metrics *m, const char *path, const json_t *value)
 			    json_integer(json_integer_value(value)) : json_real(json_number_value(value)));
 }
 
-static void collect(struct metrics *m, const char *path, const json_t *j, int depth)
+static void collect_metrics(struct metrics *m, const char *path, const json_t *j, int depth)
 {
 	const char *key;
 	json_t *value;
 	size_t i;
 
 	if (json_is_number(j)) {
-		add(m, path, j);
+		add_metric(m, path, j);
 		return;
 	}
 	if (depth == MAX_DEPTH && json_is_object(j) + json_is_array(j)) {
@@ -53,11 +53,11 @@ static void collect(struct metrics *m, const char *path, const json_t *j, int de
 	}
 	json_object_foreach((json_t *)j, key, value) {
 		_cleanup_free_ char *below = xasprintf("%s%s%s", path, *path ? "." : "", key);
-		collect(m, below, value, depth + 1);
+		collect_metrics(m, below, value, depth + 1);
 	}
 	json_array_foreach(j, i, value) {
 		_cleanup_free_ char *below = xasprintf("%s%s%zu", path, *path ? "." : "", i);
-		collect(m, below, value, depth + 1);
+		collect_metrics(m, below, value, depth + 1);
 	}
 }
 
@@ -83,7 +83,7 @@ static json_t *find_json(const struct minder_stream *s)
 	return NULL;
 }
 
-static json_t *last_words(const struct minder_stream *s)
+static json_t *stream_tail(const struct minder_stream *s)
 {
 	size_t n;
 	_cleanup_free_ char *text = tail_text(&s->tail, &n), *clean = printable(text, n);
@@ -91,7 +91,7 @@ static json_t *last_words(const struct minder_stream *s)
 	return json_string(clean);
 }
 
-static json_t *exit_of(const struct minder *m)
+static json_t *payload_exit(const struct minder *m)
 {
 	switch (m->child_end) {
 	case CHILD_EXITED: return KT_PACK("{si}", "exited", m->code);
@@ -101,7 +101,7 @@ static json_t *exit_of(const struct minder *m)
 	return json_null();
 }
 
-static json_t *optional(const char *s)
+static json_t *string_or_null(const char *s)
 {
 	return s ? json_string(s) : json_null();
 }
@@ -121,17 +121,17 @@ json_t *record_payload(const struct engine *e, const struct payload_run *r)
 			doc = find_json(&m->errors);
 			source = doc ? "stderr" : NULL;
 		}
-		collect(&metrics, "", doc, 0);
+		collect_metrics(&metrics, "", doc, 0);
 	}
 	json_t *j = KT_PACK("{ss ss so si sI sI ss so sb sI sI so so si sI so sI so}",
-		"kind", "payload", "name", r->payload->name, "cgroup", optional(r->cgroup), "phase", (int)r->phase,
+		"kind", "payload", "name", r->payload->name, "cgroup", string_or_null(r->cgroup), "phase", (int)r->phase,
 		"start_ns", (json_int_t)engine_time(e, m->start_ns),
 		"end_ns", (json_int_t)engine_time(e, m->end == MINDER_NOT_STARTED ? m->start_ns : m->end_ns),
-		"end", minder_end_name(m->end), "exit", exit_of(m), "needed_kill", m->killed,
+		"end", minder_end_name(m->end), "exit", payload_exit(m), "needed_kill", m->killed,
 		"cpu_time_ns", (json_int_t)m->cpu_ns, "max_rss_kib", (json_int_t)m->max_rss_kib,
-		"metrics_from", optional(source), "metrics", metrics.all, "metrics_dropped", (int)metrics.dropped,
-		"stdout_bytes", (json_int_t)m->out.tail.total, "stdout_tail", last_words(&m->out),
-		"stderr_bytes", (json_int_t)m->errors.tail.total, "stderr_tail", last_words(&m->errors));
+		"metrics_from", string_or_null(source), "metrics", metrics.all, "metrics_dropped", (int)metrics.dropped,
+		"stdout_bytes", (json_int_t)m->out.tail.total, "stdout_tail", stream_tail(&m->out),
+		"stderr_bytes", (json_int_t)m->errors.tail.total, "stderr_tail", stream_tail(&m->errors));
 	if (m->end == MINDER_NOT_STARTED && json_object_set_new(j, "reason", json_string(why)))
 		BUG("cannot build a record");
 	return j;

@@ -3,7 +3,7 @@
 #include "guest/scenario/record.h"
 #include "guest/work/outside.h"
 
-static void set(json_t *j, const char *key, json_t *value)
+static void set_member(json_t *j, const char *key, json_t *value)
 {
 	if (json_object_set_new(j, key, value))
 		BUG("cannot build a record");
@@ -16,7 +16,7 @@ json_t *record_phase(unsigned index, const char *step, int64_t start_ns, int64_t
 			    (json_int_t)start_ns, "end_ns", (json_int_t)end_ns);
 
 	if (step)
-		set(j, "step", json_string(step));
+		set_member(j, "step", json_string(step));
 	return j;
 }
 
@@ -27,7 +27,7 @@ json_t *record_op(const struct engine *e, const struct op *op, uint64_t start_ns
 			    (json_int_t)engine_time(e, end_ns));
 
 	if (result)
-		set(j, "result", result);
+		set_member(j, "result", result);
 	return j;
 }
 
@@ -36,7 +36,7 @@ json_t *record_end(enum outcome outcome, const char *reason)
 	return KT_PACK("{ss ss ss}", "kind", "end", "outcome", outcome_name(outcome), "reason", reason);
 }
 
-static json_t *exit_of(const struct member *m)
+static json_t *member_exit(const struct member *m)
 {
 	switch (m->end) {
 	case MEMBER_EXITED:
@@ -64,19 +64,19 @@ static void set_more(json_t *j, const struct engine *e, unsigned i)
 	char list[CPULIST_LEN];
 
 	if (b->group)
-		set(j, "group", json_integer(b->group));
+		set_member(j, "group", json_integer(b->group));
 	if (m->has_affinity)
-		set(j, "affinity", json_string(cpulist_format(&m->affinity, list)));
+		set_member(j, "affinity", json_string(cpulist_format(&m->affinity, list)));
 	if (w->outside) {
 		record_outside(j, w->outside, m->end == MEMBER_TIMED_OUT);
 	} else if (m->after.timeslices) {
-		set(j, "run_delay_ns", json_integer(minus(m->after.delay_ns, m->before.delay_ns)));
-		set(j, "timeslices", json_integer(minus(m->after.timeslices, m->before.timeslices)));
+		set_member(j, "run_delay_ns", json_integer(minus(m->after.delay_ns, m->before.delay_ns)));
+		set_member(j, "timeslices", json_integer(minus(m->after.timeslices, m->before.timeslices)));
 	}
 	if (w->detail[0])
-		set(j, "detail", json_string(w->detail));
+		set_member(j, "detail", json_string(w->detail));
 	if (w->type->latency)
-		set(j, "wake_latency", histogram_to_json(&w->wake_latency));
+		set_member(j, "wake_latency", histogram_to_json(&w->wake_latency));
 	if (w->type->figures) {
 		_cleanup_json_ json_t *more = w->type->figures(w, w->args);
 
@@ -109,8 +109,8 @@ json_t *record_worker(const struct engine *e, unsigned i)
 		"cpus_used", cpulist_format(&w->cpus_used, used), "max_gap_ns", (json_int_t)w->max_gap_ns,
 		"max_gap_cpu", w->started ? (int)w->max_gap_cpu : -1,
 		"max_gap_at_ns", (json_int_t)(w->max_gap_ns ? minus(w->max_gap_start_ns, start) : 0));
-	set(j, "completed", json_boolean(crew_completed(&e->crew, i)));
-	set(j, "exit", exit_of(m));
+	set_member(j, "completed", json_boolean(crew_completed(&e->crew, i)));
+	set_member(j, "exit", member_exit(m));
 	set_more(j, e, i);
 	return j;
 }

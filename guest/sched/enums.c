@@ -17,7 +17,7 @@ static bool wants_any(const struct btf *btf)
 	return false;
 }
 
-static void set(struct bpf_object *obj, const char *name, uint64_t value)
+static void set_enum(struct bpf_object *obj, const char *name, uint64_t value)
 {
 	_cleanup_free_ char *variable = xasprintf("__%s", name);
 	size_t size;
@@ -36,10 +36,10 @@ void enums_set(struct bpf_object *obj)
 		const struct btf_type *t = btf__type_by_id(kernel, id);
 
 		for (int i = 0; btf_is_enum(t) && i < btf_vlen(t); i++)
-			set(obj, btf__name_by_offset(kernel, btf_enum(t)[i].name_off),
+			set_enum(obj, btf__name_by_offset(kernel, btf_enum(t)[i].name_off),
 			    btf_kflag(t) ? (uint64_t)btf_enum(t)[i].val : (uint32_t)btf_enum(t)[i].val);
 		for (int i = 0; btf_is_enum64(t) && i < btf_vlen(t); i++)
-			set(obj, btf__name_by_offset(kernel, btf_enum64(t)[i].name_off), btf_enum64_value(&btf_enum64(t)[i]));
+			set_enum(obj, btf__name_by_offset(kernel, btf_enum64(t)[i].name_off), btf_enum64_value(&btf_enum64(t)[i]));
 	}
 	btf__free(kernel);
 }

@@ -35,7 +35,7 @@ static bool is_options_section(const char *name)
 }
 
 /* Walk over all variables; stop at the one called want, or collect up to MAX_OPTIONS names. */
-static bool find(struct bpf_object *obj, const char *want, struct place *ret, const char **names)
+static bool find_variable(struct bpf_object *obj, const char *want, struct place *ret, const char **names)
 {
 	const struct btf *btf = bpf_object__btf(obj);
 	size_t n = 0, size;
@@ -66,7 +66,7 @@ static bool find(struct bpf_object *obj, const char *want, struct place *ret, co
 	return false;
 }
 
-static const struct btf_type *resolve(const struct btf *btf, __u32 id)
+static const struct btf_type *skip_modifiers(const struct btf *btf, __u32 id)
 {
 	const struct btf_type *t = btf__type_by_id(btf, id);
 
@@ -118,19 +118,19 @@ static int set_enum(const struct place *p, const struct btf_type *t, const json_
 	return kt_fail(err, "has no value '%s' (known: %s)", json_string_value(value), all);
 }
 
-static int set_value(const struct place *p, const json_t *value, struct kt_err *err);
+static int set_variable(const struct place *p, const json_t *value, struct kt_err *err);
 
 static int set_array(const struct place *p, const struct btf_type *t, const json_t *value, struct kt_err *err)
 {
 	const struct btf_array *a = btf_array(t);
-	const struct btf_type *elem = resolve(p->btf, a->type);
+	const struct btf_type *elem = skip_modifiers(p->btf, a->type);
 	__s64 size = btf__resolve_size(p->btf, a->type);
 	json_t *v;
 	size_t i;
 
 	if (btf_is_int(elem) && size == 1 && json_is_string(value)) {
 		if (json_string_length(value) >= a->nelems)
-			return kt_fail(err, "has room for %u characters", a->nelems - 1);
+			return kt_fail(err, "is too long: the array has room for %u characters", a->nelems - 1);
 		memset(p->at, 0, a->nelems);
 		memcpy(p->at, json_string_value(value), json_string_length(value));
 		return 0;
@@ -142,15 +142,15 @@ static int set_array(const struct place *p, const struct btf_type *t, const json
 	json_array_foreach(value, i, v) {
 		struct place at = { p->btf, p->name, a->type, (char *)p->at + i * size, (size_t)size };
 
-		if (set_value(&at, v, err))
+		if (set_variable(&at, v, err))
 			return kt_context(err, "element %zu", i);
 	}
 	return 0;
 }
 
-static int set_value(const struct place *p, const json_t *value, struct kt_err *err)
+static int set_variable(const struct place *p, const json_t *value, struct kt_err *err)
 {
-	const struct btf_type *t = resolve(p->btf, p->type);
+	const struct btf_type *t = skip_modifiers(p->btf, p->type);
 
 	if (btf_is_int(t))
 		return set_int(p, t, value, err);
@@ -166,7 +166,7 @@ void *option_at(struct bpf_object *obj, const char *name, size_t *size)
 	const char *names[MAX_OPTIONS + 1];
 	struct place p;
 
-	if (!find(obj, name, &p, names))
+	if (!find_variable(obj, name, &p, names))
 		return NULL;
 	*size = p.size;
 	return p.at;
@@ -177,9 +177,9 @@ int option_set(struct bpf_object *obj, const char *name, const json_t *value, st
 	const char *names[MAX_OPTIONS + 1];
 	struct place p;
 
-	if (find(obj, name, &p, names)) {
+	if (find_variable(obj, name, &p, names)) {
 		/* set_value() speaks of the option, whose name comes before. */
-		return set_value(&p, value, err) ? kt_context(err, "option '%s'", name) : 0;
+		return set_variable(&p, value, err) ? kt_context(err, "option '%s'", name) : 0;
 	}
 	const char *near = nearest_name(name, names);
 	if (near)

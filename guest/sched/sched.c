@@ -166,7 +166,8 @@ static void why_not(const struct sched *s, const json_t *record, struct kt_err *
 		kt_fail(err, "the scheduler '%s' was not enabled within %d s%s%s", s->def->name, (int)(load_limit_ns / NSEC_PER_SEC),
 			cause ? ": " : "", cause ? cause : "");
 	else
-		kt_fail(err, "the scheduler '%s' did not load: %s%s%s", s->def->name, end, *end ? ": " : "", cause ? cause : "it said nothing");
+		kt_fail(err, "the scheduler '%s' did not load: %s%s%s", s->def->name, end, *end ? ": " : "",
+			cause ? cause : "the loader said nothing");
 }
 
 static int set_sysctls(const struct scheduler_def *def, struct kt_err *err)
@@ -300,7 +301,7 @@ int sched_detach(struct sched *s, struct kt_err *err)
 	close(s->fd);
 	s->fd = -1;
 	if (s->enabled || !kernel_state_is("disabled"))
-		return kt_fail(err, "the kernel does not let go of the scheduler '%s'", s->def->name);
+		return kt_fail(err, "the kernel does not disable the scheduler '%s'", s->def->name);
 	return 0;
 }
 

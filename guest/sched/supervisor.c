@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The keeper of a loader: see supervisor.h. */
+/* Starts a loader, watches it and its scheduler, and ends both: see supervisor.h. */
 #include "guest/sched/supervisor.h"
 #include "libexec/lib/spawn.h"
 #include "guest/sched/exit.h"
@@ -14,24 +14,24 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-/* Each is guest time: a slow host is no reason to fail. */
-static const int64_t grace_ns = 2ll * NSEC_PER_SEC;     /* for a loader to see that its scheduler is gone */
+/* These limits are guest time, so that a slow host fails no run. */
+static const int64_t grace_ns = 2ll * NSEC_PER_SEC;     /* for a loader to notice that its scheduler is gone */
 static const int64_t term_limit_ns = 5ll * NSEC_PER_SEC; /* between SIGTERM and SIGKILL */
-static const int64_t state_limit_ns = 10ll * NSEC_PER_SEC; /* for the kernel to let go of a scheduler */
+static const int64_t state_limit_ns = 10ll * NSEC_PER_SEC; /* for the kernel to disable a scheduler */
 
 struct supervisor {
 	const struct supervise *s;
 	pid_t loader;        /* 0 once it is reaped */
-	int status;          /* its wait status */
-	bool childless;      /* nobody is left */
-	bool asked;          /* to end */
-	bool gone;           /* the kernel has let go of a scheduler */
+	int status;          /* the loader's wait status */
+	bool childless;      /* neither the loader nor a child of it is left */
+	bool asked;          /* SIGTERM asked the supervisor to end */
+	bool gone;           /* the kernel has disabled the scheduler */
 	bool ending, daemonised, killed, sysrq;
 	int signals, uevents;
 	struct output out, err;
 	uint64_t earlier_bytes; /* that loaders before this one wrote to their stdout */
 	struct exit_watch *watch;
-	json_t *went;        /* why the kernel let go of one that was to be loaded again; NULL: it did not, or it is there */
+	json_t *went;        /* why the kernel disabled a scheduler that is being loaded again; NULL: none is */
 };
 
 static void say(const struct supervisor *v, json_t *record)
@@ -68,7 +68,7 @@ static void take_signals(struct supervisor *v)
 	reap(v);
 }
 
-/* Sleep until something happens or the time; take in whatever did. */
+/* Sleep until something happens or until the given time; then take in signals, uevents, output and the kernel's log. */
 static void pump(struct supervisor *v, int64_t until)
 {
 	struct pollfd p[] = {
@@ -120,7 +120,7 @@ static int start(struct supervisor *v, struct kt_err *err)
 	int out[2], errs[2];
 	sigset_t old;
 
-	sigemptyset(&old); /* what the loader starts with: nothing blocked */
+	sigemptyset(&old); /* the loader starts with no signal blocked */
 	if (pipe2(out, O_CLOEXEC | O_NONBLOCK) || pipe2(errs, O_CLOEXEC | O_NONBLOCK))
 		return kt_fail(err, "cannot watch a loader: %s", strerror(errno));
 	v->childless = false;
@@ -129,7 +129,7 @@ static int start(struct supervisor *v, struct kt_err *err)
 	if (v->loader < 0)
 		return kt_fail(err, "cannot fork: %s", strerror(errno));
 	if (!v->loader) {
-		/* A writer that is not read waits; it does not get EAGAIN. */
+		/* A loader that writes more than is read has to wait, and must not get EAGAIN. */
 		fcntl(out[1], F_SETFL, 0);
 		fcntl(errs[1], F_SETFL, 0);
 		run_loader(v->s, self, out[1], errs[1], &old);
@@ -159,7 +159,7 @@ static void wait_childless(struct supervisor *v, int64_t limit_ns)
 		pump(v, until);
 }
 
-/* No event tells that the kernel has finished with a scheduler: the uevent comes before. */
+/* Poll the state: the uevent comes before the kernel has finished disabling the scheduler, and no event comes after. */
 static bool wait_disabled(struct supervisor *v, int64_t limit_ns)
 {
 	for (int64_t until = kt_now_ns() + limit_ns; !kernel_state_is("disabled"); pump(v, kt_now_ns() + NSEC_PER_MSEC))
@@ -168,7 +168,7 @@ static bool wait_disabled(struct supervisor *v, int64_t limit_ns)
 	return true;
 }
 
-/* End what is left of the loader and of its scheduler, by ever stronger means. */
+/* End the loader and its scheduler: first wait, then SIGTERM, then SIGKILL and SysRq-S, which makes the kernel disable it. */
 static void end(struct supervisor *v)
 {
 	struct kt_err ignored;
@@ -180,12 +180,12 @@ static void end(struct supervisor *v)
 		signal_all(v, SIGTERM);
 		wait_childless(v, term_limit_ns);
 	}
-	while (!v->childless) { /* a child of a child that dies becomes ours */
+	while (!v->childless) { /* again and again: a grandchild becomes the supervisor's child when its parent dies */
 		v->killed = true;
 		signal_all(v, SIGKILL);
 		pump(v, kt_now_ns() + 10 * NSEC_PER_MSEC);
 		if (!kernel_state_is("disabled") && !v->sysrq) {
-			/* One that must run to die may be waiting for the scheduler that it keeps. */
+			/* To die of SIGKILL a task must run, and its own scheduler may not run it. */
 			v->sysrq = true;
 			write_text("/proc/sysrq-trigger", "S", &ignored);
 		}
@@ -208,7 +208,7 @@ static json_t *loader_record(const struct supervisor *v)
 		       (json_int_t)(v->earlier_bytes + v->out.tail.total + v->err.tail.total));
 }
 
-/* The object's own account of its end, which ktstr-load passes on. */
+/* The record that ktstr-load writes when it ends; NULL for other loaders. */
 static json_t *results(struct supervisor *v)
 {
 	size_t n;
@@ -224,7 +224,10 @@ static _Noreturn void fail(struct supervisor *v, const char *why)
 	_exit(KT_TROUBLE);
 }
 
-/* One that dies at its first task is never seen enabled: the log tells of it. */
+/*
+ * Wait until the kernel has enabled the scheduler. A scheduler that dies at its first task is never seen enabled; the kernel's log
+ * says that it was there.
+ */
 static bool wait_enabled(struct supervisor *v, int64_t begin)
 {
 	int64_t until = begin + v->s->load_limit_ns;
@@ -237,7 +240,10 @@ static bool wait_enabled(struct supervisor *v, int64_t begin)
 	return true;
 }
 
-/* SCX_ECODE_ACT_RESTART in the exit code, where that is known; the kernel lets nobody go of its own will without it. */
+/*
+ * Whether the kernel asks for a restart: SCX_ECODE_ACT_RESTART is set in the exit code. Where the code is not known, every exit
+ * by the kernel itself (unreg_kern) asks for one.
+ */
 static bool wants_restart(const struct supervisor *v, const json_t *exit)
 {
 	const json_t *code = json_object_get(exit, "code");
@@ -246,14 +252,14 @@ static bool wants_restart(const struct supervisor *v, const json_t *exit)
 		(!json_is_integer(code) || json_integer_value(code) >> 48 & 1);
 }
 
-/* The scheduler is gone, at this time: true if it was to be loaded again, and is there again. */
+/* The scheduler was gone at the time `at`. Wait for its restart, if the kernel asks for one; true if it is enabled again. */
 static bool restarted(struct supervisor *v, int64_t at)
 {
 	char ops[128];
 	struct kt_err err;
 
 	for (int64_t until = at + grace_ns; !v->gone && !v->asked && kt_now_ns() < until;)
-		pump(v, until); /* the log comes a little later than the state */
+		pump(v, until); /* the kernel's log comes a little later than the state */
 	json_auto_t *exit = exit_describe(v->watch, NULL);
 	if (!wants_restart(v, exit))
 		return false;
@@ -273,7 +279,7 @@ static bool restarted(struct supervisor *v, int64_t at)
 	}
 	v->gone = false;
 	exit_begin_again(v->watch);
-	v->went = json_incref(exit); /* whatever becomes of it now */
+	v->went = json_incref(exit); /* kept for the last record, if the restart fails */
 	if (!wait_enabled(v, at))
 		return false;
 	json_decref(v->went);
@@ -312,7 +318,7 @@ _Noreturn void supervisor_main(const struct supervise *s)
 			while (!v.asked && !v.gone && kernel_state_is("enabled"))
 				pump(&v, INT64_MAX);
 			at = kt_now_ns();
-			asked = v.asked; /* not while it is on its way back */
+			asked = v.asked; /* a SIGTERM that comes during the restart does not count here */
 		} while (restarted(&v, at));
 	}
 	at = enabled ? at : kt_now_ns();

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * supervisor.h - the process that keeps a loader: starts it, sees what becomes of it and of its scheduler, ends it.
+ * supervisor.h - the process that starts a loader, watches the loader and its scheduler, and ends both.
  *
- * A loader is any program that attaches a sched_ext scheduler and stays while it is wanted; it is not trusted to do that
- * well. It may daemonise (its children are the supervisor's, PR_SET_CHILD_SUBREAPER, and as long as one lives it is taken
- * for alive), ignore SIGTERM, flood its output, leave children: none of this keeps the supervisor from its last report.
- * The supervisor runs with real-time priority, as a scheduler that starves everybody must not starve it too.
+ * A loader is any program that attaches a sched_ext scheduler and stays until it is told to end. The supervisor does not
+ * trust the loader. The loader may go into the background, ignore SIGTERM, flood its output, or leave children; the
+ * supervisor makes its last report all the same. Orphans of the loader become children of the supervisor
+ * (PR_SET_CHILD_SUBREAPER). The loader counts as alive while one of them lives.
  *
- * When a CPU comes or goes, the kernel lets go of a scheduler that does not look after that itself, and wants it loaded again.
- * A loader may do so; one of our own objects is loaded once more.
+ * The supervisor runs with real-time priority, because a scheduler that starves every task must not starve the supervisor.
  *
- * It says three things, as JSON Lines on a descriptor:
+ * When a CPU comes or goes, the kernel disables a scheduler without CPU hotplug callbacks and asks user space to load the
+ * scheduler again. A loader may do that itself. The supervisor loads ktstr's own objects again.
+ *
+ * The supervisor writes three kinds of records, as JSON Lines, to a descriptor:
  *   {"event":"enabled", "at_ns", "ops", "load_ns"}
  *   {"event":"restarted", "at_ns", "ops", "load_ns", "exit": {...}}
  *   {"event":"ended", "at_ns", "asked", "exit": {...}, "loader": {...}, "output": [...], "kernel_log": [...], "dump": [...]}
- * "ended" alone is a scheduler that was never enabled. SIGTERM asks it to end. Times are CLOCK_MONOTONIC.
+ * "ended" without "enabled" means that the scheduler was never enabled. SIGTERM asks the supervisor to end. Times are
+ * CLOCK_MONOTONIC.
  */
 #ifndef SCHED_SUPERVISOR_H
 #define SCHED_SUPERVISOR_H
@@ -23,9 +26,9 @@
 
 struct supervise {
 	char *const *argv, *const *env;
-	bool results;           /* what it writes to stdout at its end is a record of its own: ktstr-load */
-	int64_t load_limit_ns;  /* from its start until the scheduler must be enabled */
-	int report;             /* descriptor */
+	bool results;           /* the loader is ktstr-load, which writes one JSON record to stdout when it ends */
+	int64_t load_limit_ns;  /* from the loader's start until the scheduler must be enabled */
+	int report;             /* the descriptor that the records go to */
 };
 
 _Noreturn void supervisor_main(const struct supervise *s);

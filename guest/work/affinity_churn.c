@@ -26,14 +26,14 @@ static bool look_again(struct worker *w, struct cpumask *cpus)
 }
 
 /* Any CPU but the one it is on, all with the same chance. */
-static unsigned another(struct worker *w, struct cpumask cpus)
+static unsigned another_cpu(struct worker *w, struct cpumask cpus)
 {
 	if (cpumask_count(&cpus) > 1)
 		cpumask_clear(&cpus, w->last_cpu);
 	return cpumask_nth(&cpus, worker_random(w) % cpumask_count(&cpus));
 }
 
-static void run(struct worker *w, const void *args)
+static void affinity_churn_run(struct worker *w, const void *args)
 {
 	const struct churn *a = args;
 	struct cpumask cpus = w->cpus_allowed;
@@ -42,7 +42,7 @@ static void run(struct worker *w, const void *args)
 		/* What was taken may be back. */
 		if (w->iterations % LOOK_AGAIN == 0 && !cpumask_equal(&cpus, &w->cpus_allowed) && !look_again(w, &cpus))
 			return;
-		unsigned cpu = another(w, cpus);
+		unsigned cpu = another_cpu(w, cpus);
 
 		if (!affinity_set_cpu(0, cpu)) {
 			if (cpu != w->last_cpu)
@@ -61,14 +61,14 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int affinity_churn_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	(void)args;
 	return affinity_need_several(&w->cpus_allowed, err);
 }
 
 /* Each time to another CPU, unless they were taken from under it. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int affinity_churn_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)n, (void)args;
 	if (atomic_load(&group->mail.word) || group->migrations >= group->work_units)
@@ -93,7 +93,7 @@ const struct work_type work_affinity_churn = {
 	.args_size = sizeof(struct churn),
 	.traits = WORK_PINS,
 	.check = affinity_check_several,
-	.prepare = prepare,
-	.run = run,
-	.verify = verify,
+	.prepare = affinity_churn_prepare,
+	.run = affinity_churn_run,
+	.verify = affinity_churn_verify,
 };

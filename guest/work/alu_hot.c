@@ -5,7 +5,7 @@
 
 struct alu_hot { unsigned width; };
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int alu_hot_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct alu_hot *a = args;
 	enum alu_width width;
@@ -17,7 +17,7 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 	return 0;
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int alu_hot_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct alu_hot *a = args;
 	enum alu_width width;
@@ -26,7 +26,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 	return alu_resolve(a->width, &width, err) ? -1 : alu_allow(width, err);
 }
 
-static void run(struct worker *w, const void *args)
+static void alu_hot_run(struct worker *w, const void *args)
 {
 	const struct alu_hot *a = args;
 	struct kt_err err;
@@ -53,8 +53,8 @@ const struct work_type work_alu_hot = {
 	.unit = "256 rounds of 8 chains of multiply and add; of Amx, of 4 tile products",
 	.args = rows,
 	.args_size = sizeof(struct alu_hot),
-	.setup = setup,
-	.prepare = prepare,
-	.run = run,
+	.setup = alu_hot_setup,
+	.prepare = alu_hot_prepare,
+	.run = alu_hot_run,
 	.verify = work_verify_right,
 };

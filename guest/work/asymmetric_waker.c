@@ -29,7 +29,7 @@ static const struct sched_attr classes[] = {
 	{ .sched_policy = SCHED_EXT },
 };
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int asymmetric_waker_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct asymmetric *a = args;
 	unsigned class = a->class[w->member];
@@ -43,7 +43,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 	return 0;
 }
 
-static unsigned traits_of(const void *args)
+static unsigned asymmetric_waker_traits_of(const void *args)
 {
 	const struct asymmetric *a = args;
 	unsigned traits = 0;
@@ -56,7 +56,7 @@ static unsigned traits_of(const void *args)
 	return traits;
 }
 
-static void work(struct worker *w, const void *args)
+static void asymmetric_waker_work(struct worker *w, const void *args)
 {
 	const struct asymmetric *a = args;
 
@@ -64,10 +64,10 @@ static void work(struct worker *w, const void *args)
 		worker_spin(a->burst);
 }
 
-static void run(struct worker *w, const void *args)
+static void asymmetric_waker_run(struct worker *w, const void *args)
 {
 	(void)args;
-	ring_run(w, 2, w->member == WAKEE, work);
+	ring_run(w, 2, w->member == WAKEE, asymmetric_waker_work);
 }
 
 static const struct row rows[] = {
@@ -89,8 +89,8 @@ const struct work_type work_asymmetric_waker = {
 	.args = rows,
 	.args_size = sizeof(struct asymmetric),
 	.group_size = ring_pair,
-	.traits_of = traits_of,
-	.prepare = prepare,
-	.run = run,
+	.traits_of = asymmetric_waker_traits_of,
+	.prepare = asymmetric_waker_prepare,
+	.run = asymmetric_waker_run,
 	.verify = ring_verify,
 };

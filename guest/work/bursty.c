@@ -6,7 +6,7 @@ enum { SPINS = 1024 };
 
 struct bursty { int64_t burst_ns, sleep_ns; };
 
-static void run(struct worker *w, const void *args)
+static void bursty_run(struct worker *w, const void *args)
 {
 	const struct bursty *a = args;
 
@@ -40,5 +40,5 @@ const struct work_type work_bursty = {
 	.gap = "the sleep that was asked for; beyond it counts",
 	.args = rows,
 	.args_size = sizeof(struct bursty),
-	.run = run,
+	.run = bursty_run,
 };

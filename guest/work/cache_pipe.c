@@ -7,7 +7,7 @@ struct cache_pipe { struct cache cache; int64_t burst; };
 
 static uint64_t position, walked; /* each worker is a process */
 
-static void work(struct worker *w, const void *args)
+static void cache_pipe_work(struct worker *w, const void *args)
 {
 	const struct cache_pipe *a = args;
 
@@ -15,15 +15,15 @@ static void work(struct worker *w, const void *args)
 	walked += a->burst;
 }
 
-static void run(struct worker *w, const void *args)
+static void cache_pipe_run(struct worker *w, const void *args)
 {
 	const struct cache_pipe *a = args;
 
-	ring_run(w, 2, true, work);
+	ring_run(w, 2, true, cache_pipe_work);
 	cache_check(w, &a->cache, walked);
 }
 
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int cache_pipe_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	return work_verify_right(group, n, args, err) ? -1 : ring_verify(group, n, args, err);
 }
@@ -47,6 +47,6 @@ const struct work_type work_cache_pipe = {
 	.group_size = ring_pair,
 	.setup = ring_pipes,
 	.prepare = cache_prepare,
-	.run = run,
-	.verify = verify,
+	.run = cache_pipe_run,
+	.verify = cache_pipe_verify,
 };

@@ -4,7 +4,7 @@
 
 struct cache_pressure { struct cache cache; };
 
-static void run(struct worker *w, const void *args)
+static void cache_pressure_run(struct worker *w, const void *args)
 {
 	cache_run(w, args, NULL);
 }
@@ -22,6 +22,6 @@ const struct work_type work_cache_pressure = {
 	.args = rows,
 	.args_size = sizeof(struct cache_pressure),
 	.prepare = cache_prepare,
-	.run = run,
+	.run = cache_pressure_run,
 	.verify = work_verify_right,
 };

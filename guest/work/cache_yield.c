@@ -5,14 +5,14 @@
 
 struct cache_yield { struct cache cache; };
 
-static void yield(void)
+static void yield_cpu(void)
 {
 	sched_yield();
 }
 
-static void run(struct worker *w, const void *args)
+static void cache_yield_run(struct worker *w, const void *args)
 {
-	cache_run(w, args, yield);
+	cache_run(w, args, yield_cpu);
 }
 
 static const struct row rows[] = {
@@ -28,6 +28,6 @@ const struct work_type work_cache_yield = {
 	.args = rows,
 	.args_size = sizeof(struct cache_yield),
 	.prepare = cache_prepare,
-	.run = run,
+	.run = cache_yield_run,
 	.verify = work_verify_right,
 };

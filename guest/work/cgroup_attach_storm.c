@@ -23,7 +23,7 @@ enum { MAX_SPINS = 4096 };
 
 static int procs = -1;
 
-static bool attach(struct worker *w, pid_t pid)
+static bool attach_child(struct worker *w, pid_t pid)
 {
 	char text[16];
 	int n = snprintf(text, sizeof(text), "%d", (int)pid);
@@ -35,7 +35,7 @@ static bool attach(struct worker *w, pid_t pid)
 	return false;
 }
 
-static bool reaped(struct worker *w, pid_t pid)
+static bool child_was_reaped(struct worker *w, pid_t pid)
 {
 	int status;
 
@@ -50,7 +50,7 @@ static bool reaped(struct worker *w, pid_t pid)
 	return !status;
 }
 
-static void run(struct worker *w, const void *args)
+static void cgroup_attach_storm_run(struct worker *w, const void *args)
 {
 	const struct storm *a = args;
 
@@ -65,10 +65,10 @@ static void run(struct worker *w, const void *args)
 		if (pid < 0)
 			return worker_fail(w, "cannot fork: %s", strerror(errno));
 		worker_tick(w, 0);
-		if (!attach(w, pid))
+		if (!attach_child(w, pid))
 			return;
 		worker_woken(w, w->last_ns);
-		if (a->reap == WAITPID && !reaped(w, pid))
+		if (a->reap == WAITPID && !child_was_reaped(w, pid))
 			return;
 		w->iterations++;
 		worker_tick(w, 1);
@@ -76,7 +76,7 @@ static void run(struct worker *w, const void *args)
 }
 
 /* With a child that stays: can one be moved there? */
-static int try(struct worker *w, const struct storm *a, struct kt_err *err)
+static int try_move(struct worker *w, const struct storm *a, struct kt_err *err)
 {
 	_cleanup_free_ char *end = xasprintf("/%s", a->dest);
 	char pid_text[16];
@@ -92,23 +92,23 @@ static int try(struct worker *w, const struct storm *a, struct kt_err *err)
 		_exit(1);
 	}
 	snprintf(pid_text, sizeof(pid_text), "%d", (int)pid);
-	bool moved = attach(w, pid) && cgroup_is_in(pid_text, end);
+	bool moved = attach_child(w, pid) && cgroup_is_in(pid_text, end);
 	kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (!moved && !w->err.msg[0])
-		kt_fail(err, "a child that was moved there is not there");
+		kt_fail(err, "a child that was moved there did not arrive");
 	return moved ? 0 : -1;
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int cgroup_attach_storm_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct storm *a = args;
 
 	if (!w->cgroup_dir)
 		return kt_fail(err, "it needs cgroups");
 	_cleanup_free_ char *dest = xasprintf("%s/../%s", w->cgroup_dir, a->dest);
-	if (cgroup_open(dest, "cgroup.procs", &procs, err) || try(w, a, err))
+	if (cgroup_open(dest, "cgroup.procs", &procs, err) || try_move(w, a, err))
 		return kt_context(err, "dest '%s'", a->dest);
 	if (a->reap == SIG_IGNORED)
 		signal(SIGCHLD, SIG_IGN);
@@ -154,6 +154,6 @@ const struct work_type work_cgroup_attach_storm = {
 	.args_size = sizeof(struct storm),
 	.traits = WORK_ROOT | WORK_CGROUP | WORK_FORKS,
 	.dest = dest_of,
-	.prepare = prepare,
-	.run = run,
+	.prepare = cgroup_attach_storm_prepare,
+	.run = cgroup_attach_storm_run,
 };

@@ -24,7 +24,7 @@ static char *child_dir(const struct worker *w, unsigned i)
 	return xasprintf("%s/wt-cgroup-churn-%u", w->cgroup_dir, i);
 }
 
-static void run(struct worker *w, const void *args)
+static void cgroup_churn_run(struct worker *w, const void *args)
 {
 	const struct churn *a = args;
 	unsigned i = w->index; /* neighbours are in different ones */
@@ -49,10 +49,10 @@ static void run(struct worker *w, const void *args)
 }
 
 /* The last move, by the kernel's own word. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int cgroup_churn_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)n, (void)args;
-	return group->wrong ? kt_fail(err, "it was not in the cgroup that it had moved to") : 0;
+	return group->wrong ? kt_fail(err, "the worker was not in the cgroup that it had moved to") : 0;
 }
 
 static int make_child(const struct worker *w, unsigned i, struct kt_err *err)
@@ -66,7 +66,7 @@ static int make_child(const struct worker *w, unsigned i, struct kt_err *err)
 	return kt_fail(err, "cannot make cgroup '%s': %s", dir, strerror(errno));
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int cgroup_churn_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct churn *a = args;
 
@@ -80,7 +80,7 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 	return cgroup_write(group->cgroup_dir, "cgroup.subtree_control", "+cpu", err);
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int cgroup_churn_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct churn *a = args;
 
@@ -94,7 +94,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 }
 
 /* The first of a cgroup's workers does it for all. */
-static int teardown(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int cgroup_churn_teardown(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct churn *a = args;
 	bool any = false;
@@ -129,9 +129,9 @@ const struct work_type work_cgroup_churn = {
 	.args = rows,
 	.args_size = sizeof(struct churn),
 	.traits = WORK_ROOT | WORK_CGROUP | WORK_STAYS,
-	.setup = setup,
-	.prepare = prepare,
-	.run = run,
-	.verify = verify,
-	.teardown = teardown,
+	.setup = cgroup_churn_setup,
+	.prepare = cgroup_churn_prepare,
+	.run = cgroup_churn_run,
+	.verify = cgroup_churn_verify,
+	.teardown = cgroup_churn_teardown,
 };

@@ -18,7 +18,7 @@ static bool is_other(const struct worker *w, const struct worker *x)
 }
 
 /* One that runs, or NULL. */
-static struct worker *pick(struct worker *w)
+static struct worker *pick_victim(struct worker *w)
 {
 	unsigned at = worker_random(w) % nr_others;
 
@@ -32,7 +32,7 @@ static struct worker *pick(struct worker *w)
 }
 
 /* Dead ones are left alone, and so are those whose CPUs were changed from outside. */
-static bool rewrite(struct worker *w, const struct worker *other, const struct cpumask *cpus)
+static bool rewrite_affinity(struct worker *w, const struct worker *other, const struct cpumask *cpus)
 {
 	pid_t tid = atomic_load(&other->tid);
 
@@ -42,7 +42,7 @@ static bool rewrite(struct worker *w, const struct worker *other, const struct c
 	return false;
 }
 
-static void run(struct worker *w, const void *args)
+static void cross_affinity_churn_run(struct worker *w, const void *args)
 {
 	const struct churn *a = args;
 	struct worker *other = NULL;
@@ -50,12 +50,12 @@ static void run(struct worker *w, const void *args)
 	while (worker_running(w)) {
 		bool drop = !other;
 
-		if (drop && !(other = pick(w)))
+		if (drop && !(other = pick_victim(w)))
 			return worker_wait_stop(w);
 		struct cpumask cpus = other->cpus_allowed;
 		if (drop && cpumask_count(&cpus) > 1)
 			cpumask_clear(&cpus, cpumask_nth(&cpus, worker_random(w) % cpumask_count(&cpus)));
-		if (!rewrite(w, other, &cpus))
+		if (!rewrite_affinity(w, other, &cpus))
 			return;
 		if (drop)
 			worker_woken(w, w->last_ns);
@@ -66,10 +66,10 @@ static void run(struct worker *w, const void *args)
 		worker_tick(w, 1);
 	}
 	if (other)
-		rewrite(w, other, &other->cpus_allowed);
+		rewrite_affinity(w, other, &other->cpus_allowed);
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int cross_affinity_churn_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct go *go = w->go;
 
@@ -102,6 +102,6 @@ const struct work_type work_cross_affinity_churn = {
 	.args_size = sizeof(struct churn),
 	.traits = WORK_PINS | WORK_OTHERS,
 	.check = affinity_check_several,
-	.prepare = prepare,
-	.run = run,
+	.prepare = cross_affinity_churn_prepare,
+	.run = cross_affinity_churn_run,
 };

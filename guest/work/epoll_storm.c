@@ -22,7 +22,7 @@ struct shared {
 	_Alignas(128) _Atomic uint64_t stamps[];
 };
 
-static unsigned group_size(const void *args)
+static unsigned epoll_storm_group_size(const void *args)
 {
 	const struct storm *a = args;
 
@@ -30,7 +30,7 @@ static unsigned group_size(const void *args)
 }
 
 /* At most so many are on their way. A power of two, so that numbers may wrap. */
-static uint32_t slots(const struct storm *a)
+static uint32_t event_slots(const struct storm *a)
 {
 	uint64_t n = 1;
 
@@ -41,10 +41,10 @@ static uint32_t slots(const struct storm *a)
 
 static size_t shared_bytes(const struct storm *a)
 {
-	return sizeof(struct shared) + slots(a) * sizeof(uint64_t);
+	return sizeof(struct shared) + event_slots(a) * sizeof(uint64_t);
 }
 
-static int duplicate(struct worker *group, unsigned n, unsigned which, int fd, struct kt_err *err)
+static int duplicate_fd(struct worker *group, unsigned n, unsigned which, int fd, struct kt_err *err)
 {
 	for (unsigned i = 0; i < n; i++) {
 		group[i].fds[which] = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -54,7 +54,7 @@ static int duplicate(struct worker *group, unsigned n, unsigned which, int fd, s
 	return 0;
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int epoll_storm_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	struct epoll_event readable = { .events = EPOLLIN };
 	_cleanup_close_ int event = eventfd(0, EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC);
@@ -62,12 +62,12 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 
 	if (event < 0 || epoll < 0 || epoll_ctl(epoll, EPOLL_CTL_ADD, event, &readable))
 		return kt_fail(err, "cannot make an epoll instance: %s", strerror(errno));
-	if (duplicate(group, n, EVENT, event, err) || duplicate(group, n, EPOLL, epoll, err))
+	if (duplicate_fd(group, n, EVENT, event, err) || duplicate_fd(group, n, EPOLL, epoll, err))
 		return -1;
 	return work_share(group, n, shared_bytes(args), err);
 }
 
-static int teardown(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int epoll_storm_teardown(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)n, (void)err;
 	if (group->shared)
@@ -89,10 +89,10 @@ static bool await_drained(const struct worker *w, struct shared *s, uint32_t tar
 	return true;
 }
 
-static void produce(struct worker *w, const struct storm *a)
+static void produce_events(struct worker *w, const struct storm *a)
 {
 	struct shared *s = w->shared;
-	uint32_t mask = slots(a) - 1, number = 0;
+	uint32_t mask = event_slots(a) - 1, number = 0;
 	uint64_t one = 1;
 
 	while (worker_running(w)) {
@@ -124,10 +124,10 @@ static bool take_event(const struct worker *w)
 	return false;
 }
 
-static void consume(struct worker *w, const struct storm *a)
+static void consume_events(struct worker *w, const struct storm *a)
 {
 	struct shared *s = w->shared;
-	uint32_t mask = slots(a) - 1;
+	uint32_t mask = event_slots(a) - 1;
 
 	while (take_event(w)) {
 		uint32_t number = atomic_fetch_add(&s->consumed, 1);
@@ -141,18 +141,18 @@ static void consume(struct worker *w, const struct storm *a)
 	}
 }
 
-static void run(struct worker *w, const void *args)
+static void epoll_storm_run(struct worker *w, const void *args)
 {
 	const struct storm *a = args;
 
 	if (w->member < a->producers)
-		produce(w, a);
+		produce_events(w, a);
 	else
-		consume(w, a);
+		consume_events(w, a);
 }
 
 /* What was taken was written, and what was written was taken, but for the bursts that the stop cut short. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int epoll_storm_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct storm *a = args;
 	uint64_t produced = 0, consumed = 0;
@@ -182,9 +182,9 @@ const struct work_type work_epoll_storm = {
 	.latency = "of consumers: from just before an event's write to its read, when the reader waited by then",
 	.args = rows,
 	.args_size = sizeof(struct storm),
-	.group_size = group_size,
-	.setup = setup,
-	.run = run,
-	.verify = verify,
-	.teardown = teardown,
+	.group_size = epoll_storm_group_size,
+	.setup = epoll_storm_setup,
+	.run = epoll_storm_run,
+	.verify = epoll_storm_verify,
+	.teardown = epoll_storm_teardown,
 };

@@ -32,7 +32,7 @@ struct run {
 	uint64_t ran_ns; /* CPU time when it was last seen to go on */
 };
 
-static bool number(const char *s, uint64_t *ret)
+static bool parse_number(const char *s, uint64_t *ret)
 {
 	char *end;
 
@@ -49,7 +49,7 @@ static void bad_line(struct run *r)
 		memcpy(r->o->first_bad, r->line, MIN(strlen(r->line) + 1, sizeof(r->o->first_bad) - 1));
 }
 
-static void progress(struct run *r, uint64_t now)
+static void note_progress(struct run *r, uint64_t now)
 {
 	worker_close_gap(r->w, now);
 	r->w->last_ns = now;
@@ -61,14 +61,14 @@ static void take_line(struct run *r, uint64_t now)
 	struct worker *w = r->w;
 	uint64_t n;
 
-	if (!strncmp(r->line, "units ", 6) && number(r->line + 6, &n)) {
+	if (!strncmp(r->line, "units ", 6) && parse_number(r->line + 6, &n)) {
 		if (!r->reports)
 			w->work_units = w->iterations = 0;
 		r->reports = true;
 		w->work_units = MIN(w->work_units + n, UINT64_C(1) << 53);
 		w->iterations++;
-		progress(r, now);
-	} else if (!strncmp(r->line, "latency_ns ", 11) && number(r->line + 11, &n)) {
+		note_progress(r, now);
+	} else if (!strncmp(r->line, "latency_ns ", 11) && parse_number(r->line + 11, &n)) {
 		histogram_record(&w->wake_latency, n);
 	} else {
 		bad_line(r);
@@ -115,7 +115,7 @@ static void take_errors(struct run *r)
 }
 
 /* What can be seen from outside; for a program that reports nothing, also its progress. */
-static void look(struct run *r, bool migrations)
+static void look_at_program(struct run *r, bool migrations)
 {
 	struct worker *w = r->w;
 	uint64_t now = now_ns();
@@ -133,7 +133,7 @@ static void look(struct run *r, bool migrations)
 		return;
 	r->ran_ns = sum.run_ns;
 	w->work_units = w->iterations = (sum.run_ns + NSEC_PER_MSEC - 1) / NSEC_PER_MSEC;
-	progress(r, now);
+	note_progress(r, now);
 }
 
 static void note_end(struct run *r, bool timed_out)
@@ -147,7 +147,7 @@ static void note_end(struct run *r, bool timed_out)
 		    (o->end == OUTSIDE_EXITED && (!o->code || o->code == 128 + SIGTERM));
 }
 
-static void run(struct worker *w, const void *args)
+static void exec_run(struct worker *w, const void *args)
 {
 	struct outside *o = w->shared;
 	struct run r = { .w = w, .o = o };
@@ -167,17 +167,17 @@ static void run(struct worker *w, const void *args)
 		ended = child_wait(&r.child, next);
 		take_reports(&r);
 		take_errors(&r);
-		look(&r, ended);
+		look_at_program(&r, ended);
 	}
 	if (!ended) {
-		look(&r, true);
+		look_at_program(&r, true);
 		ended = child_stop(&r.child, now_ns() + stop_ns);
 		note_end(&r, !ended);
 	} else {
 		note_end(&r, false);
 		o->early = true;
 	}
-	look(&r, true);
+	look_at_program(&r, true);
 	child_kill(&r.child);
 	take_reports(&r); /* what it said last */
 	take_errors(&r);
@@ -196,7 +196,7 @@ static int make_pipe(struct worker *w, int end, struct kt_err *err)
 	return 0;
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int exec_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct exec *a = args;
 	struct outside *o = mmap(NULL, sizeof(*o), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -211,7 +211,7 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 	       make_pipe(group, ERRORS, err) ? -1 : 0;
 }
 
-static const struct program *program(const void *args)
+static const struct program *exec_program(const void *args)
 {
 	return &((const struct exec *)args)->program;
 }
@@ -226,8 +226,8 @@ const struct work_type work_exec = {
 	.latency = "what the program reports",
 	.args = rows,
 	.args_size = sizeof(struct exec),
-	.setup = setup,
-	.run = run,
+	.setup = exec_setup,
+	.run = exec_run,
 	.traits = WORK_FORKS,
-	.program = program,
+	.program = exec_program,
 };

@@ -8,12 +8,12 @@
 
 struct compute { unsigned fan_out, footprint_kib, operations; int64_t sleep_ns; };
 
-static unsigned group_size(const void *args)
+static unsigned fan_out_compute_group_size(const void *args)
 {
 	return ((const struct compute *)args)->fan_out + 1;
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int fan_out_compute_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	unsigned dim = matrix_dim(((const struct compute *)args)->footprint_kib);
 
@@ -25,7 +25,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 	return 0;
 }
 
-static void message(struct worker *w, const struct compute *a)
+static void message_loop(struct worker *w, const struct compute *a)
 {
 	while (worker_running(w)) {
 		fan_out_send(w);
@@ -37,7 +37,7 @@ static void message(struct worker *w, const struct compute *a)
 }
 
 /* False: cut short by the stop. */
-static bool request(struct worker *w, const struct compute *a, unsigned dim)
+static bool do_request(struct worker *w, const struct compute *a, unsigned dim)
 {
 	if (a->sleep_ns)
 		worker_sleep(w, a->sleep_ns);
@@ -49,13 +49,13 @@ static bool request(struct worker *w, const struct compute *a, unsigned dim)
 	return true;
 }
 
-static void receive(struct worker *w, const struct compute *a)
+static void receive_loop(struct worker *w, const struct compute *a)
 {
 	unsigned dim = matrix_dim(a->footprint_kib);
 	uint32_t round = 0;
 
 	while (worker_running(w) && fan_out_receive(w, &round)) {
-		if (!request(w, a, dim))
+		if (!do_request(w, a, dim))
 			break;
 		fan_out_done(w, a->fan_out);
 		w->iterations++;
@@ -64,15 +64,15 @@ static void receive(struct worker *w, const struct compute *a)
 	w->wrong = w->work_units && !matrix_right(w->own, dim);
 }
 
-static void run(struct worker *w, const void *args)
+static void fan_out_compute_run(struct worker *w, const void *args)
 {
 	if (fan_out_is_messenger(w))
-		message(w, args);
+		message_loop(w, args);
 	else
-		receive(w, args);
+		receive_loop(w, args);
 }
 
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int fan_out_compute_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	return work_verify_right(group, n, args, err) ? -1 : fan_out_verify(group, n, args, err);
 }
@@ -97,8 +97,8 @@ const struct work_type work_fan_out_compute = {
 	.latency = "of receivers: from just before the messenger wakes them to the return from the wait, when it waited by then",
 	.args = rows,
 	.args_size = sizeof(struct compute),
-	.group_size = group_size,
-	.prepare = prepare,
-	.run = run,
-	.verify = verify,
+	.group_size = fan_out_compute_group_size,
+	.prepare = fan_out_compute_prepare,
+	.run = fan_out_compute_run,
+	.verify = fan_out_compute_verify,
 };

@@ -7,7 +7,7 @@
 #include "guest/work/worker.h"
 #include <sys/wait.h>
 
-static void run(struct worker *w, const void *args)
+static void fork_exit_run(struct worker *w, const void *args)
 {
 	(void)args;
 	while (worker_running(w)) {
@@ -42,5 +42,5 @@ const struct work_type work_fork_exit = {
 	.gap = "nothing; waiting for the child counts",
 	.latency = "from just before fork() to the child's first instructions",
 	.traits = WORK_FORKS,
-	.run = run,
+	.run = fork_exit_run,
 };

@@ -4,12 +4,12 @@
 
 struct futex_fan_out { unsigned fan_out; int64_t spin; };
 
-static unsigned group_size(const void *args)
+static unsigned futex_fan_out_group_size(const void *args)
 {
 	return ((const struct futex_fan_out *)args)->fan_out + 1;
 }
 
-static void message(struct worker *w, const struct futex_fan_out *a)
+static void message_loop(struct worker *w, const struct futex_fan_out *a)
 {
 	while (worker_running(w)) {
 		worker_spin(a->spin);
@@ -21,13 +21,13 @@ static void message(struct worker *w, const struct futex_fan_out *a)
 	}
 }
 
-static void run(struct worker *w, const void *args)
+static void futex_fan_out_run(struct worker *w, const void *args)
 {
 	const struct futex_fan_out *a = args;
 	uint32_t round = 0;
 
 	if (fan_out_is_messenger(w)) {
-		message(w, a);
+		message_loop(w, a);
 		return;
 	}
 	while (worker_running(w) && fan_out_receive(w, &round)) {
@@ -54,7 +54,7 @@ const struct work_type work_futex_fan_out = {
 	.latency = "of receivers: from just before the messenger wakes them to the return from the wait, when it waited by then",
 	.args = rows,
 	.args_size = sizeof(struct futex_fan_out),
-	.group_size = group_size,
-	.run = run,
+	.group_size = futex_fan_out_group_size,
+	.run = futex_fan_out_run,
 	.verify = fan_out_verify,
 };

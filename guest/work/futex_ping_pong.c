@@ -4,7 +4,7 @@
 
 struct ping_pong { int64_t spin; };
 
-static void work(struct worker *w, const void *args)
+static void futex_ping_pong_work(struct worker *w, const void *args)
 {
 	const struct ping_pong *a = args;
 
@@ -12,10 +12,10 @@ static void work(struct worker *w, const void *args)
 	worker_spin(a->spin);
 }
 
-static void run(struct worker *w, const void *args)
+static void futex_ping_pong_run(struct worker *w, const void *args)
 {
 	(void)args;
-	ring_run(w, 2, true, work);
+	ring_run(w, 2, true, futex_ping_pong_work);
 }
 
 static const struct row rows[] = {
@@ -34,6 +34,6 @@ const struct work_type work_futex_ping_pong = {
 	.args = rows,
 	.args_size = sizeof(struct ping_pong),
 	.group_size = ring_pair,
-	.run = run,
+	.run = futex_ping_pong_run,
 	.verify = ring_verify,
 };

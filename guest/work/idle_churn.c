@@ -7,7 +7,7 @@ enum { SPINS = 256 };
 
 struct idle_churn { int64_t burst_ns, sleep_ns; bool precise; };
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int idle_churn_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	(void)w;
 	if (((const struct idle_churn *)args)->precise && prctl(PR_SET_TIMERSLACK, 1))
@@ -15,7 +15,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 	return 0;
 }
 
-static void run(struct worker *w, const void *args)
+static void idle_churn_run(struct worker *w, const void *args)
 {
 	const struct idle_churn *a = args;
 
@@ -53,6 +53,6 @@ const struct work_type work_idle_churn = {
 	.latency = "from the end of the sleep that was asked for to the return from it; includes the timer's slack",
 	.args = rows,
 	.args_size = sizeof(struct idle_churn),
-	.prepare = prepare,
-	.run = run,
+	.prepare = idle_churn_prepare,
+	.run = idle_churn_run,
 };

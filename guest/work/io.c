@@ -59,7 +59,7 @@ static int open_device(const char *path, struct kt_err *err)
 }
 
 /* Written whole, so that no write finds the file system full later and no read finds a hole. */
-static int fill(int fd, struct kt_err *err)
+static int fill_file(int fd, struct kt_err *err)
 {
 	static union { struct io_tag tag; char bytes[IO_BLOCK]; } block;
 
@@ -82,7 +82,7 @@ static int open_file(struct kt_err *err)
 		fd = memfd_create("ktstr-io", MFD_CLOEXEC);
 	if (fd < 0)
 		return kt_fail(err, "cannot make a file in memory: %s", strerror(errno));
-	if (fill(fd, err))
+	if (fill_file(fd, err))
 		return -1;
 	if (fdatasync(fd) || fstatfs(fd, &fs))
 		return kt_fail(err, "cannot sync a file: %s", strerror(errno));
@@ -147,7 +147,7 @@ uint64_t io_stripe(const struct worker *w)
 }
 
 /* After a system call that did not do all that it was to do: once more? */
-static bool again(struct worker *w, const char *what, ssize_t n)
+static bool retry_io(struct worker *w, const char *what, ssize_t n)
 {
 	if (n < 0 && errno == EINTR)
 		return worker_running(w);
@@ -165,7 +165,7 @@ bool io_write(struct worker *w, uint64_t block)
 	tag->index = w->index;
 	tag->iteration = w->iterations;
 	for (ssize_t n; (n = pwrite(w->fds[0], tag, IO_BLOCK, (off_t)(block * IO_BLOCK))) != IO_BLOCK;)
-		if (!again(w, "write", n))
+		if (!retry_io(w, "write", n))
 			return false;
 	return true;
 }
@@ -175,7 +175,7 @@ bool io_read(struct worker *w, uint64_t block)
 	const struct io_tag *tag = w->own;
 
 	for (ssize_t n; (n = pread(w->fds[0], w->own, IO_BLOCK, (off_t)(block * IO_BLOCK))) != IO_BLOCK;)
-		if (!again(w, "read", n))
+		if (!retry_io(w, "read", n))
 			return false;
 	w->wrong |= !disk.is_device && (memcmp(tag->magic, magic, sizeof(magic)) || tag->block != block);
 	return true;
@@ -184,7 +184,7 @@ bool io_read(struct worker *w, uint64_t block)
 bool io_flush(struct worker *w)
 {
 	while (fdatasync(w->fds[0]))
-		if (!again(w, "sync", -1))
+		if (!retry_io(w, "sync", -1))
 			return false;
 	return true;
 }

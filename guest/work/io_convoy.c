@@ -8,7 +8,7 @@
 
 enum { FLUSH_EVERY = 16 };
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int io_convoy_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)args;
 	return io_open(group, n, IO_CACHED, err);
@@ -19,7 +19,7 @@ static uint64_t block_of(const struct worker *w, uint64_t iteration)
 	return (io_stripe(w) + iteration) % io_blocks();
 }
 
-static void run(struct worker *w, const void *args)
+static void io_convoy_run(struct worker *w, const void *args)
 {
 	(void)args;
 	while (worker_running(w)) {
@@ -33,7 +33,7 @@ static void run(struct worker *w, const void *args)
 }
 
 /* The last block it wrote is there; of the next, the stop may have left either. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int io_convoy_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	struct io_tag tag;
 
@@ -51,8 +51,8 @@ const struct work_type work_io_convoy = {
 	.summary = "All write one file through the page cache, read it and flush it: lock and writeback convoys.",
 	.unit = "one block of 4 KiB written and one read; every 16th with fdatasync()",
 	.gap = "nothing; waiting for the others and for the disk counts",
-	.setup = setup,
+	.setup = io_convoy_setup,
 	.prepare = io_prepare,
-	.run = run,
-	.verify = verify,
+	.run = io_convoy_run,
+	.verify = io_convoy_verify,
 };

@@ -2,13 +2,13 @@
 /* IoSyncWrite: writes 64 KiB of its own, in blocks, and waits until they are on the disk. */
 #include "guest/work/io.h"
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int io_sync_write_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)args;
 	return io_open(group, n, IO_CACHED, err);
 }
 
-static void run(struct worker *w, const void *args)
+static void io_sync_write_run(struct worker *w, const void *args)
 {
 	uint64_t stripe = io_stripe(w);
 
@@ -25,7 +25,7 @@ static void run(struct worker *w, const void *args)
 }
 
 /* The blocks are those of its last iteration, or of the one that the stop cut short. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int io_sync_write_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	uint64_t stripe = io_stripe(group);
 	struct io_tag tag;
@@ -46,8 +46,8 @@ const struct work_type work_io_sync_write = {
 	.summary = "Writes and waits for the disk: tasks that block all the time and come back for a moment.",
 	.unit = "16 blocks of 4 KiB written, and fdatasync()",
 	.gap = "nothing; waiting for the disk counts",
-	.setup = setup,
+	.setup = io_sync_write_setup,
 	.prepare = io_prepare,
-	.run = run,
-	.verify = verify,
+	.run = io_sync_write_run,
+	.verify = io_sync_write_verify,
 };

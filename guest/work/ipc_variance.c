@@ -9,7 +9,7 @@ enum { REGION = 512 * 1024, LINE = 64, LINES = REGION / LINE };
 
 struct ipc_variance { int64_t hot, cold, period; };
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int ipc_variance_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	(void)args;
 	return work_alloc(w, REGION, err);
@@ -41,7 +41,7 @@ __attribute__((noinline)) static void cold(uint64_t *region, uint64_t n, uint64_
 	}
 }
 
-static uint64_t touches(const uint64_t *region)
+static uint64_t touch_lines(const uint64_t *region)
 {
 	uint64_t sum = 0;
 
@@ -50,7 +50,7 @@ static uint64_t touches(const uint64_t *region)
 	return sum;
 }
 
-static void run(struct worker *w, const void *args)
+static void ipc_variance_run(struct worker *w, const void *args)
 {
 	const struct ipc_variance *a = args;
 
@@ -61,7 +61,7 @@ static void run(struct worker *w, const void *args)
 		}
 		w->iterations++;
 	}
-	w->wrong = touches(w->own) != w->work_units * a->cold;
+	w->wrong = touch_lines(w->own) != w->work_units * a->cold;
 }
 
 static const struct row rows[] = {
@@ -80,7 +80,7 @@ const struct work_type work_ipc_variance = {
 	.unit = "one hot and one cold phase",
 	.args = rows,
 	.args_size = sizeof(struct ipc_variance),
-	.prepare = prepare,
-	.run = run,
+	.prepare = ipc_variance_prepare,
+	.run = ipc_variance_run,
 	.verify = work_verify_right,
 };

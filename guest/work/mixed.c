@@ -5,7 +5,7 @@
 
 enum { SPINS = 1024 };
 
-static void run(struct worker *w, const void *args)
+static void mixed_run(struct worker *w, const void *args)
 {
 	(void)args;
 	while (worker_running(w)) {
@@ -20,5 +20,5 @@ const struct work_type work_mixed = {
 	.name = "Mixed",
 	.summary = "Spins, then calls sched_yield(), in turn: CPU-bound load that gives way, as in oversubscribed machines.",
 	.unit = "1024 spins and one sched_yield()",
-	.run = run,
+	.run = mixed_run,
 };

@@ -12,7 +12,7 @@ struct guarded {
 	uint64_t count; /* no atomic: only who holds the mutex may touch it */
 };
 
-static void run(struct worker *w, const void *args)
+static void mutex_contention_run(struct worker *w, const void *args)
 {
 	const struct contention *a = args;
 	struct guarded *g = w->shared;
@@ -34,14 +34,14 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int mutex_contention_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)args;
 	return work_share(group, n, sizeof(struct guarded), err);
 }
 
 /* Two in the mutex at a time would lose counts. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int mutex_contention_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct guarded *g = group->shared;
 	uint64_t units = 0;
@@ -55,7 +55,7 @@ static int verify(const struct worker *group, unsigned n, const void *args, stru
 	return 0;
 }
 
-static unsigned group_size(const void *args)
+static unsigned mutex_contention_group_size(const void *args)
 {
 	return ((const struct contention *)args)->contenders;
 }
@@ -78,8 +78,8 @@ const struct work_type work_mutex_contention = {
 	.latency = "from wanting the mutex to holding it, when another held it",
 	.args = rows,
 	.args_size = sizeof(struct contention),
-	.group_size = group_size,
-	.setup = setup,
-	.run = run,
-	.verify = verify,
+	.group_size = mutex_contention_group_size,
+	.setup = mutex_contention_setup,
+	.run = mutex_contention_run,
+	.verify = mutex_contention_verify,
 };

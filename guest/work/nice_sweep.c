@@ -14,7 +14,7 @@ static bool be_nice(int nice, struct kt_err *err)
 	return false;
 }
 
-static void run(struct worker *w, const void *args)
+static void nice_sweep_run(struct worker *w, const void *args)
 {
 	(void)args;
 	while (worker_running(w)) {
@@ -28,7 +28,7 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int nice_sweep_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	(void)w, (void)args;
 	return be_nice(NICE_MIN, err) ? 0 : -1;
@@ -39,6 +39,6 @@ const struct work_type work_nice_sweep = {
 	.summary = "Sets its nice value from -20 to 19, over and over, and spins a little with each: reweighting of running tasks.",
 	.unit = "512 spins with one nice value",
 	.traits = WORK_ROOT,
-	.prepare = prepare,
-	.run = run,
+	.prepare = nice_sweep_prepare,
+	.run = nice_sweep_run,
 };

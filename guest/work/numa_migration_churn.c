@@ -13,7 +13,7 @@ struct churn { int64_t period_ns; };
 static struct cpumask nodes[NUMA_MAX_NODES];
 static unsigned nr_nodes;
 
-static bool move(struct worker *w, const struct cpumask *cpus)
+static bool move_to_node(struct worker *w, const struct cpumask *cpus)
 {
 	bool there = cpumask_test(cpus, w->last_cpu);
 
@@ -26,7 +26,7 @@ static bool move(struct worker *w, const struct cpumask *cpus)
 	return true;
 }
 
-static void run(struct worker *w, const void *args)
+static void numa_migration_churn_run(struct worker *w, const void *args)
 {
 	const struct churn *a = args;
 
@@ -34,7 +34,7 @@ static void run(struct worker *w, const void *args)
 	for (unsigned i = w->index; worker_running(w); i++) {
 		uint64_t until = w->last_ns + a->period_ns;
 
-		if (!move(w, &nodes[i % nr_nodes]))
+		if (!move_to_node(w, &nodes[i % nr_nodes]))
 			return;
 		while (worker_running(w) && w->last_ns < until) {
 			worker_spin(SPINS);
@@ -44,7 +44,7 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int need_several(unsigned n, const struct cpumask *cpus, struct kt_err *err)
+static int need_several_nodes(unsigned n, const struct cpumask *cpus, struct kt_err *err)
 {
 	char list[CPULIST_LEN];
 
@@ -55,7 +55,7 @@ static int need_several(unsigned n, const struct cpumask *cpus, struct kt_err *e
 }
 
 /* It knows the nodes by the CPUs that it had when it started. */
-static int check(const void *args, const struct work_place *at, struct kt_err *err)
+static int numa_migration_churn_check(const void *args, const struct work_place *at, struct kt_err *err)
 {
 	unsigned n = 0;
 
@@ -64,13 +64,13 @@ static int check(const void *args, const struct work_place *at, struct kt_err *e
 		struct cpumask first = cpumask_and(&at->first_cpus, &at->plan->nodes[i].cpus), now = cpumask_and(&at->cpus, &first);
 
 		if (cpumask_count(&first) && !cpumask_count(&now))
-			return kt_fail(err, "all of its CPUs of node %u are taken from it", i);
+			return kt_fail(err, "the worker may use no CPU of node %u any more", i);
 		n += cpumask_count(&now) > 0;
 	}
-	return need_several(n, &at->cpus, err);
+	return need_several_nodes(n, &at->cpus, err);
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int numa_migration_churn_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	struct cpumask online, cpus;
 
@@ -84,11 +84,11 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 		if (cpumask_count(&cpus))
 			nodes[nr_nodes++] = cpus;
 	}
-	return need_several(nr_nodes, &w->cpus_allowed, err);
+	return need_several_nodes(nr_nodes, &w->cpus_allowed, err);
 }
 
 /* Every move but the first is from a CPU of another node. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int numa_migration_churn_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)n, (void)args;
 	if (group->migrations + 1 >= group->iterations)
@@ -112,8 +112,8 @@ const struct work_type work_numa_migration_churn = {
 	.args = rows,
 	.args_size = sizeof(struct churn),
 	.traits = WORK_PINS | WORK_LASTING,
-	.check = check,
-	.prepare = prepare,
-	.run = run,
-	.verify = verify,
+	.check = numa_migration_churn_check,
+	.prepare = numa_migration_churn_prepare,
+	.run = numa_migration_churn_run,
+	.verify = numa_migration_churn_verify,
 };

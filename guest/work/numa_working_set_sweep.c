@@ -24,7 +24,7 @@ static size_t region_size(const struct sweep *a)
 }
 
 /* Every page is there afterwards, or it is an error. The first one is looked at, too. */
-static int move(struct worker *w, const struct sweep *a, unsigned node, struct kt_err *err)
+static int move_memory(struct worker *w, const struct sweep *a, unsigned node, struct kt_err *err)
 {
 	uint64_t mask[2] = { UINT64_C(1) << node }; /* the kernel reads one bit less than it is told */
 	int at = -1;
@@ -44,7 +44,7 @@ static void touch_page(volatile char *page)
 		page[i]++;
 }
 
-static void run(struct worker *w, const void *args)
+static void numa_working_set_sweep_run(struct worker *w, const void *args)
 {
 	const struct sweep *a = args;
 
@@ -52,7 +52,7 @@ static void run(struct worker *w, const void *args)
 	for (unsigned i = w->index; worker_running(w); i++) {
 		uint64_t until = w->last_ns + a->period_ns;
 
-		if (move(w, a, targets[i % nr_targets], &w->err))
+		if (move_memory(w, a, targets[i % nr_targets], &w->err))
 			return;
 		worker_woken(w, w->last_ns);
 		for (size_t at = 0; worker_running(w) && w->last_ns < until; at = (at + PAGE) % region_size(a)) {
@@ -63,7 +63,7 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int need_several(unsigned n, struct kt_err *err)
+static int need_several_nodes(unsigned n, struct kt_err *err)
 {
 	return n > 1 ? 0 : kt_fail(err, "it needs two NUMA nodes that have memory, and there is %u", n);
 }
@@ -76,7 +76,7 @@ static int need_node(const struct work_place *at, unsigned node, struct kt_err *
 		kt_fail(err, "its memory cannot be on node %u: cpuset_mems allows %s", node, cpulist_format(&at->nodes, list));
 }
 
-static int check(const void *args, const struct work_place *at, struct kt_err *err)
+static int numa_working_set_sweep_check(const void *args, const struct work_place *at, struct kt_err *err)
 {
 	const struct topo *plan = at->plan;
 	const struct sweep *a = args;
@@ -94,10 +94,10 @@ static int check(const void *args, const struct work_place *at, struct kt_err *e
 			return -1;
 		n += plan->nodes[i].memory_mib > 0;
 	}
-	return a->n ? 0 : need_several(n, err);
+	return a->n ? 0 : need_several_nodes(n, err);
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int numa_working_set_sweep_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct sweep *a = args;
 	struct cpumask all;
@@ -109,13 +109,13 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 			return -1;
 		for (unsigned n = cpumask_next(&all, 0); n < NUMA_MAX_NODES; n = cpumask_next(&all, n + 1))
 			targets[nr_targets++] = n;
-		if (need_several(nr_targets, err))
+		if (need_several_nodes(nr_targets, err))
 			return -1;
 	}
 	if (work_alloc(w, region_size(a), err))
 		return -1;
 	for (unsigned i = 0; i < nr_targets; i++)
-		if (move(w, a, targets[i], err))
+		if (move_memory(w, a, targets[i], err))
 			return -1;
 	return 0;
 }
@@ -160,7 +160,7 @@ const struct work_type work_numa_working_set_sweep = {
 	.args = rows,
 	.args_size = sizeof(struct sweep),
 	.traits = WORK_LASTING,
-	.check = check,
-	.prepare = prepare,
-	.run = run,
+	.check = numa_working_set_sweep_check,
+	.prepare = numa_working_set_sweep_prepare,
+	.run = numa_working_set_sweep_run,
 };

@@ -13,7 +13,7 @@ static size_t region_size(const struct churn *a)
 	return (size_t)a->region_kib * 1024 / PAGE * PAGE;
 }
 
-static uint64_t faults(void)
+static uint64_t count_faults(void)
 {
 	struct rusage r;
 
@@ -33,10 +33,10 @@ static bool give_back(struct worker *w, const struct churn *a)
  * Page after page from a random one on, so that every touch is a fault: with random pages some would be touched twice. A
  * region that is used up is given back first.
  */
-static void run(struct worker *w, const void *args)
+static void page_fault_churn_run(struct worker *w, const void *args)
 {
 	const struct churn *a = args;
-	uint64_t pages = region_size(a) / PAGE, before = faults();
+	uint64_t pages = region_size(a) / PAGE, before = count_faults();
 
 	while (worker_running(w)) {
 		uint64_t page = worker_random(w) % pages;
@@ -55,10 +55,10 @@ static void run(struct worker *w, const void *args)
 		w->iterations++;
 	}
 	/* For verify(), as far as 32 bits go. */
-	atomic_store(&w->mail.word, (uint32_t)MIN(faults() - before, (uint64_t)UINT32_MAX));
+	atomic_store(&w->mail.word, (uint32_t)MIN(count_faults() - before, (uint64_t)UINT32_MAX));
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int page_fault_churn_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct churn *a = args;
 
@@ -71,7 +71,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 	return 0;
 }
 
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int page_fault_churn_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	uint64_t seen = atomic_load(&group->mail.word);
 
@@ -101,7 +101,7 @@ const struct work_type work_page_fault_churn = {
 	.latency = "of a page fault, from the touch to what comes after it",
 	.args = rows,
 	.args_size = sizeof(struct churn),
-	.prepare = prepare,
-	.run = run,
-	.verify = verify,
+	.prepare = page_fault_churn_prepare,
+	.run = page_fault_churn_run,
+	.verify = page_fault_churn_verify,
 };

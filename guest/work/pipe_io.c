@@ -4,7 +4,7 @@
 
 struct pipe_io { int64_t burst; };
 
-static void work(struct worker *w, const void *args)
+static void pipe_io_work(struct worker *w, const void *args)
 {
 	const struct pipe_io *a = args;
 
@@ -12,10 +12,10 @@ static void work(struct worker *w, const void *args)
 	worker_spin(a->burst);
 }
 
-static void run(struct worker *w, const void *args)
+static void pipe_io_run(struct worker *w, const void *args)
 {
 	(void)args;
-	ring_run(w, 2, true, work);
+	ring_run(w, 2, true, pipe_io_work);
 }
 
 static const struct row rows[] = {
@@ -35,6 +35,6 @@ const struct work_type work_pipe_io = {
 	.args_size = sizeof(struct pipe_io),
 	.group_size = ring_pair,
 	.setup = ring_pipes,
-	.run = run,
+	.run = pipe_io_run,
 	.verify = ring_verify,
 };

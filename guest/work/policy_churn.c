@@ -11,7 +11,7 @@ static const struct { int policy, prio; } steps[] = {
 	{ SCHED_OTHER, 0 }, { SCHED_BATCH, 0 }, { SCHED_IDLE, 0 }, { SCHED_FIFO, RT_PRIO }, { SCHED_RR, RT_PRIO },
 };
 
-static void run(struct worker *w, const void *args)
+static void policy_churn_run(struct worker *w, const void *args)
 {
 	const struct churn *a = args;
 
@@ -26,7 +26,7 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int policy_churn_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	(void)w, (void)args;
 	return policy_set(SCHED_RR, RT_PRIO, err) || policy_set(SCHED_OTHER, 0, err) ? -1 : 0;
@@ -45,6 +45,6 @@ const struct work_type work_policy_churn = {
 	.args = rows,
 	.args_size = sizeof(struct churn),
 	.traits = WORK_ROOT,
-	.prepare = prepare,
-	.run = run,
+	.prepare = policy_churn_prepare,
+	.run = policy_churn_run,
 };

@@ -15,7 +15,7 @@ static bool is_rt(const struct worker *w)
 	return w->member == 0;
 }
 
-static void preempt(struct worker *w, const struct storm *a)
+static void preempt_others(struct worker *w, const struct storm *a)
 {
 	uint64_t until = w->last_ns + a->rt_sleep_ns;
 
@@ -26,11 +26,11 @@ static void preempt(struct worker *w, const struct storm *a)
 	worker_tick(w, 1);
 }
 
-static void run(struct worker *w, const void *args)
+static void preempt_storm_run(struct worker *w, const void *args)
 {
 	while (worker_running(w)) {
 		if (is_rt(w)) {
-			preempt(w, args);
+			preempt_others(w, args);
 		} else {
 			worker_spin(SPINS);
 			worker_tick(w, 1);
@@ -39,13 +39,13 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int preempt_storm_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	(void)args;
 	return is_rt(w) ? policy_set(SCHED_FIFO, RT_PRIO, err) : 0;
 }
 
-static unsigned group_size(const void *args)
+static unsigned preempt_storm_group_size(const void *args)
 {
 	return ((const struct storm *)args)->cfs_workers + 1;
 }
@@ -69,8 +69,8 @@ const struct work_type work_preempt_storm = {
 	.latency = "of the real-time worker, from the end of the sleep that was asked for to running",
 	.args = rows,
 	.args_size = sizeof(struct storm),
-	.group_size = group_size,
+	.group_size = preempt_storm_group_size,
 	.traits = WORK_ROOT,
-	.prepare = prepare,
-	.run = run,
+	.prepare = preempt_storm_prepare,
+	.run = preempt_storm_run,
 };

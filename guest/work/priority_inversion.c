@@ -31,7 +31,7 @@ static enum tier tier_of(const struct worker *w, const struct inversion *a)
 	return w->member < a->high ? HIGH : w->member < a->high + a->medium ? MEDIUM : LOW;
 }
 
-static bool lock(struct worker *w, const struct inversion *a, struct arena *s)
+static bool lock_mutex(struct worker *w, const struct inversion *a, struct arena *s)
 {
 	uint32_t free = 0;
 
@@ -46,7 +46,7 @@ static bool lock(struct worker *w, const struct inversion *a, struct arena *s)
 	return false;
 }
 
-static void unlock(struct worker *w, const struct inversion *a, struct arena *s)
+static void unlock_mutex(struct worker *w, const struct inversion *a, struct arena *s)
 {
 	uint32_t mine = (uint32_t)w->tid;
 
@@ -57,19 +57,19 @@ static void unlock(struct worker *w, const struct inversion *a, struct arena *s)
 }
 
 /* False when it must stop. */
-static bool hold(struct worker *w, const struct inversion *a, struct arena *s)
+static bool hold_mutex(struct worker *w, const struct inversion *a, struct arena *s)
 {
-	if (!lock(w, a, s))
+	if (!lock_mutex(w, a, s))
 		return false;
 	if (tier_of(w, a) == HIGH)
 		worker_woken(w, w->last_ns);
 	worker_spin(a->hold);
 	s->count++;
-	unlock(w, a, s);
+	unlock_mutex(w, a, s);
 	return true;
 }
 
-static void run(struct worker *w, const void *args)
+static void priority_inversion_run(struct worker *w, const void *args)
 {
 	const struct inversion *a = args;
 	enum tier tier = tier_of(w, a);
@@ -84,14 +84,14 @@ static void run(struct worker *w, const void *args)
 		}
 		if (tier == MEDIUM)
 			worker_spin(a->work);
-		else if (!hold(w, a, w->shared))
+		else if (!hold_mutex(w, a, w->shared))
 			return;
 		w->iterations++;
 		worker_tick(w, 1);
 	}
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int priority_inversion_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)args;
 	return work_share(group, n, sizeof(struct arena), err);
@@ -106,13 +106,13 @@ static int need_one(const struct cpumask *cpus, struct kt_err *err)
 	return kt_fail(err, "all of them must be on one CPU, but CPUs %s may be used", cpulist_format(cpus, list));
 }
 
-static int check(const void *args, const struct work_place *at, struct kt_err *err)
+static int priority_inversion_check(const void *args, const struct work_place *at, struct kt_err *err)
 {
 	(void)args;
 	return need_one(&at->cpus, err);
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int priority_inversion_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct inversion *a = args;
 	struct arena *s = w->shared;
@@ -126,7 +126,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 	return tier == LOW ? 0 : policy_set(SCHED_FIFO, tier == HIGH ? HIGH_PRIO : MEDIUM_PRIO, err);
 }
 
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int priority_inversion_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct arena *s = group->shared;
 	uint64_t units = 0;
@@ -139,7 +139,7 @@ static int verify(const struct worker *group, unsigned n, const void *args, stru
 	return 0;
 }
 
-static unsigned group_size(const void *args)
+static unsigned priority_inversion_group_size(const void *args)
 {
 	const struct inversion *a = args;
 
@@ -175,10 +175,10 @@ const struct work_type work_priority_inversion = {
 	.args = rows,
 	.args_size = sizeof(struct inversion),
 	.traits = WORK_ROOT | WORK_LASTING,
-	.check = check,
-	.group_size = group_size,
-	.setup = setup,
-	.prepare = prepare,
-	.run = run,
-	.verify = verify,
+	.check = priority_inversion_check,
+	.group_size = priority_inversion_group_size,
+	.setup = priority_inversion_setup,
+	.prepare = priority_inversion_prepare,
+	.run = priority_inversion_run,
+	.verify = priority_inversion_verify,
 };

@@ -21,7 +21,7 @@ struct queue {
 };
 
 /* Wait for the event, with the mutex held before and after. False when the worker must stop; then it is not held. */
-static bool await(struct worker *w, struct queue *q, _Atomic uint32_t *event, uint32_t *waiters)
+static bool await_event(struct worker *w, struct queue *q, _Atomic uint32_t *event, uint32_t *waiters)
 {
 	uint32_t seen = atomic_load(event);
 
@@ -38,7 +38,7 @@ static bool await(struct worker *w, struct queue *q, _Atomic uint32_t *event, ui
 	return true;
 }
 
-static void announce(struct queue *q, _Atomic uint32_t *event, const uint32_t *waiters)
+static void announce_event(struct queue *q, _Atomic uint32_t *event, const uint32_t *waiters)
 {
 	bool wake = *waiters;
 
@@ -48,16 +48,16 @@ static void announce(struct queue *q, _Atomic uint32_t *event, const uint32_t *w
 		futex_wake(event, 1);
 }
 
-static bool put(struct worker *w, struct queue *q, unsigned depth)
+static bool put_item(struct worker *w, struct queue *q, unsigned depth)
 {
 	if (!mutex_lock(w, &q->mutex))
 		return false;
 	while (q->puts - q->takes == depth)
-		if (!await(w, q, &q->emptied, &q->stuck))
+		if (!await_event(w, q, &q->emptied, &q->stuck))
 			return false;
 	q->items[q->puts % depth] = (struct item){ .number = q->puts, .put_ns = now_ns() };
 	q->puts++;
-	announce(q, &q->filled, &q->hungry);
+	announce_event(q, &q->filled, &q->hungry);
 	return true;
 }
 
@@ -66,19 +66,19 @@ static bool take_one(struct worker *w, struct queue *q, unsigned depth)
 	if (!mutex_lock(w, &q->mutex))
 		return false;
 	while (q->puts == q->takes)
-		if (!await(w, q, &q->filled, &q->hungry))
+		if (!await_event(w, q, &q->filled, &q->hungry))
 			return false;
 	struct item item = q->items[q->takes % depth];
 	q->disorder |= item.number != q->takes;
 	q->takes++;
-	announce(q, &q->emptied, &q->stuck);
+	announce_event(q, &q->emptied, &q->stuck);
 	uint64_t now = now_ns();
 	if (now >= item.put_ns)
 		histogram_record(&w->wake_latency, now - item.put_ns);
 	return true;
 }
 
-static void run(struct worker *w, const void *args)
+static void producer_consumer_imbalance_run(struct worker *w, const void *args)
 {
 	const struct imbalance *a = args;
 	bool producer = w->member < a->producers;
@@ -86,7 +86,7 @@ static void run(struct worker *w, const void *args)
 
 	while (worker_running(w)) {
 		if (producer) {
-			if (!put(w, w->shared, a->depth))
+			if (!put_item(w, w->shared, a->depth))
 				return;
 		} else {
 			if (!take_one(w, w->shared, a->depth))
@@ -102,7 +102,7 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int producer_consumer_imbalance_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct imbalance *a = args;
 
@@ -110,7 +110,7 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 }
 
 /* Every item once, in the order in which they were put. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int producer_consumer_imbalance_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct imbalance *a = args;
 	const struct queue *q = group->shared;
@@ -125,7 +125,7 @@ static int verify(const struct worker *group, unsigned n, const void *args, stru
 	return 0;
 }
 
-static unsigned group_size(const void *args)
+static unsigned producer_consumer_imbalance_group_size(const void *args)
 {
 	const struct imbalance *a = args;
 
@@ -155,8 +155,8 @@ const struct work_type work_producer_consumer_imbalance = {
 	.latency = "of consumers, from an item's put to its take: waiting in the queue counts",
 	.args = rows,
 	.args_size = sizeof(struct imbalance),
-	.group_size = group_size,
-	.setup = setup,
-	.run = run,
-	.verify = verify,
+	.group_size = producer_consumer_imbalance_group_size,
+	.setup = producer_consumer_imbalance_setup,
+	.run = producer_consumer_imbalance_run,
+	.verify = producer_consumer_imbalance_verify,
 };

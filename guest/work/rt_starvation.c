@@ -13,7 +13,7 @@ struct starvation {
 	int64_t burst;
 };
 
-static void run(struct worker *w, const void *args)
+static void rt_starvation_run(struct worker *w, const void *args)
 {
 	const struct starvation *a = args;
 
@@ -24,14 +24,14 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int rt_starvation_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct starvation *a = args;
 
 	return w->member < a->rt ? policy_set(SCHED_FIFO, (int)a->prio, err) : 0;
 }
 
-static unsigned group_size(const void *args)
+static unsigned rt_starvation_group_size(const void *args)
 {
 	const struct starvation *a = args;
 
@@ -57,8 +57,8 @@ const struct work_type work_rt_starvation = {
 	.unit = "a burst of spins",
 	.args = rows,
 	.args_size = sizeof(struct starvation),
-	.group_size = group_size,
+	.group_size = rt_starvation_group_size,
 	.traits = WORK_ROOT,
-	.prepare = prepare,
-	.run = run,
+	.prepare = rt_starvation_prepare,
+	.run = rt_starvation_run,
 };

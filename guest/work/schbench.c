@@ -46,7 +46,7 @@ static struct busy read_busy(void)
  * The next rate for a machine that was busy to so many percent and shall be to target: in big steps far from it, in small
  * ones near it. True: it is as good as there.
  */
-static bool scale(int64_t *rps, double busy, double target)
+static bool scale_rate(int64_t *rps, double busy, double target)
 {
 	double step = busy > 0 ? target / busy : INFINITY;
 	bool there = step > 0.95 && step < 1.05;
@@ -66,7 +66,7 @@ static bool scale(int64_t *rps, double busy, double target)
 }
 
 /* Once a second, until the stop: what the rate was, and with auto_rps what it shall be. */
-static void watch(const struct worker *w, const struct schbench *a, struct result *r)
+static void watch_rate(const struct worker *w, const struct schbench *a, struct result *r)
 {
 	uint64_t last = worker_start_ns(w), loops = 0, first = last;
 	struct busy was = read_busy();
@@ -89,7 +89,7 @@ static void watch(const struct worker *w, const struct schbench *a, struct resul
 			uint64_t total = is.total - was.total;
 
 			if (is.total > was.total)
-				there |= scale(&rps, 100.0 * (double)(total - (is.idle - was.idle)) / (double)total, a->auto_rps);
+				there |= scale_rate(&rps, 100.0 * (double)(total - (is.idle - was.idle)) / (double)total, a->auto_rps);
 			atomic_store(&bench.rps, rps);
 			was = is;
 		}
@@ -98,7 +98,7 @@ static void watch(const struct worker *w, const struct schbench *a, struct resul
 	}
 }
 
-static void add_up(struct worker *w, struct result *r)
+static void add_up_threads(struct worker *w, struct result *r)
 {
 	unsigned own = bench.args->pipe_bytes ? 0 : own_operations(bench.args);
 	unsigned shared = bench.args->pipe_bytes ? 0 : bench.args->operations - own;
@@ -130,17 +130,17 @@ static void add_up(struct worker *w, struct result *r)
 	r->rps_goal = atomic_load(&bench.rps) * bench.args->message_threads;
 }
 
-static void run(struct worker *w, const void *args)
+static void schbench_run(struct worker *w, const void *args)
 {
 	if (bench_start(&bench, &w->err))
 		return;
-	watch(w, args, w->shared);
+	watch_rate(w, args, w->shared);
 	bench_stop(&bench);
-	add_up(w, w->shared);
+	add_up_threads(w, w->shared);
 	w->last_ns = now_ns(); /* gaps are its threads' */
 }
 
-static int check(const void *args, const struct work_place *at, struct kt_err *err)
+static int schbench_check(const void *args, const struct work_place *at, struct kt_err *err)
 {
 	const struct schbench *a = args;
 
@@ -152,18 +152,18 @@ static int check(const void *args, const struct work_place *at, struct kt_err *e
 	return bench_count(a, cpumask_count(&at->cpus), err) ? 0 : -1;
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int schbench_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)args;
 	return work_share(group, n, sizeof(struct result), err);
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int schbench_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	return bench_prepare(&bench, w, args, err);
 }
 
-static void set(json_t *j, const char *name, json_t *value)
+static void set_figure(json_t *j, const char *name, json_t *value)
 {
 	if (json_object_set_new(j, name, value))
 		BUG("cannot build the figures");
@@ -183,13 +183,13 @@ static void set_quantiles(json_t *j, const char *name, const char *unit, const s
 			if (known[i].millionths != *millionths)
 				continue;
 			snprintf(key, sizeof(key), "%s_%s%s", name, known[i].name, unit);
-			set(j, key, json_real((double)histogram_quantile(h, *millionths) / per));
+			set_figure(j, key, json_real((double)histogram_quantile(h, *millionths) / per));
 		}
 	}
 	snprintf(key, sizeof(key), "%s_min%s", name, unit);
-	set(j, key, json_real((double)h->min / per));
+	set_figure(j, key, json_real((double)h->min / per));
 	snprintf(key, sizeof(key), "%s_max%s", name, unit);
-	set(j, key, json_real((double)h->max / per));
+	set_figure(j, key, json_real((double)h->max / per));
 }
 
 static json_t *sched_delay(const struct result *r, bool is_worker)
@@ -198,7 +198,7 @@ static json_t *sched_delay(const struct result *r, bool is_worker)
 		       "slices", (json_int_t)r->slices[is_worker]);
 }
 
-static json_t *figures(const struct worker *w, const void *args)
+static json_t *schbench_figures(const struct worker *w, const void *args)
 {
 	static const unsigned latencies[] = { 500000, 900000, 990000, 999000, 0 }, rates[] = { 200000, 500000, 900000, 0 };
 	const struct schbench *a = args;
@@ -208,24 +208,24 @@ static json_t *figures(const struct worker *w, const void *args)
 
 	set_quantiles(j, "wakeup", "_latency_us", &w->wake_latency, latencies, NSEC_PER_USEC);
 	if (a->pipe_bytes) {
-		set(j, "pipe_bytes_per_s",
+		set_figure(j, "pipe_bytes_per_s",
 		    json_real(wall_ns > 0 ? (double)w->work_units * a->pipe_bytes * NSEC_PER_SEC / wall_ns : 0));
 	} else {
 		set_quantiles(j, "request", "_latency_us", &r->request, latencies, NSEC_PER_USEC);
 		set_quantiles(j, "rps", "", &r->rps, rates, 1);
-		set(j, "request_latency", histogram_to_json(&r->request));
-		set(rps, "unit", json_string("1/s"));
-		set(j, "rps", json_incref(rps));
+		set_figure(j, "request_latency", histogram_to_json(&r->request));
+		set_figure(rps, "unit", json_string("1/s"));
+		set_figure(j, "rps", json_incref(rps));
 	}
 	json_decref(rps);
 	if (a->auto_rps)
-		set(j, "rps_goal", json_integer(r->rps_goal));
+		set_figure(j, "rps_goal", json_integer(r->rps_goal));
 	for (int worker = 0; worker < 2; worker++) {
 		double mean = r->threads[worker] ? r->mean_delay_ns[worker] / r->threads[worker] : 0;
 
-		set(j, worker ? "sched_delay_worker_us" : "sched_delay_msg_us", json_real(mean / NSEC_PER_USEC));
+		set_figure(j, worker ? "sched_delay_worker_us" : "sched_delay_msg_us", json_real(mean / NSEC_PER_USEC));
 	}
-	set(j, "sched_delay", KT_PACK("{so so}", "msg", sched_delay(r, false), "worker", sched_delay(r, true)));
+	set_figure(j, "sched_delay", KT_PACK("{so so}", "msg", sched_delay(r, false), "worker", sched_delay(r, true)));
 	return KT_PACK("{so}", "schbench", j);
 }
 
@@ -266,10 +266,10 @@ const struct work_type work_schbench = {
 	.args = rows,
 	.args_size = sizeof(struct schbench),
 	.traits = WORK_FORKS,
-	.check = check,
-	.setup = setup,
-	.prepare = prepare,
-	.run = run,
+	.check = schbench_check,
+	.setup = schbench_setup,
+	.prepare = schbench_prepare,
+	.run = schbench_run,
 	.verify = work_verify_right,
-	.figures = figures,
+	.figures = schbench_figures,
 };

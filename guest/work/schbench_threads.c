@@ -12,7 +12,7 @@
 enum { BLOCKED, RUNNING };
 enum { MAX_THREADS = 4096, STACK = 256 * 1024, MAX_PENDING = 128, AUTO_START = 10 };
 
-static bool quit(const struct bench *b)
+static bool must_quit(const struct bench *b)
 {
 	return atomic_load(&b->quit);
 }
@@ -23,7 +23,7 @@ static bool by_rate(const struct bench *b)
 }
 
 /* Wake who waits, or keep it from waiting. */
-static void post(_Atomic uint32_t *futex)
+static void post_futex(_Atomic uint32_t *futex)
 {
 	uint32_t blocked = BLOCKED;
 
@@ -32,7 +32,7 @@ static void post(_Atomic uint32_t *futex)
 }
 
 /* Until it is posted, or until a time on the clock; 0: no limit. */
-static void await(_Atomic uint32_t *futex, uint64_t until)
+static void await_futex(_Atomic uint32_t *futex, uint64_t until)
 {
 	struct timespec t = { .tv_sec = until / NSEC_PER_SEC, .tv_nsec = until % NSEC_PER_SEC };
 	uint32_t running = RUNNING;
@@ -45,14 +45,14 @@ static void await(_Atomic uint32_t *futex, uint64_t until)
 	}
 }
 
-static void ask(struct bench_thread *t)
+static void ask_messenger(struct bench_thread *t)
 {
 	struct bench_thread *head = atomic_load(&t->msg->asked);
 
 	do {
 		t->next = head;
 	} while (!atomic_compare_exchange_weak(&t->msg->asked, &head, t));
-	post(&t->msg->futex);
+	post_futex(&t->msg->futex);
 }
 
 /* One time stamp for all: when the scheduler takes the CPU from the waker in the middle, the later ones' wake-ups show it. */
@@ -69,17 +69,17 @@ static void answer_all(struct bench_thread *m)
 			now = now_ns();
 		}
 		atomic_store(&list->wake_ns, now);
-		post(&list->futex);
+		post_futex(&list->futex);
 	}
 }
 
 static void answer_until_quit(struct bench_thread *m)
 {
-	while (!quit(m->bench)) {
+	while (!must_quit(m->bench)) {
 		atomic_store(&m->futex, BLOCKED);
 		answer_all(m);
-		if (!quit(m->bench))
-			await(&m->futex, 0);
+		if (!must_quit(m->bench))
+			await_futex(&m->futex, 0);
 		worker_tick(&m->self, 0);
 	}
 }
@@ -90,21 +90,21 @@ static void give_out(struct bench_thread *m, unsigned *turn)
 	struct bench *b = m->bench;
 	uint64_t start = now_ns();
 
-	for (int64_t i = 0; i < atomic_load(&b->rps) && !quit(b); i++) {
+	for (int64_t i = 0; i < atomic_load(&b->rps) && !must_quit(b); i++) {
 		struct bench_thread *t = m + 1 + (*turn)++ % b->per_message;
 		uint64_t now = now_ns();
 
 		if (atomic_load(&t->pending) > MAX_PENDING) {
-			await(&m->futex, now + 100 * NSEC_PER_USEC);
+			await_futex(&m->futex, now + 100 * NSEC_PER_USEC);
 			continue;
 		}
 		atomic_fetch_add(&t->pending, 1);
 		atomic_fetch_add(&t->requests, 1);
 		atomic_store(&t->wake_ns, now);
-		post(&t->futex);
+		post_futex(&t->futex);
 	}
-	while (!quit(b) && now_ns() < start + NSEC_PER_SEC)
-		await(&m->futex, start + NSEC_PER_SEC);
+	while (!must_quit(b) && now_ns() < start + NSEC_PER_SEC)
+		await_futex(&m->futex, start + NSEC_PER_SEC);
 	worker_tick(&m->self, 0);
 }
 
@@ -116,10 +116,10 @@ static void *message_thread(void *arg)
 	worker_begin(&m->self);
 	if (!by_rate(m->bench))
 		answer_until_quit(m);
-	while (!quit(m->bench))
+	while (!must_quit(m->bench))
 		give_out(m, &turn);
 	for (unsigned i = 1; i <= m->bench->per_message; i++)
-		post(&m[i].futex);
+		post_futex(&m[i].futex);
 	return NULL;
 }
 
@@ -135,15 +135,15 @@ static uint32_t ask_and_wait(struct bench_thread *t)
 		if (n)
 			return n;
 	} else {
-		ask(t);
+		ask_messenger(t);
 	}
 	/* Who sees no quit here is posted after it. */
-	if (quit(t->bench))
+	if (must_quit(t->bench))
 		return 0;
-	await(&t->futex, 0);
+	await_futex(&t->futex, 0);
 	uint64_t stamp = atomic_load(&t->wake_ns), now = now_ns();
 	/* Posted late, for a request that it has done by now, it was not woken for anything. */
-	if (quit(t->bench) || (by_rate(t->bench) && !atomic_load(&t->requests)))
+	if (must_quit(t->bench) || (by_rate(t->bench) && !atomic_load(&t->requests)))
 		return 0;
 	if (now > stamp)
 		histogram_record(&t->self.wake_latency, now - stamp);
@@ -157,7 +157,7 @@ static _Atomic bool *lock_this_cpu(struct bench *b)
 		_Atomic bool *held = &b->cpu_locks[cpu % CPUMASK_MAX].held;
 
 		while (atomic_exchange(held, true)) {
-			if (quit(b))
+			if (must_quit(b))
 				return NULL;
 			__builtin_ia32_pause();
 		}
@@ -168,7 +168,7 @@ static _Atomic bool *lock_this_cpu(struct bench *b)
 }
 
 /* False: cut short by the stop. */
-static bool multiply(struct bench_thread *t, uint64_t *m, unsigned dim, unsigned times)
+static bool multiply_matrices(struct bench_thread *t, uint64_t *m, unsigned dim, unsigned times)
 {
 	while (dim && times--)
 		if (!matrix_multiply(&t->self, m, dim))
@@ -176,7 +176,7 @@ static bool multiply(struct bench_thread *t, uint64_t *m, unsigned dim, unsigned
 	return true;
 }
 
-static bool work(struct bench_thread *t)
+static bool multiply_locked(struct bench_thread *t)
 {
 	struct bench *b = t->bench;
 	_Atomic bool *held = NULL;
@@ -184,13 +184,14 @@ static bool work(struct bench_thread *t)
 
 	if (!b->args->skip_locking && !(held = lock_this_cpu(b)))
 		return false;
-	bool done = multiply(t, b->shared, b->shared_dim, b->args->operations - own) && multiply(t, t->data, b->dim, own);
+	bool done = multiply_matrices(t, b->shared, b->shared_dim, b->args->operations - own) &&
+		multiply_matrices(t, t->data, b->dim, own);
 	if (held)
 		atomic_store(held, false);
 	return done;
 }
 
-static bool request(struct bench_thread *t)
+static bool do_request(struct bench_thread *t)
 {
 	const struct schbench *a = t->bench->args;
 
@@ -199,7 +200,7 @@ static bool request(struct bench_thread *t)
 	if (!a->pipe_bytes) {
 		if (a->sleep_ns)
 			worker_sleep(&t->self, a->sleep_ns);
-		if (!work(t))
+		if (!multiply_locked(t))
 			return false;
 	}
 	t->self.iterations++;
@@ -230,10 +231,10 @@ static void *worker_thread(void *arg)
 	struct bench_thread *t = arg;
 
 	worker_begin(&t->self);
-	while (!quit(t->bench)) {
+	while (!must_quit(t->bench)) {
 		uint32_t n = ask_and_wait(t);
 
-		while (n-- && !quit(t->bench) && request(t))
+		while (n-- && !must_quit(t->bench) && do_request(t))
 			;
 	}
 	return NULL;
@@ -249,7 +250,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-static void *map(size_t size, struct kt_err *err)
+static void *map_memory(size_t size, struct kt_err *err)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
@@ -271,12 +272,12 @@ static int prepare_thread(struct bench *b, struct bench_thread *t, struct bench_
 	if (!msg)
 		return 0;
 	if (b->dim) {
-		t->data = map(matrix_bytes(b->dim), err);
+		t->data = map_memory(matrix_bytes(b->dim), err);
 		if (!t->data)
 			return -1;
 		matrix_fill(t->data, b->dim);
 	}
-	if (b->args->pipe_bytes && !(t->page = map(b->args->pipe_bytes, err)))
+	if (b->args->pipe_bytes && !(t->page = map_memory(b->args->pipe_bytes, err)))
 		return -1;
 	return 0;
 }
@@ -313,12 +314,12 @@ int bench_prepare(struct bench *b, struct worker *w, const struct schbench *a, s
 	b->dim = dim_of(a, own);
 	b->shared_dim = dim_of(a, 100 - own);
 	if (b->shared_dim) {
-		b->shared = map(matrix_bytes(b->shared_dim), err);
+		b->shared = map_memory(matrix_bytes(b->shared_dim), err);
 		if (!b->shared)
 			return -1;
 		matrix_fill(b->shared, b->shared_dim);
 	}
-	b->threads = map(b->n * sizeof(*b->threads), err);
+	b->threads = map_memory(b->n * sizeof(*b->threads), err);
 	if (!b->threads)
 		return -1;
 	for (unsigned i = 0; i < b->n; i++) {
@@ -330,11 +331,11 @@ int bench_prepare(struct bench *b, struct worker *w, const struct schbench *a, s
 	return 0;
 }
 
-static void join(struct bench *b, unsigned n)
+static void join_threads(struct bench *b, unsigned n)
 {
 	atomic_store(&b->quit, true);
 	for (unsigned i = 0; i < b->n; i++)
-		post(&b->threads[i].futex);
+		post_futex(&b->threads[i].futex);
 	for (unsigned i = 0; i < n; i++)
 		pthread_join(b->threads[i].id, NULL);
 }
@@ -361,13 +362,13 @@ int bench_start(struct bench *b, struct kt_err *err)
 	pthread_attr_destroy(&attr);
 	if (!e)
 		return 0;
-	join(b, n);
+	join_threads(b, n);
 	return kt_fail(err, "cannot start thread %u of %u: %s", n, b->n, strerror(e));
 }
 
 void bench_stop(struct bench *b)
 {
-	join(b, b->n);
+	join_threads(b, b->n);
 }
 
 uint64_t bench_loops(const struct bench *b)

@@ -27,7 +27,7 @@ struct sequence {
 
 static const char block[IO_BYTES];
 
-static void io(struct worker *w)
+static void io_once(struct worker *w)
 {
 	/* A file in memory that was written whole once does not run out of space; EINTR is the stop. */
 	if (pwrite(w->fds[0], block, sizeof(block), 0) < 0 && errno != EINTR)
@@ -60,7 +60,7 @@ static void run_phase(struct worker *w, const struct phase *p)
 		switch (p->kind) {
 		case PHASE_SPIN: worker_spin(SPINS); break;
 		case PHASE_YIELD: sched_yield(); break;
-		case PHASE_IO: io(w); break;
+		case PHASE_IO: io_once(w); break;
 		case PHASE_ALU: w->wrong |= !alu_run(width); break;
 		case PHASE_SLEEP: break;
 		}
@@ -68,7 +68,7 @@ static void run_phase(struct worker *w, const struct phase *p)
 	}
 }
 
-static void run(struct worker *w, const void *args)
+static void sequence_run(struct worker *w, const void *args)
 {
 	const struct sequence *s = args;
 
@@ -79,7 +79,7 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int sequence_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct sequence *s = args;
 	bool needs_file = false;
@@ -105,7 +105,7 @@ static int setup(struct worker *group, unsigned n, const void *args, struct kt_e
 	return 0;
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int sequence_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	const struct sequence *s = args;
 
@@ -196,8 +196,8 @@ const struct work_type work_sequence = {
 	.gap = "the sleep that was asked for, in sleep and I/O phases; beyond it counts, and so do yields",
 	.args = rows,
 	.args_size = sizeof(struct sequence),
-	.setup = setup,
-	.prepare = prepare,
-	.run = run,
+	.setup = sequence_setup,
+	.prepare = sequence_prepare,
+	.run = sequence_run,
 	.verify = work_verify_right,
 };

@@ -16,7 +16,7 @@ struct storm { int64_t signals, work; };
 static struct worker *self;
 
 /* mail: when the oldest signal was sent that was not handled yet; how many were handled. */
-static void handle(int sig)
+static void handle_signal(int sig)
 {
 	uint64_t stamp = atomic_exchange(&self->mail.stamp_ns, 0), now = now_ns();
 
@@ -36,7 +36,7 @@ static bool send_one(struct worker *partner)
 	return tid && !syscall(SYS_tkill, tid, SIGSTORM);
 }
 
-static void run(struct worker *w, const void *args)
+static void signal_storm_run(struct worker *w, const void *args)
 {
 	const struct storm *a = args;
 	struct worker *partner = &w->group[!w->member];
@@ -54,9 +54,9 @@ static void run(struct worker *w, const void *args)
 	}
 }
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int signal_storm_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
-	struct sigaction act = { .sa_handler = handle, .sa_flags = SA_RESTART };
+	struct sigaction act = { .sa_handler = handle_signal, .sa_flags = SA_RESTART };
 
 	(void)args;
 	self = w;
@@ -64,7 +64,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 }
 
 /* The last round may have come too late for a partner that had stopped. */
-static int verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int signal_storm_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct storm *a = args;
 
@@ -78,7 +78,7 @@ static int verify(const struct worker *group, unsigned n, const void *args, stru
 	return 0;
 }
 
-static unsigned group_size(const void *args)
+static unsigned signal_storm_group_size(const void *args)
 {
 	(void)args;
 	return PAIR;
@@ -99,8 +99,8 @@ const struct work_type work_signal_storm = {
 	.latency = "from just before a signal is sent, the first of those pending, to its handler",
 	.args = rows,
 	.args_size = sizeof(struct storm),
-	.group_size = group_size,
-	.prepare = prepare,
-	.run = run,
-	.verify = verify,
+	.group_size = signal_storm_group_size,
+	.prepare = signal_storm_prepare,
+	.run = signal_storm_run,
+	.verify = signal_storm_verify,
 };

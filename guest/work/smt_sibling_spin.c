@@ -8,7 +8,7 @@
 
 enum { PAUSES = 128, SPINS = 1024 };
 
-static void relax(void)
+static void relax_cpu(void)
 {
 #ifdef __x86_64__
 	__builtin_ia32_pause();
@@ -17,7 +17,7 @@ static void relax(void)
 #endif
 }
 
-static void run(struct worker *w, const void *args)
+static void smt_sibling_spin_run(struct worker *w, const void *args)
 {
 	bool emulated = w->go->virtual_clock;
 
@@ -28,7 +28,7 @@ static void run(struct worker *w, const void *args)
 		if (emulated)
 			worker_spin(SPINS);
 		for (unsigned i = 0; i < PAUSES && !emulated; i++)
-			relax();
+			relax_cpu();
 		w->iterations++;
 		worker_tick(w, 1);
 	}
@@ -39,5 +39,5 @@ const struct work_type work_smt_sibling_spin = {
 	.summary = "Pairs spin with PAUSE, meant for the siblings of one core: SMT contention, and who is put beside whom.",
 	.unit = "128 PAUSEs; on the virtual clock 1024 spins without",
 	.group_size = ring_pair,
-	.run = run,
+	.run = smt_sibling_spin_run,
 };

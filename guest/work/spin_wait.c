@@ -4,7 +4,7 @@
 
 enum { SPINS = 1024 };
 
-static void run(struct worker *w, const void *args)
+static void spin_wait_run(struct worker *w, const void *args)
 {
 	(void)args;
 	while (worker_running(w)) {
@@ -18,5 +18,5 @@ const struct work_type work_spin_wait = {
 	.name = "SpinWait",
 	.summary = "Spins and never gives the CPU up: fairness between CPU-bound tasks, preemption, load balancing.",
 	.unit = "1024 spins",
-	.run = run,
+	.run = spin_wait_run,
 };

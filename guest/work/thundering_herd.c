@@ -7,12 +7,12 @@
 
 struct herd { unsigned waiters; int64_t batches, pause_ns; };
 
-static unsigned group_size(const void *args)
+static unsigned thundering_herd_group_size(const void *args)
 {
 	return ((const struct herd *)args)->waiters + 1;
 }
 
-static void wake(struct worker *w, const struct herd *a)
+static void wake_herd(struct worker *w, const struct herd *a)
 {
 	for (int64_t i = 0; i < a->batches && worker_running(w); i++) {
 		fan_out_send(w);
@@ -24,13 +24,13 @@ static void wake(struct worker *w, const struct herd *a)
 	}
 }
 
-static void run(struct worker *w, const void *args)
+static void thundering_herd_run(struct worker *w, const void *args)
 {
 	const struct herd *a = args;
 	uint32_t round = 0;
 
 	if (fan_out_is_messenger(w)) {
-		wake(w, a);
+		wake_herd(w, a);
 	} else {
 		while (worker_running(w) && round < a->batches && fan_out_receive(w, &round)) {
 			fan_out_done(w, a->waiters);
@@ -59,7 +59,7 @@ const struct work_type work_thundering_herd = {
 	.latency = "of waiters: from just before the wake-up of all to the return from the wait, when it waited by then",
 	.args = rows,
 	.args_size = sizeof(struct herd),
-	.group_size = group_size,
-	.run = run,
+	.group_size = thundering_herd_group_size,
+	.run = thundering_herd_run,
 	.verify = fan_out_verify,
 };

@@ -8,7 +8,7 @@
 
 struct timer_latency { int64_t interval_ns; };
 
-static int prepare(struct worker *w, const void *args, struct kt_err *err)
+static int timer_latency_prepare(struct worker *w, const void *args, struct kt_err *err)
 {
 	(void)w, (void)args;
 	if (prctl(PR_SET_TIMERSLACK, 1))
@@ -16,7 +16,7 @@ static int prepare(struct worker *w, const void *args, struct kt_err *err)
 	return 0;
 }
 
-static void run(struct worker *w, const void *args)
+static void timer_latency_run(struct worker *w, const void *args)
 {
 	const struct timer_latency *a = args;
 	uint64_t next = w->last_ns;
@@ -46,6 +46,6 @@ const struct work_type work_timer_latency = {
 	.latency = "from a point of the grid to the return from the sleep that was to end there; the timer's slack is 1 ns",
 	.args = rows,
 	.args_size = sizeof(struct timer_latency),
-	.prepare = prepare,
-	.run = run,
+	.prepare = timer_latency_prepare,
+	.run = timer_latency_run,
 };

@@ -11,7 +11,7 @@ void tree_init(struct tree *t, unsigned max)
 	*t = (struct tree){ .tasks = xcalloc(max, sizeof(*t->tasks)), .max = max };
 }
 
-static struct tree_task *slot(struct tree *t, pid_t tid)
+static struct tree_task *task_slot(struct tree *t, pid_t tid)
 {
 	for (unsigned i = 0; i < t->n; i++)
 		if (t->tasks[i].tid == tid)
@@ -25,7 +25,7 @@ static struct tree_task *slot(struct tree *t, pid_t tid)
 }
 
 /* A file of a task, as text; "" when there is none. */
-static const char *slurp(pid_t pid, const char *tid, const char *name)
+static const char *read_task_file(pid_t pid, const char *tid, const char *name)
 {
 	static char text[8192];
 	char path[128];
@@ -38,9 +38,9 @@ static const char *slurp(pid_t pid, const char *tid, const char *name)
 }
 
 /* The CPU it is on, or was last. The second field is in brackets and may hold anything. */
-static void see_cpu(struct tree *t, pid_t pid, const char *tid)
+static void see_task_cpu(struct tree *t, pid_t pid, const char *tid)
 {
-	const char *p = strrchr(slurp(pid, tid, "stat"), ')');
+	const char *p = strrchr(read_task_file(pid, tid, "stat"), ')');
 
 	for (int field = 2; p && field < STAT_PROCESSOR; field++) {
 		p = strchr(p + 1, ' ');
@@ -54,22 +54,22 @@ static void see_cpu(struct tree *t, pid_t pid, const char *tid)
 	}
 }
 
-static void look(struct tree *t, pid_t pid, const char *tid, bool migrations)
+static void look_at_task(struct tree *t, pid_t pid, const char *tid, bool migrations)
 {
-	struct tree_task *task = slot(t, (pid_t)strtol(tid, NULL, 10));
-	char *p = (char *)slurp(pid, tid, "schedstat");
+	struct tree_task *task = task_slot(t, (pid_t)strtol(tid, NULL, 10));
+	char *p = (char *)read_task_file(pid, tid, "schedstat");
 	uint64_t run = strtoull(p, &p, 10), delay = strtoull(p, &p, 10), slices = strtoull(p, &p, 10);
 
 	if (!task)
 		return;
 	if (run > task->run_ns || !task->timeslices)
-		see_cpu(t, pid, tid);
+		see_task_cpu(t, pid, tid);
 	task->run_ns = MAX(run, task->run_ns);
 	task->delay_ns = MAX(delay, task->delay_ns);
 	task->timeslices = MAX(slices, task->timeslices);
 	if (!migrations)
 		return;
-	p = strstr(slurp(pid, tid, "sched"), "nr_migrations");
+	p = strstr(read_task_file(pid, tid, "sched"), "nr_migrations");
 	p = p ? strchr(p, ':') : NULL;
 	if (p)
 		task->migrations = strtoull(p + 1, NULL, 10);
@@ -87,7 +87,7 @@ void tree_look(struct tree *t, const struct child *c, bool migrations)
 		DIR *dir = opendir(path);
 		for (struct dirent *e; dir && (e = readdir(dir));)
 			if (*e->d_name != '.')
-				look(t, pids[i], e->d_name, migrations);
+				look_at_task(t, pids[i], e->d_name, migrations);
 		if (dir)
 			closedir(dir);
 	}

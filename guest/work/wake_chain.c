@@ -8,19 +8,19 @@ struct wake_chain { unsigned depth, wake; int64_t work_ns; };
 
 static const char *const wake_names[] = { "Pipe", "Futex", NULL };
 
-static unsigned group_size(const void *args)
+static unsigned wake_chain_group_size(const void *args)
 {
 	return ((const struct wake_chain *)args)->depth;
 }
 
-static int setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
+static int wake_chain_setup(struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	const struct wake_chain *a = args;
 
 	return streq(wake_names[a->wake], "Pipe") ? ring_pipes(group, n, args, err) : 0;
 }
 
-static void work(struct worker *w, const void *args)
+static void wake_chain_work(struct worker *w, const void *args)
 {
 	const struct wake_chain *a = args;
 
@@ -29,9 +29,9 @@ static void work(struct worker *w, const void *args)
 		worker_spin(SPINS);
 }
 
-static void run(struct worker *w, const void *args)
+static void wake_chain_run(struct worker *w, const void *args)
 {
-	ring_run(w, group_size(args), true, work);
+	ring_run(w, wake_chain_group_size(args), true, wake_chain_work);
 }
 
 static const struct row rows[] = {
@@ -52,8 +52,8 @@ const struct work_type work_wake_chain = {
 	.latency = "from just before a worker wakes the next to that one's return from its wait, when it waited by then",
 	.args = rows,
 	.args_size = sizeof(struct wake_chain),
-	.group_size = group_size,
-	.setup = setup,
-	.run = run,
+	.group_size = wake_chain_group_size,
+	.setup = wake_chain_setup,
+	.run = wake_chain_run,
 	.verify = ring_verify,
 };

@@ -31,7 +31,7 @@ unsigned work_traits(const struct work_type *type, const void *args)
 	return type->traits | (type->traits_of ? type->traits_of(args) : 0);
 }
 
-static void describe(FILE *f, const struct work_type *t)
+static void describe_type(FILE *f, const struct work_type *t)
 {
 	_cleanup_free_ void *args = xcalloc(1, t->args_size);
 
@@ -50,7 +50,7 @@ static void describe(FILE *f, const struct work_type *t)
 void work_types_print(FILE *f)
 {
 	for (size_t i = 0; work_types[i]; i++)
-		describe(f, work_types[i]);
+		describe_type(f, work_types[i]);
 }
 
 void work_types_print_keys(FILE *f, const char *prefix)

@@ -44,7 +44,7 @@ static inline void gap_until(struct worker *w, uint64_t now)
 	}
 }
 
-static inline void see_cpu(struct worker *w)
+static inline void note_cpu(struct worker *w)
 {
 	unsigned cpu = sched_getcpu();
 
@@ -60,7 +60,7 @@ __attribute__((noinline)) void worker_tick(struct worker *w, uint64_t units)
 	uint64_t now = now_ns();
 
 	gap_until(w, now);
-	see_cpu(w);
+	note_cpu(w);
 	w->work_units += units;
 	w->last_ns = now;
 }
@@ -196,6 +196,6 @@ void worker_end(struct worker *w)
 	w->cpu_end_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
 	w->end_ns = now_ns();
 	worker_close_gap(w, w->end_ns);
-	see_cpu(w);
+	note_cpu(w);
 	w->finished = true;
 }

@@ -3,7 +3,7 @@
 #include "guest/work/worker.h"
 #include <sched.h>
 
-static void run(struct worker *w, const void *args)
+static void yield_heavy_run(struct worker *w, const void *args)
 {
 	(void)args;
 	while (worker_running(w)) {
@@ -17,5 +17,5 @@ const struct work_type work_yield_heavy = {
 	.name = "YieldHeavy",
 	.summary = "Calls sched_yield() all the time: the enqueue and pick paths, and whether who yields still gets its share.",
 	.unit = "one sched_yield()",
-	.run = run,
+	.run = yield_heavy_run,
 };

@@ -7,17 +7,17 @@
 
 #include "libexec/lib/printable.h"
 
-static const char *str(const json_t *obj, const char *key)
+static const char *get_string(const json_t *obj, const char *key)
 {
 	return json_string_value(json_object_get(obj, key));
 }
 
-static long long num(const json_t *obj, const char *key)
+static long long get_integer(const json_t *obj, const char *key)
 {
 	return json_integer_value(json_object_get(obj, key));
 }
 
-static void put(FILE *f, const char *before, const char *text, const char *after)
+static void put_text(FILE *f, const char *before, const char *text, const char *after)
 {
 	_cleanup_free_ char *clean = printable(text, strlen(text));
 
@@ -59,18 +59,18 @@ static void put_stats(FILE *f, const json_t *stats)
 	const json_t *cg;
 	size_t i;
 
-	fprintf(f, "\n--- stats ---\n%lld workers, %lld cpus, %lld migrations, worst_", num(stats, "workers"),
-		num(stats, "cpus"), num(stats, "migrations"));
+	fprintf(f, "\n--- stats ---\n%lld workers, %lld cpus, %lld migrations, worst_", get_integer(stats, "workers"),
+		get_integer(stats, "cpus"), get_integer(stats, "migrations"));
 	put_spread(f, json_object_get(stats, "worst_spread_pct"));
 	fputs(", worst_", f);
-	put_gap(f, num(stats, "worst_gap_ns"));
+	put_gap(f, get_integer(stats, "worst_gap_ns"));
 	fputc('\n', f);
 	json_array_foreach(json_object_get(stats, "cgroups"), i, cg) {
-		fprintf(f, "  cg%zu: workers=%lld cpus=%lld ", i, num(cg, "workers"), num(cg, "cpus"));
+		fprintf(f, "  cg%zu: workers=%lld cpus=%lld ", i, get_integer(cg, "workers"), get_integer(cg, "cpus"));
 		put_spread(f, json_object_get(cg, "spread_pct"));
 		fputc(' ', f);
-		put_gap(f, num(cg, "max_gap_ns"));
-		fprintf(f, " migrations=%lld iter=%lld\n", num(cg, "migrations"), num(cg, "iterations"));
+		put_gap(f, get_integer(cg, "max_gap_ns"));
+		fprintf(f, " migrations=%lld iter=%lld\n", get_integer(cg, "migrations"), get_integer(cg, "iterations"));
 	}
 }
 
@@ -80,8 +80,8 @@ static void put_lines(FILE *f, const json_t *verdict, const char *which)
 	size_t i;
 
 	json_array_foreach(json_object_get(verdict, "checks"), i, row)
-		if (streq(str(row, "verdict"), which))
-			put(f, "  ", str(row, "reason"), "\n");
+		if (streq(get_string(row, "verdict"), which))
+			put_text(f, "  ", get_string(row, "reason"), "\n");
 }
 
 static void put_log(FILE *f, const json_t *log)
@@ -92,8 +92,8 @@ static void put_log(FILE *f, const json_t *log)
 	if (json_array_size(log))
 		fputs("\n--- log ---\n", f);
 	json_array_foreach(log, i, record) {
-		put(f, "  ", str(record, "source"), ": ");
-		put(f, "", str(record, "text"), "\n");
+		put_text(f, "  ", get_string(record, "source"), ": ");
+		put_text(f, "", get_string(record, "text"), "\n");
 	}
 }
 
@@ -105,7 +105,7 @@ static void put_array(FILE *f, const char *title, const json_t *lines)
 	if (json_array_size(lines))
 		fprintf(f, "\n--- %s ---\n", title);
 	json_array_foreach(lines, i, line) {
-		put(f, "  ", json_is_string(line) ? json_string_value(line) : "?", "\n");
+		put_text(f, "  ", json_is_string(line) ? json_string_value(line) : "?", "\n");
 	}
 }
 
@@ -117,10 +117,10 @@ static void put_scheduler(FILE *f, const json_t *scheduler)
 	if (!end || (json_is_object(exit) && !json_is_true(json_object_get(scheduler, "died"))))
 		return;
 	if (json_is_object(exit)) {
-		fprintf(f, "\n--- scheduler ---\n  exit kind %lld (", num(exit, "kind_number"));
-		put(f, "", str(exit, "kind") ? str(exit, "kind") : "?", ")");
+		fprintf(f, "\n--- scheduler ---\n  exit kind %lld (", get_integer(exit, "kind_number"));
+		put_text(f, "", get_string(exit, "kind") ? get_string(exit, "kind") : "?", ")");
 		if (json_is_integer(json_object_get(exit, "code")))
-			fprintf(f, ", code %lld", num(exit, "code"));
+			fprintf(f, ", code %lld", get_integer(exit, "code"));
 		fputc('\n', f);
 	}
 	put_array(f, "scheduler log", json_object_get(end, "output"));
@@ -130,19 +130,19 @@ static void put_scheduler(FILE *f, const json_t *scheduler)
 
 void verdict_print(const json_t *verdict, FILE *f)
 {
-	const char *name = str(verdict, "name"), *topology = str(verdict, "topology");
-	const char *v = str(verdict, "verdict"), *reason = str(verdict, "reason");
+	const char *name = get_string(verdict, "name"), *topology = get_string(verdict, "topology");
+	const char *v = get_string(verdict, "verdict"), *reason = get_string(verdict, "reason");
 	const json_t *stats = json_object_get(verdict, "stats");
 
 	const json_t *scheduler = json_object_get(verdict, "scheduler");
 
-	put(f, "ktstr_test '", name ? name : "?", "' ");
-	if (str(scheduler, "name")) {
-		put(f, "[sched=", str(scheduler, "name"), str(scheduler, "profile") ? "/" : "");
-		put(f, "", str(scheduler, "profile") ? str(scheduler, "profile") : "", "] ");
+	put_text(f, "ktstr_test '", name ? name : "?", "' ");
+	if (get_string(scheduler, "name")) {
+		put_text(f, "[sched=", get_string(scheduler, "name"), get_string(scheduler, "profile") ? "/" : "");
+		put_text(f, "", get_string(scheduler, "profile") ? get_string(scheduler, "profile") : "", "] ");
 	}
 	fputs("[topo=", f);
-	put(f, "", topology ? topology : "?", "] ");
+	put_text(f, "", topology ? topology : "?", "] ");
 	if (streq(v, "pass")) {
 		fputs("passed\n", f);
 	} else if (streq(v, "fail") || streq(v, "inconclusive")) {
@@ -151,7 +151,7 @@ void verdict_print(const json_t *verdict, FILE *f)
 		put_lines(f, verdict, "inconclusive");
 	} else {
 		fprintf(f, "%s: ", streq(v, "skip") ? "skipped" : v);
-		put(f, "", reason, "\n");
+		put_text(f, "", reason, "\n");
 	}
 	if (json_is_object(stats))
 		put_stats(f, stats);

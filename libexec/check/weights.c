@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CPU time in proportion to weight: of workers that share a cpuset and always want to run, each gets the part of the CPU time
- * of all of them that its weight is of all their weights. Made for a scenario that is made for it: what sleeps, or could not
- * use its part on one CPU, is not treated badly.
+ * CPU time in proportion to weight. Take the workers that share a cpuset: each should get that part of their CPU time which its
+ * weight is of their weights. The check fails when a worker's part is off by more than the threshold.
  *
- * A worker's weight is what its nice value gives it, whatever cgroup it is in. When the spec gives a cgroup a cpu_weight, it
- * is that of its cgroup (100 when that has none), shared out among the workers of the cgroup by their nice values.
+ * The check is only right for workers that always want to run. A worker that sleeps takes less than its part, and so does a
+ * worker whose part is more than one CPU; neither is the scheduler's fault, and both fail the check. So the check is off unless
+ * a spec asks for it.
+ *
+ * The weight of a worker depends on the spec:
+ *   - No cgroup has a cpu_weight: the worker's nice value gives its weight, whatever cgroup the worker is in.
+ *   - Any cgroup has a cpu_weight: the weight of the worker's cgroup (100 without a cpu_weight) is divided among the workers
+ *     of that cgroup by their nice values.
  */
 #include "libexec/check/check.h"
 #include <math.h>
 
 enum { DEFAULT_CPU_WEIGHT = 100 };
 
-/* "$.steps[0].setup[1].groups[0]": what is there; NULL: nothing. */
+/* The value at a path such as "$.steps[0].setup[1].groups[0]", or NULL. */
 static json_t *at_path(json_t *j, const char *path)
 {
 	if (*path++ != '$')
@@ -28,7 +33,10 @@ static json_t *at_path(json_t *j, const char *path)
 	return j;
 }
 
-/* What started the workers of a cgroup: its CgroupDef, one of that's further groups, or a Spawn, which is alone in its op. */
+/*
+ * The object of the spec that started the workers of a cgroup: a CgroupDef, a further group of a CgroupDef, or the parameters of
+ * the op Spawn. The path of a Spawn leads to the op, an object with one member, whose value has the parameters.
+ */
 static const json_t *origin(const struct report *r, const struct report_cgroup *cg)
 {
 	json_t *spec = json_object_get(r->run, "spec"), *batches = json_object_get(r->run, "batches");
@@ -70,7 +78,7 @@ static bool has_key(const json_t *j, const char *key)
 	return false;
 }
 
-/* The cpu_weight that an object of this name in j has, or 0; false when two have different ones. */
+/* Find the cpu_weight of the cgroup of this name in j; 0: it has none. False when two objects of this name have different ones. */
 static bool cpu_weight(const json_t *j, const char *cgroup, json_int_t *weight)
 {
 	const char *k, *name = json_string_value(json_object_get(j, "name"));
@@ -94,7 +102,7 @@ static bool cpu_weight(const json_t *j, const char *cgroup, json_int_t *weight)
 	return true;
 }
 
-/* What makes it unknown how much CPU time a worker is worth; NULL: nothing. */
+/* What in the spec makes the workers' weights unknown: a key, an op, or words for people. NULL: nothing, they are known. */
 static const char *unknowable(const struct report *r, const json_t *spec, bool grouped)
 {
 	static const char *const limits[] = { "cpu_max", "cpu_quota_pct" }, *const ops[] = { "SetLimits", "MoveAllTasks" };
@@ -140,9 +148,9 @@ static double *weigh(const struct report *r, const json_t *spec, bool grouped)
 	return weights;
 }
 
-struct part { double got, worth; }; /* in % of its cpuset */
+struct part { double got, worth; }; /* in % of the CPU time, and of the weights, of all workers of the cpuset */
 
-/* False when nobody in its cpuset has another weight, or nobody ran. */
+/* The part of worker i. False, nothing to compare, when all workers of its cpuset have the same weight, or none of them ran. */
 static bool part_of(const struct report *r, const double *weights, unsigned i, struct part *ret)
 {
 	const struct report_worker *w = &r->workers[i];

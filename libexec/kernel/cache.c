@@ -69,7 +69,7 @@ int kernel_load_checked(const char *name, struct kernel *ret, struct kt_err *err
 	return 0;
 }
 
-static int newest_first(const void *a, const void *b)
+static int newest_image_first(const void *a, const void *b)
 {
 	return release_cmp(*(char *const *)b, *(char *const *)a);
 }
@@ -99,7 +99,7 @@ char **kernel_names(struct kt_err *err)
 	}
 	if (d)
 		closedir(d);
-	qsort(names, n, sizeof(*names), newest_first);
+	qsort(names, n, sizeof(*names), newest_image_first);
 	return names;
 }
 
@@ -234,7 +234,7 @@ int image_open(const char *path, struct image *ret, struct kt_err *err)
 }
 
 /* The facts of the vmlinux that is open as fd. config: NULL to look for it beside the image. */
-static int examine(const struct image *im, int fd, const char *origin, char **config, struct kernel *ret, struct kt_err *err)
+static int examine_image(const struct image *im, int fd, const char *origin, char **config, struct kernel *ret, struct kt_err *err)
 {
 	struct vmlinux v;
 	char added[sizeof("2026-11-24T02:16:00Z")];
@@ -259,7 +259,7 @@ int image_examine(const struct image *im, struct kernel *ret, struct kt_err *err
 {
 	_cleanup_free_ char *config = NULL;
 
-	if (examine(im, im->fd, NULL, &config, ret, err))
+	if (examine_image(im, im->fd, NULL, &config, ret, err))
 		return -1;
 	ret->vmlinux = xstrdup(im->path);
 	return 0;
@@ -302,7 +302,7 @@ static char *free_name(char *const *names, const char *release)
 }
 
 /* Fill the stage with all but the facts. */
-static int fill(const struct image *im, const char *stage, const char *origin, const char *config, struct kernel *ret,
+static int fill_entry(const struct image *im, const char *stage, const char *origin, const char *config, struct kernel *ret,
 		struct kt_err *err)
 {
 	_cleanup_free_ char *vmlinux = xasprintf("%s/vmlinux", stage), *bzimage = xasprintf("%s/bzImage", stage);
@@ -316,7 +316,7 @@ static int fill(const struct image *im, const char *stage, const char *origin, c
 		return kt_fail(err, "cannot open '%s': %s", vmlinux, strerror(errno));
 	if (!im->elf && bzimage_extract(im->fd, im->path, fd, release, err))
 		return -1;
-	if (examine(im, fd, origin, &from, ret, err))
+	if (examine_image(im, fd, origin, &from, ret, err))
 		return -1;
 	if (release[0]) {
 		free(ret->release);
@@ -345,7 +345,7 @@ int image_add(const struct image *im, const char *origin, const char *config, st
 	_cleanup_free_ char *dir = cache_dir("kernels", err), *name = NULL;
 	_cleanup_close_ int lock = dir ? cache_lock(dir, err) : -1;
 	_cleanup_(discardp) char *stage = lock >= 0 ? cache_stage(dir, err) : NULL;
-	bool filled = stage && !fill(im, stage, origin, config, &k, err);
+	bool filled = stage && !fill_entry(im, stage, origin, config, &k, err);
 	_cleanup_(kernel_names_freep) char **names = filled ? kernel_names(err) : NULL;
 
 	if (!names)

@@ -50,7 +50,7 @@ static bool starts_with(const char *name, const char *prefix)
 }
 
 /* A name or the start of one; NULL when the cache has none such. The name itself comes before what it is a start of. */
-static const char *match(char *const *names, const char *prefix)
+static const char *match_release(char *const *names, const char *prefix)
 {
 	const char *found = NULL;
 
@@ -83,7 +83,7 @@ static int by_arg(const char *arg, const char *given, struct kernel *ret, struct
 
 	if (release_like && !(names = kernel_names(err)))
 		return -1;
-	const char *name = names ? match(names, arg) : NULL;
+	const char *name = names ? match_release(names, arg) : NULL;
 	if (name) {
 		if (by_name(name, ret, err))
 			return -1;
@@ -157,7 +157,7 @@ static bool search_path(struct search *s, const char *path, const char *why, str
 	return true;
 }
 
-static int newest_first(const void *a, const void *b)
+static int newest_kernel_first(const void *a, const void *b)
 {
 	return release_cmp(*(char *const *)b, *(char *const *)a);
 }
@@ -171,7 +171,7 @@ static bool search_boot(struct search *s, struct kernel *ret)
 		looked_at(s, "/boot/vmlinuz*", "none");
 		return false;
 	}
-	qsort(g.gl_pathv, g.gl_pathc, sizeof(*g.gl_pathv), newest_first);
+	qsort(g.gl_pathv, g.gl_pathc, sizeof(*g.gl_pathv), newest_kernel_first);
 	for (size_t i = 0; i < g.gl_pathc && !found; i++)
 		found = search_path(s, g.gl_pathv[i], "as nothing is in the cache", ret);
 	globfree(&g);

@@ -100,7 +100,7 @@ static bool parse_row(const struct jcur *c, const struct row *r, void *out, void
 	BUG("row '%s' has no kind", r->name);
 }
 
-static const struct row *find(const struct row *rows, const char *key)
+static const struct row *find_row(const struct row *rows, const char *key)
 {
 	for (const struct row *r = rows; r->name; r++)
 		if (streq(r->name, key) || (r->alias && streq(r->alias, key)))
@@ -146,7 +146,7 @@ bool rows_parse(const struct jcur *obj, const struct row *rows, void *out, void 
 	json_object_foreach(obj->j, key, value) {
 		struct jcur c = { .doc = obj->doc, .up = obj, .key = key, .j = value };
 
-		if (!find(rows, key))
+		if (!find_row(rows, key))
 			ok = unknown_key(&c, rows);
 	}
 	for (const struct row *r = rows; r->name; r++) {
@@ -181,7 +181,7 @@ bool rows_parse_one(const struct jcur *obj, const struct row *rows, void *out, v
 	struct jcur c = { .doc = obj->doc, .up = obj };
 	c.key = json_object_iter_key(json_object_iter(obj->j));
 	c.j = json_object_get(obj->j, c.key);
-	const struct row *r = find(rows, c.key);
+	const struct row *r = find_row(rows, c.key);
 	if (!r)
 		return unknown_key(&c, rows);
 	if (!parse_row(&c, r, out, ctx))
@@ -196,7 +196,7 @@ struct columns {
 	char def[32], range[128];
 };
 
-static void list_names(const char *const *names, char *buf, size_t size)
+static void print_names(const char *const *names, char *buf, size_t size)
 {
 	size_t n = 0;
 
@@ -232,7 +232,7 @@ static void columns_of(const struct row *r, struct columns *ret)
 	else if (number)
 		snprintf(ret->range, sizeof(ret->range), "%.15g..%.15g", r->min, r->max);
 	else if (r->kind == ROW_ENUM)
-		list_names(r->names, ret->range, sizeof(ret->range));
+		print_names(r->names, ret->range, sizeof(ret->range));
 }
 
 void rows_print(FILE *f, const char *prefix, const struct row *rows)
@@ -277,7 +277,7 @@ void rows_describe(FILE *f, const char *indent, const struct row *rows)
 }
 
 /* Edit distance, a swap of neighbours counting as one; names longer than MAX_NAME are far from everything. */
-static unsigned distance(const char *a, const char *b)
+static unsigned edit_distance(const char *a, const char *b)
 {
 	unsigned d[3][MAX_NAME + 1];
 	size_t n = strlen(a), m = strlen(b);
@@ -305,7 +305,7 @@ const char *nearest_name(const char *s, const char *const *names)
 	unsigned best_d = strlen(s) / 3 + 1; /* more slips than that are another word */
 
 	for (; *names; names++) {
-		unsigned d = distance(s, *names);
+		unsigned d = edit_distance(s, *names);
 
 		if (d <= best_d && (!best || d < best_d)) {
 			best = *names;

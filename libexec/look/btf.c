@@ -3,7 +3,7 @@
 #include "libexec/look/btf.h"
 #include <bpf/btf.h>
 
-static const struct btf_type *resolve(const struct btf *btf, uint32_t id)
+static const struct btf_type *skip_modifiers(const struct btf *btf, uint32_t id)
 {
 	const struct btf_type *t = btf__type_by_id(btf, id);
 
@@ -12,7 +12,7 @@ static const struct btf_type *resolve(const struct btf *btf, uint32_t id)
 	return t;
 }
 
-static const char *kind_of(const struct btf_type *t)
+static const char *kind_name(const struct btf_type *t)
 {
 	return btf_is_ptr(t) ? "a pointer" : btf_is_array(t) ? "an array" : "no struct";
 }
@@ -25,7 +25,7 @@ static const struct btf_member *find_member(const struct btf *btf, const struct 
 
 	for (int i = 0; i < btf_vlen(t); i++, m++) {
 		const char *s = btf__name_by_offset(btf, m->name_off);
-		const struct btf_type *inner = *s ? NULL : resolve(btf, m->type);
+		const struct btf_type *inner = *s ? NULL : skip_modifiers(btf, m->type);
 		const struct btf_member *found = NULL;
 
 		if (strlen(s) == len && len && !memcmp(s, name, len)) {
@@ -44,7 +44,7 @@ static const struct btf_member *find_member(const struct btf *btf, const struct 
 }
 
 /* Follow "a.b.c" from t on. */
-static int follow(const struct btf *btf, const struct btf_type *t, const char *path, struct btf_place *p, struct kt_err *err)
+static int follow_path(const struct btf *btf, const struct btf_type *t, const char *path, struct btf_place *p, struct kt_err *err)
 {
 	for (const char *name = path, *end;; name = end + 1) {
 		const struct btf_member *m;
@@ -53,7 +53,7 @@ static int follow(const struct btf *btf, const struct btf_type *t, const char *p
 
 		end = name + strcspn(name, ".");
 		if (!btf_is_composite(t))
-			return kt_fail(err, "'%.*s' is %s, which has no members", MAX((int)(name - path) - 1, 0), path, kind_of(t));
+			return kt_fail(err, "'%.*s' is %s, which has no members", MAX((int)(name - path) - 1, 0), path, kind_name(t));
 		m = find_member(btf, t, name, (size_t)(end - name), &bits, &bitfield);
 		if (!m)
 			return kt_fail(err, "the kernel's struct %s has no member '%.*s'", btf__name_by_offset(btf, t->name_off),
@@ -61,7 +61,7 @@ static int follow(const struct btf *btf, const struct btf_type *t, const char *p
 		if (bitfield)
 			return kt_fail(err, "'%.*s' is a bit field", (int)(end - path), path);
 		p->offset += bits / 8;
-		t = resolve(btf, m->type);
+		t = skip_modifiers(btf, m->type);
 		p->size = (uint32_t)btf__resolve_size(btf, m->type);
 		if (!*end)
 			return 0;
@@ -78,5 +78,5 @@ int btf_find_place(const struct btf *btf, unsigned kind, const char *name, const
 	if (kind == BTF_KIND_VAR)
 		id = (int)btf__type_by_id(btf, (uint32_t)id)->type;
 	*ret = (struct btf_place){ 0, (uint32_t)btf__resolve_size(btf, (uint32_t)id) };
-	return path ? follow(btf, resolve(btf, (uint32_t)id), path, ret, err) : 0;
+	return path ? follow_path(btf, skip_modifiers(btf, (uint32_t)id), path, ret, err) : 0;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* report-read.h - reading the records of a report, by kind: for report.c and the report-*.c. False: a defect, which is noted. */
+/*
+ * read.h - readers of records, one for each kind: what the files of this folder share. For other folders: report.h.
+ * A reader returns false when the record has a defect, and adds the defect to the report.
+ */
 #ifndef KT_REPORT_READ_H
 #define KT_REPORT_READ_H
 
@@ -7,7 +10,7 @@
 
 static const int64_t REPORT_INT_MAX = INT64_C(1) << 53;
 
-/* A member that must be there. */
+/* Read a member that the record must have. */
 bool report_need_int(const struct jcur *obj, const char *key, int64_t min, int64_t max, int64_t *ret);
 bool report_need_str(const struct jcur *obj, const char *key, const char **ret);
 bool report_need_cpus(const struct jcur *obj, const char *key, struct cpumask *ret);
@@ -16,11 +19,11 @@ bool report_read_worker(const struct jcur *c, struct report *r);
 bool report_read_scheduler(const struct jcur *c, struct report *r);
 void report_scheduler_deinit(struct report_scheduler *s);
 
-/* The payloads of the spec; false when they cannot be read. */
+/* Read the payloads of the spec, which name the checks that payload records are held against. */
 bool report_read_payloads(const struct jcur *spec, struct report *r);
-/* A payload record. */
+/* Read a payload record. */
 bool report_read_payload(const struct jcur *c, struct report *r);
-/* The first payload that has no record, or NULL. */
+/* The name of the first payload without a record, or NULL. */
 const char *report_payload_missing(const struct report *r);
 void report_payloads_deinit(struct report *r);
 

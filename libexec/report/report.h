@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * report.h - what happened: the JSON Lines that ktstr-boot writes, read by whoever judges a run.
+ * report.h - a report in memory: the JSON Lines that ktstr-boot writes, as far as a verdict depends on them.
  *
- * ktstr-report(5) is the authority on records, members, units and ranges; this is the part of it
- * that a verdict depends on. The guest wrote most of a report and is not trusted: a line that
- * cannot be right is a defect of the report, named by its line ("report: line 12: $.cgroup: must be
- * a string, not null"), and no report with a defect is judged. Records of other kinds are skipped
- * by their first bytes and not parsed.
+ * ktstr-report(5) defines the records, members, units and ranges.
+ *
+ * The guest wrote most of a report, and the guest is not trusted. A line that cannot be right is a defect. A defect is named by its
+ * line ("report: line 12: $.cgroup: must be a string, not null"), and a report with a defect is not judged. Records that no
+ * verdict depends on are recognised by their first bytes and skipped without being parsed.
  */
 #ifndef KT_REPORT_H
 #define KT_REPORT_H
@@ -18,10 +18,10 @@
 
 enum {
 	REPORT_LINE_MAX = 16 << 20,  /* bytes of any line */
-	REPORT_PARSED_MAX = 1 << 18, /* bytes of a guest's record that is parsed: up to 80 times that in memory */
-	REPORT_TAIL = 20,            /* log records kept, the last ones */
-	REPORT_SCX_PHASES = 1000,
-	REPORT_DEFECTS = 20,         /* defects kept, the first ones */
+	REPORT_PARSED_MAX = 1 << 18, /* bytes of a guest's record that is parsed; in memory it takes up to 80 times as much */
+	REPORT_TAIL = 20,            /* the last log records are kept */
+	REPORT_SCX_PHASES = 1000,    /* records of phases that are kept */
+	REPORT_DEFECTS = 20,         /* the first defects are kept */
 };
 
 enum report_outcome {
@@ -32,25 +32,26 @@ enum report_outcome {
 	REPORT_TRUNCATED,   /* no end record */
 };
 
-/* What became of the scheduler under test, out of its records. */
+/* The scheduler under test, as its records describe it. */
 struct report_scheduler {
-	bool wanted;                    /* the spec names one */
-	char *name;                     /* as the records call it */
-	bool builtin;                   /* part of the kernel: its workers are of no class of their own */
-	unsigned enabled;               /* how often it was seen enabled */
-	bool attached, died;            /* at the last record; and once nobody asked for its end */
+	bool wanted;                    /* the spec names a scheduler */
+	char *name;                     /* its name in the records */
+	bool builtin;                   /* part of the kernel: no scheduling class tells its tasks from others */
+	unsigned enabled;               /* how often it was enabled */
+	bool attached;                  /* after the last record */
+	bool died;                      /* it ended once although nobody asked for its end */
 	int64_t died_at_ns;
-	char *kind, *reason, *message;  /* of that death, or of the last end; NULL before */
+	char *kind, *reason, *message;  /* of that death, or of the last end; NULL: there was none yet */
 	bool tasks_counted;
-	int64_t tasks, tasks_under;     /* workers, and those of them that were of the scheduler's class before they began */
-	json_t *phases;                 /* array: its records of phases, REPORT_SCX_PHASES at most */
-	json_t *end;                    /* the record of that death or end */
+	int64_t tasks, tasks_under;     /* tasks that were counted, and those of them that were the scheduler's */
+	json_t *phases;                 /* its records with the event phase, REPORT_SCX_PHASES at most */
+	json_t *end;                    /* the record of that death, or of the last end */
 };
 
 enum worker_end { WORKER_EXITED, WORKER_SIGNALED, WORKER_TIMED_OUT };
 
 struct report_worker {
-	bool present; /* a record came */
+	bool present; /* the report has a record of this worker */
 	const struct report_cgroup *cgroup;
 	unsigned index;
 	int64_t tid;
@@ -65,65 +66,65 @@ struct report_worker {
 	char signal[16]; /* WORKER_SIGNALED */
 };
 
-/* A cgroup as the spec asked for it. */
+/* A batch of workers as the spec asks for it: the workers of a cgroup, of a further group of a cgroup, or of a Spawn. */
 struct report_cgroup {
 	const char *name;
 	unsigned index;
 	unsigned nr_workers;
 	struct report_worker *workers;  /* nr_workers of them, by index */
-	struct histogram *wake_latency; /* of all of its workers, or NULL when none measured it */
+	struct histogram *wake_latency; /* of all its workers together; NULL: none of them measured it */
 };
 
 enum payload_end { PAYLOAD_BY_ITSELF, PAYLOAD_STOPPED, PAYLOAD_KILLED, PAYLOAD_TIMED_OUT, PAYLOAD_NOT_STARTED };
 
-/* One time that a payload was run. */
+/* One run of a payload. */
 struct report_payload {
 	const struct payload *payload;
 	enum payload_end end;
 	bool exited;
-	int exit_code;   /* when it exited */
-	char signal[16]; /* else; "" when it never ran */
+	int exit_code;   /* if it exited */
+	char signal[16]; /* if not; "" when it never ran */
 	int64_t ran_ns;
-	bool has_json;   /* there was some in its output */
-	json_t *metrics; /* numbers by their dotted names */
-	char *reason;    /* why it did not start, or NULL */
+	bool has_json;   /* its output had JSON */
+	json_t *metrics; /* the numbers in that JSON, by their dotted names */
+	char *reason;    /* why it did not start; NULL: it did */
 };
 
 struct report {
-	json_t *run;                    /* the run record, good or bad, or NULL; owns the strings */
+	json_t *run;                    /* the run record, even one with defects, or NULL; owns the strings below */
 	const char *name, *topology, *kernel;
 	bool virtual_clock;
 	int64_t seed;
 	struct report_cgroup *cgroups;  /* as the spec lists them */
 	size_t nr_cgroups;
-	unsigned nr_workers;            /* asked for, in all */
+	unsigned nr_workers;            /* that the spec asks for, in all */
 	struct report_worker *workers;
 	struct payloads payloads;       /* as the spec has them */
 	struct report_payload *payload_runs;
 	size_t nr_payload_runs;
 	struct report_scheduler scheduler;
 	enum report_outcome outcome;
-	char *reason;                   /* of the outcome; NULL when it gave none */
+	char *reason;                   /* of the outcome; NULL: the record has none */
 	unsigned long lines;
 	struct kt_errs defects;         /* printable() text */
-	unsigned long nr_defects;       /* of which the first REPORT_DEFECTS are kept */
+	unsigned long nr_defects;       /* in all; the first REPORT_DEFECTS are kept */
 	struct report_log { char *line; size_t len; } tail[REPORT_TAIL];
-	unsigned long nr_logs;          /* log records seen; record i is in tail[i % REPORT_TAIL] */
+	unsigned long nr_logs;          /* in all; record i is in tail[i % REPORT_TAIL], if it is kept */
 };
 
 /*
- * Read a report to the end of the stream. -1 and err only when reading fails: what is wrong inside
- * is in defects.
+ * Read a report to the end of the stream. -1 and err when the stream cannot be read. What is wrong in the report itself is in
+ * ret->defects, and the return value is 0.
  */
 int report_read(int fd, struct report *ret, struct kt_err *err);
 void report_deinit(struct report *r);
-/* Add a defect that a later stage found: "report: " goes before it. */
+/* Add a defect that a later stage found. The text gets "report: " in front. */
 void report_defect(struct report *r, const char *fmt, ...) KT_PRINTF(2, 3);
 /* The kept log records, oldest first: an array of {"source","text"}. */
 json_t *report_log_tail(const struct report *r);
 const char *report_outcome_name(enum report_outcome o); /* "truncated" too, which no record says */
 
-/* Records for writers. Text that is not UTF-8 is made printable(). */
+/* Make records, for programs that write a report. Text that is not UTF-8 goes through printable(). */
 json_t *report_log(const char *source, const char *text, size_t len);
 json_t *report_end(enum report_outcome outcome, const char *reason);
 

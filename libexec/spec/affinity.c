@@ -49,7 +49,7 @@ static struct cpumask llc_of(const struct topo *plan, const struct cpumask *pool
 	return best;
 }
 
-static struct cpumask subset(struct cpumask from, unsigned count, uint64_t *random)
+static struct cpumask draw_subset(struct cpumask from, unsigned count, uint64_t *random)
 {
 	struct cpumask m = { 0 };
 
@@ -82,7 +82,7 @@ struct cpumask affinity_resolve(const struct affinity *a, const struct topo *pla
 	case AFFINITY_LLC_ALIGNED: return llc_of(plan, pool);
 	case AFFINITY_CROSS_CGROUP: return topo_all_cpus(plan);
 	case AFFINITY_EXACT: return a->cpus;
-	case AFFINITY_RANDOM_SUBSET: return subset(cpumask_and(&a->cpus, pool), a->count, random);
+	case AFFINITY_RANDOM_SUBSET: return draw_subset(cpumask_and(&a->cpus, pool), a->count, random);
 	case AFFINITY_SINGLE_CPU:
 		cpumask_set(&m, cpumask_next(pool, 0));
 		return m;

@@ -233,7 +233,7 @@ const struct row cpuset_rows[] = {
 	{ .name = "disjoint", .kind = ROW_CUSTOM, .type = "object", .parse = parse_disjoint, .sub = disjoint_rows,
 	  .help = "one of several equal partitions of the usable CPUs" },
 	{ .name = "overlap", .kind = ROW_CUSTOM, .type = "object", .parse = parse_overlap, .sub = overlap_rows,
-	  .help = "the same, reaching into its neighbours" },
+	  .help = "such a partition, widened into its neighbours" },
 	{ .name = "exact", .kind = ROW_CUSTOM, .type = "array of integers, or cpulist", .parse = parse_exact,
 	  .help = "these CPUs" },
 	{ 0 }

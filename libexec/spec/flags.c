@@ -12,7 +12,7 @@ static bool parse_name(const struct jcur *c, void *out, void *ctx)
 	       (!streq(f->name, "default") || jcur_error(c, "'default' is the profile without flags"));
 }
 
-static bool strings(const struct jcur *c, json_t **ret)
+static bool parse_strings(const struct jcur *c, json_t **ret)
 {
 	const char *ignored;
 	bool ok = jcur_is_array(c, 0);
@@ -29,7 +29,7 @@ static bool strings(const struct jcur *c, json_t **ret)
 static bool parse_args(const struct jcur *c, void *out, void *ctx)
 {
 	(void)ctx;
-	return strings(c, &((struct flag *)out)->args);
+	return parse_strings(c, &((struct flag *)out)->args);
 }
 
 static bool parse_options(const struct jcur *c, void *out, void *ctx)
@@ -42,7 +42,7 @@ static bool parse_options(const struct jcur *c, void *out, void *ctx)
 static bool parse_requires(const struct jcur *c, void *out, void *ctx)
 {
 	(void)ctx;
-	return strings(c, &((struct flag *)out)->requires);
+	return parse_strings(c, &((struct flag *)out)->requires);
 }
 
 const struct row flag_rows[] = {
@@ -53,11 +53,11 @@ const struct row flag_rows[] = {
 	{ .name = "options", .kind = ROW_CUSTOM, .type = "object", .parse = parse_options,
 	  .help = "bpf: global variables of the object, in place of the scheduler's own options" },
 	{ .name = "requires", .kind = ROW_CUSTOM, .type = "array of strings", .parse = parse_requires,
-	  .help = "flags without which it makes no sense" },
+	  .help = "other flags that this flag needs" },
 	{ 0 }
 };
 
-static uint32_t bit(size_t i)
+static uint32_t flag_bit(size_t i)
 {
 	return UINT32_C(1) << i;
 }
@@ -69,7 +69,7 @@ uint32_t flags_find(const struct flags *f, const char *name, struct kt_err *err)
 	for (size_t i = 0; i < f->n; i++) {
 		names[i] = f->v[i].name;
 		if (streq(names[i], name))
-			return bit(i);
+			return flag_bit(i);
 	}
 	_cleanup_free_ char *all = join_names(names);
 	kt_fail(err, "there is no flag '%s' (known: %.800s)", name, *all ? all : "none");
@@ -84,7 +84,7 @@ static bool read_requires(const struct jcur *c, struct flags *f)
 	for (size_t i = 0; i < f->n; i++) {
 		struct jcur e = jcur_at(c, i), list;
 
-		f->v[i].needs = bit(i);
+		f->v[i].needs = flag_bit(i);
 		if (!jcur_get(&e, "requires", &list))
 			continue;
 		for (size_t k = 0; k < json_array_size(list.j); k++) {
@@ -94,7 +94,7 @@ static bool read_requires(const struct jcur *c, struct flags *f)
 
 			if (!other)
 				ok = jcur_error(&at, "%s", err.msg);
-			else if (other == bit(i))
+			else if (other == flag_bit(i))
 				ok = jcur_error(&at, "flag '%s' requires itself", f->v[i].name);
 			f->v[i].needs |= other;
 		}
@@ -111,7 +111,7 @@ static void follow_requires(struct flags *f)
 			uint32_t all = f->v[i].needs;
 
 			for (size_t k = 0; k < f->n; k++)
-				all |= f->v[i].needs & bit(k) ? f->v[k].needs : 0;
+				all |= f->v[i].needs & flag_bit(k) ? f->v[k].needs : 0;
 			more |= all != f->v[i].needs;
 			f->v[i].needs = all;
 		}
@@ -125,7 +125,7 @@ static bool check_cycles(const struct jcur *c, const struct flags *f)
 		for (size_t k = i + 1; k < f->n; k++) {
 			struct jcur e = jcur_at(c, i);
 
-			if (f->v[i].needs & bit(k) && f->v[k].needs & bit(i))
+			if (f->v[i].needs & flag_bit(k) && f->v[k].needs & flag_bit(i))
 				return jcur_error(&e, "flags '%s' and '%s' require each other", f->v[i].name, f->v[k].name);
 		}
 	return true;
@@ -179,10 +179,10 @@ bool flags_parse(const struct jcur *c, struct flags *ret)
 int flags_settle(const struct flags *f, struct flags_want *w, struct kt_err *err)
 {
 	for (size_t i = 0; i < f->n; i++) {
-		if (!(w->required & bit(i)))
+		if (!(w->required & flag_bit(i)))
 			continue;
 		uint32_t both = f->v[i].needs & w->excluded;
-		if (both & bit(i))
+		if (both & flag_bit(i))
 			return kt_fail(err, "flag '%s' is both required and excluded", f->v[i].name);
 		if (both)
 			return kt_fail(err, "flag '%s' is required, and requires '%s', which is excluded", f->v[i].name,
@@ -221,7 +221,7 @@ int flags_profile(const struct flags *f, const struct flags_want *w, const char 
 	if (read_profile(f, name, &profile, err))
 		return -1;
 	for (size_t i = 0; i < f->n; i++) {
-		uint32_t missing = profile & bit(i) ? f->v[i].needs & ~profile : 0;
+		uint32_t missing = profile & flag_bit(i) ? f->v[i].needs & ~profile : 0;
 
 		if (missing)
 			return kt_fail(err, "flag '%s' requires '%s'", f->v[i].name, f->v[__builtin_ctz(missing)].name);
@@ -244,7 +244,7 @@ struct listing {
  * Decide about the flags below i, once about those from i on: in are the ones that are in, with all that they require, and
  * out the ones that are not. Leaving one out that nobody requires is always possible, so every way leads to a profile.
  */
-static bool list(struct listing *l, size_t i, uint32_t in, uint32_t out)
+static bool list_profiles(struct listing *l, size_t i, uint32_t in, uint32_t out)
 {
 	if (!i--) {
 		if (l->n == PROFILES_MAX)
@@ -252,16 +252,16 @@ static bool list(struct listing *l, size_t i, uint32_t in, uint32_t out)
 		l->profiles[l->n++] = in;
 		return true;
 	}
-	if (!(in & bit(i)) && !list(l, i, in, out | bit(i)))
+	if (!(in & flag_bit(i)) && !list_profiles(l, i, in, out | flag_bit(i)))
 		return false;
-	return l->f->v[i].needs & out || list(l, i, in | l->f->v[i].needs, out);
+	return l->f->v[i].needs & out || list_profiles(l, i, in | l->f->v[i].needs, out);
 }
 
 int flags_profiles(const struct flags *f, const struct flags_want *w, uint32_t *ret, struct kt_err *err)
 {
 	struct listing l = { .f = f, .profiles = ret };
 
-	if (!list(&l, f->n, w->required, w->excluded))
+	if (!list_profiles(&l, f->n, w->required, w->excluded))
 		return kt_fail(err, "the flags make more than %d profiles: require or exclude some", PROFILES_MAX);
 	return (int)l.n;
 }
@@ -271,7 +271,7 @@ char *flags_name(const struct flags *f, uint32_t profile)
 	char *name = NULL;
 
 	for (size_t i = 0; i < f->n; i++) {
-		if (!(profile & bit(i)))
+		if (!(profile & flag_bit(i)))
 			continue;
 		char *longer = xasprintf("%s%s%s", name ? name : "", name ? "+" : "", f->v[i].name);
 		free(name);

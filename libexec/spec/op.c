@@ -18,7 +18,7 @@ static bool unknown_op(const struct jcur *c, const char *name)
 
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
 		if (streq(name, later[i].name))
-			return jcur_error(c, "%s is an op that is not built yet: this version has no access to %s", name, later[i].wants);
+			return jcur_error(c, "%s is reserved, and not built yet: this version has no access to %s", name, later[i].wants);
 	for (size_t i = 0; i < ARRAY_SIZE(op_kinds); i++)
 		names[i] = op_kinds[i] ? op_kinds[i]->name : NULL;
 	const char *near = nearest_name(name, names);

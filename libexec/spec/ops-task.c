@@ -15,7 +15,7 @@ static const struct row spawn_rows[] = {
 	{ .name = "workers", .kind = ROW_INT, .offset = offsetof(struct spawn_args, work.workers), .min = 1,
 	  .max = SPEC_MAX_WORKERS, .def = -1, .help = "number of workers; workers_per_cgroup when not given" },
 	{ .name = "workers_pct", .kind = ROW_REAL, .offset = offsetof(struct spawn_args, work.workers_pct), .min = 0.001,
-	  .max = 102400, .def = -1, .help = "the same in % of the plan's CPUs, rounded up" },
+	  .max = 102400, .def = -1, .help = "number of workers in % of the plan's CPUs, rounded up" },
 	WORK_ROWS,
 	{ 0 }
 };
@@ -143,7 +143,7 @@ static bool move_batches(struct scene *sc, const struct op *op, const struct sce
 		if (!b->running || b->cgroup != from)
 			continue;
 		if (b->owner == SPEC_BACKDROP && to->owner != SPEC_BACKDROP)
-			return scene_error(sc, op, NULL, "workers of the backdrop cannot move to '%s', which goes with its step",
+			return scene_error(sc, op, NULL, "workers of the backdrop cannot move to '%s': it is removed with its step",
 					   to->name);
 		if (work_traits(b->b.work->type, b->b.work->args) & WORK_STAYS)
 			return scene_error(sc, op, "from", "%s has cgroups of its own in '%s': it cannot be moved", b->b.work->type->name,
@@ -171,7 +171,7 @@ static bool check_move(struct scene *sc, const struct op *op)
 				   from ? from->name : "", from ? "' has" : "");
 	const struct scene_cgroup *inner = scene_child_of(sc, to);
 	if (inner)
-		return scene_error(sc, op, "to", "cgroup '%s' has '%s' in it, and such a one can have no workers", to->name,
+		return scene_error(sc, op, "to", "cgroup '%s' has '%s' in it, and a cgroup with cgroups in it can have no workers", to->name,
 				   inner->name);
 	return move_batches(sc, op, from, to);
 }

@@ -40,12 +40,12 @@ static bool parse_exists(const struct jcur *c, void *out, void *ctx)
 	bool yes;
 
 	(void)out, (void)ctx;
-	return jcur_bool(c, &yes) && (yes || jcur_error(c, "must be true: that something is not there is no check"));
+	return jcur_bool(c, &yes) && (yes || jcur_error(c, "must be true: no check can ask that a metric is missing"));
 }
 
 const struct row payload_check_rows[] = {
 	{ .name = "metric", .kind = ROW_STR, .offset = offsetof(struct payload_check, metric),
-	  .help = "what is checked: the keys and indices that lead to the number in the output, with dots between" },
+	  .help = "the number in the output to check: the keys and indices that lead to it, with dots between" },
 	{ .name = "min", .kind = ROW_CUSTOM, .type = "number", .parse = parse_min, .help = "the least it may be" },
 	{ .name = "max", .kind = ROW_CUSTOM, .type = "number", .parse = parse_max, .help = "the most it may be" },
 	{ .name = "range", .kind = ROW_CUSTOM, .type = "array of two numbers", .parse = parse_range,
@@ -54,7 +54,7 @@ const struct row payload_check_rows[] = {
 	  .help = "true: it must be there" },
 	{ .name = "exit_code", .kind = ROW_UINT, .offset = offsetof(struct payload_check, exit_code), .max = 255,
 	  .def = -1,
-	  .help = "with what the program must exit, instead of a metric" },
+	  .help = "the exit code that the program must have, instead of a metric" },
 	{ 0 }
 };
 
@@ -67,13 +67,13 @@ static bool parse_check(const struct jcur *c, struct payload_check *k)
 	if (!json_is_object(c->j) || !rows_parse(c, payload_check_rows, k, NULL))
 		return false;
 	if (exit_code)
-		return keys == 1 || jcur_error(c, "exit_code stands alone");
+		return keys == 1 || jcur_error(c, "exit_code excludes every other key");
 	if (!k->metric)
 		return jcur_error(c, "needs 'metric' or 'exit_code'");
 	if (keys == 1)
-		return jcur_error(c, "needs one of: min, max, range, exists");
+		return jcur_error(c, "needs 'min', 'max', 'range' or 'exists'");
 	if (jcur_get(c, "range", &at) && keys > 2)
-		return jcur_error(&at, "stands alone: min and max are the same");
+		return jcur_error(&at, "excludes 'min' and 'max', which range replaces");
 	if (k->has_min && k->has_max && k->min > k->max)
 		return jcur_error(c, "nothing is at least %.15g and at most %.15g", k->min, k->max);
 	return true;
@@ -120,13 +120,13 @@ const struct row payload_rows[] = {
 	{ .name = "cgroup", .kind = ROW_STR, .offset = offsetof(struct payload, cgroup),
 	  .help = "the cgroup it runs in; beside all of them when not given" },
 	{ .name = "output", .kind = ROW_CUSTOM, .type = "string", .parse = parse_output,
-	  .help = "what is made of its output: json (every number is a metric) or exit_code (nothing); exit_code when not "
+	  .help = "how its output is read: json (every number is a metric) or exit_code (not at all); exit_code when not "
 	  "given" },
 	{ .name = "timeout_s", .kind = ROW_NS, .offset = offsetof(struct payload, timeout_ns), .min = 0.001,
-	  .max = MAX_SECONDS, .help = "how long it may run: longer is a failure; when not given 60 for a primary one, and "
-	  "as long as the run for others" },
+	  .max = MAX_SECONDS, .help = "how long it may run before it fails; when not given, 60 for a primary one, and the "
+	  "whole run for others" },
 	{ .name = "primary", .kind = ROW_BOOL, .offset = offsetof(struct payload, primary),
-	  .help = "the run lasts until it has ended, whatever duration_s says" },
+	  .help = "the run lasts until the payload ends, whatever duration_s says" },
 	{ .name = "checks", .kind = ROW_CUSTOM, .type = "array of objects", .parse = parse_checks,
 	  .sub = payload_check_rows, .help = "what must hold of its metrics and its exit code" },
 	{ 0 }

@@ -25,12 +25,12 @@ const char *program_getenv(const struct program *p, const char *name);
 
 #define PROGRAM_ROWS \
 	{ .name = "program", .kind = ROW_STR, .required = true, .offset = offsetof(struct program, program), \
-	  .help = "what to run: a name to be found in PATH, or a path, from the spec's directory when it is relative" }, \
+	  .help = "what to run: a name in PATH, or a path; a relative path starts in the spec's directory" }, \
 	{ .name = "args", .kind = ROW_CUSTOM, .type = "array of strings", .parse = program_parse_args, \
 	  .help = "its arguments" }, \
 	{ .name = "env", .kind = ROW_CUSTOM, .type = "object of strings", .parse = program_parse_env, \
 	  .help = "its environment, beside PATH" }, \
 	{ .name = "files", .kind = ROW_CUSTOM, .type = "array of strings", .parse = program_parse_files, \
-	  .help = "files and directories it needs in the guest, beside its shared libraries, which are found" }
+	  .help = "files and directories that it needs in the guest; its shared libraries are found without this" }
 
 #endif

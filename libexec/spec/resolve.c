@@ -28,7 +28,7 @@ static const char *name_of(const struct scene_cgroup *cg)
 	return cg ? cg->name : "(runner)";
 }
 
-static json_t *affinities(const struct resolver *r, const struct scene_batch *b, const struct affinity *a, unsigned time)
+static json_t *affinities_to_json(const struct resolver *r, const struct scene_batch *b, const struct affinity *a, unsigned time)
 {
 	struct cpumask pool = scene_cpus(&r->sc, b->cgroup);
 	json_t *list = json_array();
@@ -52,7 +52,7 @@ static int write_batch(const struct resolver *r, const struct scene_batch *b, st
 			    (int)b->b.n, "work", work->type->name);
 
 	if (work->affinity.kind != AFFINITY_INHERIT)
-		json_object_set_new(j, "affinity", affinities(r, b, &work->affinity, 0));
+		json_object_set_new(j, "affinity", affinities_to_json(r, b, &work->affinity, 0));
 	return write_line(r, b->b.path, j, err);
 }
 
@@ -81,7 +81,7 @@ static int write_new(const struct resolver *r, size_t cg, size_t batch, const ch
 struct known { char *name; struct cpumask cpus; };
 
 /* What the cgroups, and then the runner, may use; the caller frees it and the names in it. */
-static struct known *snapshot(const struct resolver *r)
+static struct known *snapshot_cpus(const struct resolver *r)
 {
 	struct known *k = xcalloc(r->sc.nr_cgroups + 1, sizeof(*k));
 
@@ -121,7 +121,7 @@ static int write_affinities(const struct resolver *r, const struct op *op, struc
 
 		if (b->running && b->cgroup == cg &&
 		    write_line(r, op->path, KT_PACK("{ss so}", "cgroup", a->cgroup, "affinity",
-						    affinities(r, b, &a->affinity, r->sc.nr_affinities)), err))
+						    affinities_to_json(r, b, &a->affinity, r->sc.nr_affinities)), err))
 			return -1;
 	}
 	return 0;
@@ -130,7 +130,7 @@ static int write_affinities(const struct resolver *r, const struct op *op, struc
 static int resolve_op(struct resolver *r, const struct op *op, struct kt_err *err)
 {
 	size_t cgs = r->sc.nr_cgroups, batches = r->sc.nr_batches;
-	struct known *before = snapshot(r);
+	struct known *before = snapshot_cpus(r);
 
 	if (!op->kind->check(&r->sc, op))
 		BUG("%s cannot be, and could before: %s", op->path, r->errs.msgs[0]);

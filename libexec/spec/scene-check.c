@@ -181,7 +181,7 @@ static int check_dest(const struct scene *sc, const struct scene_batch *b, struc
 	if (cg == b->cgroup)
 		return kt_fail(err, "dest '%s' is the cgroup that they are in", dest);
 	if (scene_child_of(sc, cg))
-		return kt_fail(err, "dest '%s': cgroup '%s' has '%s' in it, and such a one can have no tasks", dest, name,
+		return kt_fail(err, "dest '%s': cgroup '%s' has '%s' in it, and a cgroup with cgroups in it can have no tasks", dest, name,
 			       scene_child_of(sc, cg)->name);
 	if (scene_frozen(cg))
 		return kt_fail(err, "dest '%s': cgroup '%s' is frozen, and nobody can die there", dest, name);

@@ -27,7 +27,7 @@ void scene_deinit(struct scene *sc)
 	*sc = (struct scene){ 0 };
 }
 
-static bool verror(const struct scene *sc, const char *path, const char *fmt, va_list ap)
+static bool report_error(const struct scene *sc, const char *path, const char *fmt, va_list ap)
 {
 	char *msg;
 
@@ -43,7 +43,7 @@ bool scene_error_at(const struct scene *sc, const char *path, const char *fmt, .
 	va_list ap;
 
 	va_start(ap, fmt);
-	verror(sc, path, fmt, ap);
+	report_error(sc, path, fmt, ap);
 	va_end(ap);
 	return false;
 }
@@ -55,12 +55,12 @@ bool scene_error(const struct scene *sc, const struct op *op, const char *key, c
 	va_list ap;
 
 	va_start(ap, fmt);
-	verror(sc, path, fmt, ap);
+	report_error(sc, path, fmt, ap);
 	va_end(ap);
 	return false;
 }
 
-static struct scene_cgroup *find(const struct scene *sc, const char *name, size_t len)
+static struct scene_cgroup *find_cgroup(const struct scene *sc, const char *name, size_t len)
 {
 	for (size_t i = 0; i < sc->nr_cgroups; i++)
 		if (strlen(sc->cgroups[i]->name) == len && !memcmp(sc->cgroups[i]->name, name, len))
@@ -70,7 +70,7 @@ static struct scene_cgroup *find(const struct scene *sc, const char *name, size_
 
 struct scene_cgroup *scene_find(const struct scene *sc, const char *name)
 {
-	return find(sc, name, strlen(name));
+	return find_cgroup(sc, name, strlen(name));
 }
 
 struct scene_cgroup *scene_need(const struct scene *sc, const struct op *op, const char *key, const char *name)
@@ -170,7 +170,7 @@ struct scene_cgroup *scene_add(struct scene *sc, const char *name, const char *p
 		return NULL;
 	}
 	for (const char *slash = name; (slash = strchr(slash, '/')); slash++) {
-		there = find(sc, name, slash - name);
+		there = find_cgroup(sc, name, slash - name);
 		if (!there) {
 			there = add_one(sc, name, slash - name, parent, path);
 			there->implicit = true;
@@ -192,7 +192,7 @@ bool scene_spawn(struct scene *sc, struct scene_cgroup *cg, const char *name, co
 	if (!work->workers)
 		return true;
 	if (inner)
-		return scene_error_at(sc, path, "cgroup '%s' has '%s' in it, and such a one can have no workers", cg->name,
+		return scene_error_at(sc, path, "cgroup '%s' has '%s' in it, and a cgroup with cgroups in it can have no workers", cg->name,
 				      inner->name);
 	if (scene_frozen(cg))
 		return scene_error_at(sc, path, "cgroup '%s' is frozen: workers would never get ready in it", cg->name);
@@ -293,7 +293,7 @@ bool scene_stop(struct scene *sc, const char *path, struct scene_cgroup *cg)
 	return ok;
 }
 
-static void forget(struct scene *sc, struct scene_cgroup *cg)
+static void forget_cgroup(struct scene *sc, struct scene_cgroup *cg)
 {
 	size_t i = 0;
 
@@ -317,7 +317,7 @@ bool scene_remove(struct scene *sc, const char *path, struct scene_cgroup *cg)
 			return scene_error_at(sc, path, "payload '%s' runs in cgroup '%s': WaitPayload or KillPayload first",
 					      sc->spec->payloads.v[i].name, cg->name);
 	bool ok = scene_stop(sc, path, cg);
-	forget(sc, cg);
+	forget_cgroup(sc, cg);
 	return ok;
 }
 
@@ -353,7 +353,7 @@ bool scene_end_step(struct scene *sc)
 			sc->payloads[i].running = false;
 	for (size_t i = sc->nr_cgroups; i--;)
 		if (sc->cgroups[i]->owner == sc->step)
-			forget(sc, sc->cgroups[i]);
+			forget_cgroup(sc, sc->cgroups[i]);
 	return ok;
 }
 

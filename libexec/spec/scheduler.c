@@ -28,7 +28,7 @@ static bool is_write(const struct jcur *c)
 	return true;
 }
 
-static bool every(const struct jcur *c, element *check)
+static bool check_every(const struct jcur *c, element *check)
 {
 	bool ok = true;
 	const char *key;
@@ -53,23 +53,23 @@ static bool every(const struct jcur *c, element *check)
 	{ \
 		(void)ctx; \
 		((struct scheduler_def *)out)->field = c->j; \
-		return jcur_is_array(c, 0) && every(c, check); \
+		return jcur_is_array(c, 0) && check_every(c, check); \
 	}
 #define OBJECT_OF(field, check) \
 	static bool parse_##field(const struct jcur *c, void *out, void *ctx) \
 	{ \
 		(void)ctx; \
 		((struct scheduler_def *)out)->field = c->j; \
-		return jcur_is_object(c) && every(c, check); \
+		return jcur_is_object(c) && check_every(c, check); \
 	}
 
-static bool anything(const struct jcur *c)
+static bool accept_anything(const struct jcur *c)
 {
 	(void)c; /* the object's own types decide, where it is loaded */
 	return true;
 }
 
-OBJECT_OF(options, anything)
+OBJECT_OF(options, accept_anything)
 ARRAY_OF(args, is_string)
 OBJECT_OF(env, is_string)
 OBJECT_OF(sysctls, is_text_or_integer)
@@ -134,9 +134,9 @@ const struct row scheduler_rows[] = {
 	  .help = "what it is called in reports; the name of its file when not given" },
 	{ .name = "bpf", .kind = ROW_CUSTOM, .type = "string", .parse = parse_bpf, .help = "a BPF object, loaded by ktstr" },
 	{ .name = "binary", .kind = ROW_CUSTOM, .type = "string", .parse = parse_binary,
-	  .help = "a program that loads a scheduler and stays while it is wanted" },
+	  .help = "a program that loads a scheduler and stays until it is told to end" },
 	{ .name = "builtin", .kind = ROW_CUSTOM, .type = "object", .parse = parse_builtin, .sub = scheduler_builtin_rows,
-	  .help = "one that the kernel has" },
+	  .help = "a scheduler that is part of the kernel" },
 	{ .name = "options", .kind = ROW_CUSTOM, .type = "object", .parse = parse_options,
 	  .help = "bpf: global variables of the object, by name" },
 	{ .name = "args", .kind = ROW_CUSTOM, .type = "array of strings", .parse = parse_args,
@@ -145,11 +145,11 @@ const struct row scheduler_rows[] = {
 	{ .name = "sysctls", .kind = ROW_CUSTOM, .type = "object", .parse = parse_sysctls,
 	  .help = "set before it is loaded, by name" },
 	{ .name = "files", .kind = ROW_CUSTOM, .type = "array of strings", .parse = parse_files,
-	  .help = "files of the host that it finds in its working directory" },
+	  .help = "files of the host that are copied into its working directory" },
 	{ .name = "kernel_args", .kind = ROW_STR, .offset = offsetof(struct scheduler_def, kernel_args),
 	  .help = "added to the kernel's command line" },
 	{ .name = "flags", .kind = ROW_CUSTOM, .type = "array of objects", .parse = parse_scheduler_flags, .sub = flag_rows,
-	  .help = "bpf, binary: what it can be run with and without" },
+	  .help = "bpf, binary: what the scheduler can run with and without" },
 	{ 0 }
 };
 

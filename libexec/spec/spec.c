@@ -42,14 +42,14 @@ const struct row spec_assert_rows[] = {
 	  .help = "check starvation, spread and gap" },
 	{ .name = "isolation", .kind = ROW_BOOL, .offset = offsetof(struct spec_assert, isolation), .def = 0,
 	  .help = "workers run on no CPU outside their cpuset" },
-	THRESHOLD(max_spread_pct, 100, "most off-CPU time a worker of a cgroup may have more than another, in %"),
+	THRESHOLD(max_spread_pct, 100, "the largest difference in off-CPU time between two workers of a cgroup, in %"),
 	THRESHOLD(max_gap_ms, 1e9, "longest gap between two units of a worker"),
-	THRESHOLD(max_throughput_cv, 1e9, "coefficient of variation of work units per CPU second over the workers"),
-	THRESHOLD(max_weight_error_pct, 1e9, "most that a busy worker's part of CPU time may be off its part of weight, in %"),
+	THRESHOLD(max_throughput_cv, 1e9, "the largest coefficient of variation of work units per CPU second"),
+	THRESHOLD(max_weight_error_pct, 1e9, "the largest difference between a busy worker's part of CPU time and its part of weight, in %"),
 	THRESHOLD(max_fallback_rate, 1e9, "sched_ext: how often a second the kernel picks a CPU in the scheduler's place"),
 	THRESHOLD(max_keep_last_rate, 1e9, "sched_ext: how often a second a CPU keeps its task for want of another"),
 	{ .name = "max_scx_events", .kind = ROW_CUSTOM, .type = "object", .parse = parse_bounds,
-	  .help = "sched_ext events by name, in small letters and without SCX_EV_, and how many a phase may have of each" },
+	  .help = "sched_ext events, in small letters and without SCX_EV_, and how many of each a phase may have" },
 	THRESHOLD(min_work_rate, 1e12, "work units per CPU second that every worker reaches"),
 	{ 0 }
 };
@@ -92,7 +92,7 @@ static bool parse_one_staged(const struct jcur *c, struct scheduler_def *d, stru
 	if (!jcur_is_object(c))
 		return false;
 	if (jcur_get(c, "name", &own))
-		return jcur_error(&own, "is not given here: its key, '%s', is its name", c->key);
+		return jcur_error(&own, "must not be given here: the key '%s' is the name", c->key);
 	if (spec_scheduler(rd->spec, c->key))
 		return jcur_error(c, "'%s' is the name of $.scheduler already", c->key);
 	bool ok = scheduler_parse(c, d, rd);
@@ -167,15 +167,15 @@ const struct row spec_rows[] = {
 	  .help = "name of the test" },
 	{ .name = "description", .kind = ROW_STR, .offset = ROW_NOWHERE, .help = "a line for people" },
 	{ .name = "topology", .kind = ROW_STR, .offset = offsetof(struct spec, topology),
-	  .help = "topology that ktstr run boots; a plan that is given goes before it" },
+	  .help = "topology that ktstr run boots; a plan overrides it" },
 	{ .name = "duration_s", .kind = ROW_NS, .offset = offsetof(struct spec, duration_ns), .min = 0.001,
-	  .max = MAX_SECONDS, .def = 2, .help = "how long the workers run, or what the steps' holds are parts of" },
+	  .max = MAX_SECONDS, .def = 2, .help = "how long the workers run; the holds of steps are fractions of this" },
 	{ .name = "watchdog_timeout_s", .kind = ROW_NS, .offset = offsetof(struct spec, watchdog_timeout_ns),
 	  .min = 0.001, .max = MAX_SECONDS, .def = 4,
-	  .help = "sched_ext watchdog: longest time a task may be runnable and not run" },
+	  .help = "sched_ext watchdog: the longest time for which a task may wait for a CPU" },
 	{ .name = "workers_per_cgroup", .kind = ROW_UINT,
 	  .offset = offsetof(struct spec, workers_per_cgroup), .min = 1,
-	  .max = SPEC_MAX_WORKERS, .def = 2, .help = "workers of a cgroup that does not say" },
+	  .max = SPEC_MAX_WORKERS, .def = 2, .help = "workers of each cgroup that gives no number" },
 	{ .name = "memory_mb", .alias = "memory_mib", .kind = ROW_UINT,
 	  .offset = offsetof(struct spec, memory_mib),
 	  .min = 128, .max = 1 << 24, .type = "integer (MiB)",
@@ -183,26 +183,26 @@ const struct row spec_rows[] = {
 	{ .name = "seed", .kind = ROW_INT, .offset = offsetof(struct spec, seed), .max = 9007199254740991,
 	  .help = "another seed is another, equally valid schedule" },
 	{ .name = "payloads", .kind = ROW_CUSTOM, .type = "object of objects", .parse = parse_payloads, .sub = payload_rows,
-	  .help = "programs to run beside the workers, by the names that they are given" },
+	  .help = "programs that run beside the workers, by name" },
 	{ .name = "scheduler", .kind = ROW_CUSTOM, .type = "object", .parse = parse_scheduler, .sub = scheduler_rows,
 	  .help = "the scheduler under test; the kernel's own when not given" },
 	{ .name = "required_flags", .kind = ROW_CUSTOM, .type = "array of strings", .parse = parse_required_flags,
-	  .help = "flags of the scheduler without which the test makes no sense" },
+	  .help = "flags of the scheduler that the test needs" },
 	{ .name = "excluded_flags", .kind = ROW_CUSTOM, .type = "array of strings", .parse = parse_excluded_flags,
-	  .help = "flags of the scheduler with which it makes none" },
+	  .help = "flags of the scheduler that the test cannot run with" },
 	{ .name = "staged_schedulers", .kind = ROW_CUSTOM, .type = "object", .parse = parse_staged,
 	  .help = "more schedulers, by name, for ops to attach" },
 	{ .name = "cgroups", .kind = ROW_CUSTOM, .type = "array of objects", .parse = spec_parse_short,
-	  .sub = spec_cgroup_rows, .help = "the cgroups, all of them for the whole run; this or steps" },
+	  .sub = spec_cgroup_rows, .help = "the cgroups, for the whole run; either this or steps" },
 	{ .name = "backdrop", .kind = ROW_CUSTOM, .type = "object", .parse = spec_parse_backdrop,
-	  .sub = spec_backdrop_rows, .help = "what stays through all steps" },
+	  .sub = spec_backdrop_rows, .help = "what exists through all steps" },
 	{ .name = "steps", .kind = ROW_CUSTOM, .type = "array of objects", .parse = spec_parse_steps,
 	  .sub = spec_step_rows, .help = "the steps, one after the other" },
 	{ .name = "assert", .kind = ROW_CUSTOM, .type = "object", .parse = parse_assert,
 	  .sub = spec_assert_rows,
 	  .help = "what ktstr-eval checks" },
 	{ .name = "expect", .kind = ROW_CUSTOM, .type = "\"survive\" or object", .parse = scheduler_parse_expect,
-	  .sub = scheduler_expect_rows, .help = "what becomes of the scheduler: it survives, unless this says otherwise" },
+	  .sub = scheduler_expect_rows, .help = "how the scheduler must end; it must survive when not given" },
 	{ 0 }
 };
 
@@ -216,7 +216,7 @@ static bool check_form(const struct jcur *root, struct spec *s)
 		return true;
 	}
 	if (jcur_get(root, "cgroups", &c))
-		return !steps || jcur_error(&other, "goes with no 'cgroups': those of a step are in its 'setup', and those of all "
+		return !steps || jcur_error(&other, "excludes 'cgroups': give the cgroups of a step in its 'setup', and those of all "
 					    "steps in 'backdrop'");
 	return steps || jcur_error(root, "'cgroups' or 'steps' is missing");
 }
@@ -226,7 +226,7 @@ static bool check_backdrop(const struct jcur *root)
 	struct jcur c, steps;
 
 	return !jcur_get(root, "backdrop", &c) || jcur_get(root, "steps", &steps) ||
-		jcur_error(&c, "is for 'steps', and there are none");
+		jcur_error(&c, "needs 'steps', and the spec has none");
 }
 
 /* With steps, ops run payloads; without, they run beside the workers. */
@@ -243,9 +243,9 @@ static bool check_payloads(const struct jcur *root, struct spec *s)
 		if (p->primary)
 			s->wait_ns += p->timeout_ns;
 		if (!s->short_form && p->primary)
-			ok = jcur_error(&c, "is primary, which goes with no 'steps': there WaitPayload does it");
+			ok = jcur_error(&c, "is primary, which excludes 'steps': use the op WaitPayload");
 		else if (!s->short_form && !p->by_op)
-			ok = jcur_error(&c, "nothing runs it: with 'steps', RunPayload does");
+			ok = jcur_error(&c, "nothing starts it: with 'steps', use the op RunPayload");
 	}
 	return ok;
 }

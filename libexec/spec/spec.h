@@ -270,7 +270,7 @@ extern const struct row spec_policy_rows[], spec_affinity_rows[], spec_mem_polic
 	{ .name = "nice", .kind = ROW_INT, .offset = offsetof(struct work_spec, nice), .min = -20, .max = 19, \
 	  .def = SPEC_NO_NICE, .help = "nice value; the runner's when not given" }, \
 	{ .name = "affinity", .kind = ROW_CUSTOM, .type = "affinity", .parse = spec_parse_work_affinity, \
-	  .sub = spec_affinity_rows, .help = "CPU affinity within the cpuset: Inherit, LlcAligned, CrossCgroup, SingleCpu, " \
+	  .sub = spec_affinity_rows, .help = "CPU affinity, within the cpuset: Inherit, LlcAligned, CrossCgroup, SingleCpu, " \
 	  "SmtSiblingPair, or one with parameters; Inherit when not given" }, \
 	{ .name = "mem_policy", .kind = ROW_CUSTOM, .type = "memory policy", .parse = spec_parse_mem_policy, \
 	  .sub = spec_mem_policy_rows, .help = "NUMA memory policy: Default, Local, or one with nodes; the runner's when not " \
@@ -299,12 +299,12 @@ extern const struct row spec_limit_rows[], spec_cpu_max_rows[];
 	{ .name = "cpu_max", .kind = ROW_CUSTOM, .type = "object, or max", .parse = spec_parse_cpu_max, \
 	  .sub = spec_cpu_max_rows, .help = "CPU time in each period" }, \
 	{ .name = "cpu_quota_pct", .kind = ROW_INT, .offset = offsetof(struct limits, cpu_quota_pct), .min = 1, \
-	  .max = 102400, .def = LIMIT_NONE, .help = "the same in % of one CPU, with a period of 100 ms" }, \
+	  .max = 102400, .def = LIMIT_NONE, .help = "CPU time in % of one CPU, with a period of 100 ms" }, \
 	{ .name = "cpu_weight", .kind = ROW_INT, .offset = offsetof(struct limits, cpu_weight), .min = 1, .max = 10000, \
 	  .def = LIMIT_NONE, .help = "share of CPU time among its siblings; the kernel's is 100" }, \
-	MEMORY_ROW("memory_max_mb", "memory beyond which its processes are killed"), \
-	MEMORY_ROW("memory_high_mb", "memory beyond which they are throttled"), \
-	MEMORY_ROW("memory_low_mb", "memory that is not taken from it while there is other"), \
+	MEMORY_ROW("memory_max_mb", "memory above which its processes are killed"), \
+	MEMORY_ROW("memory_high_mb", "memory above which its processes are throttled"), \
+	MEMORY_ROW("memory_low_mb", "memory that is not reclaimed while other memory can be"), \
 	MEMORY_ROW("memory_swap_max_mb", "swap space it may use"), \
 	{ .name = "io_weight", .kind = ROW_INT, .offset = offsetof(struct limits, io_weight), .min = 1, .max = 10000, \
 	  .def = LIMIT_NONE, .help = "share of I/O among its siblings; the kernel's is 100" }, \

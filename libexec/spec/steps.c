@@ -72,7 +72,7 @@ const struct row spec_hold_rows[] = {
 };
 
 /* A negative number is not given; the rows' default for ns is -1 of their unit. */
-static bool resolve(const struct jcur *c, struct hold *h, const struct spec *spec)
+static bool resolve_hold(const struct jcur *c, struct hold *h, const struct spec *spec)
 {
 	if (h->frac >= 0 && h->fixed_ns >= 0)
 		return jcur_error(c, "frac and fixed_s exclude each other");
@@ -99,13 +99,13 @@ static bool parse_hold(const struct jcur *c, void *out, void *ctx)
 	struct jcur loop;
 
 	if (json_is_number(c->j))
-		return jcur_real(c, 0, 1, &step->hold.frac) && resolve(c, &step->hold, rd->spec);
+		return jcur_real(c, 0, 1, &step->hold.frac) && resolve_hold(c, &step->hold, rd->spec);
 	if (!json_is_object(c->j))
 		return jcur_error(c, "must be a number from 0 to 1 or an object with frac, fixed_s or loop");
 	if (json_object_size(c->j) == 1 && jcur_get(c, "loop", &loop))
-		return parse_loop(&loop, &step->hold, ctx) && resolve(&loop, &step->hold, rd->spec);
+		return parse_loop(&loop, &step->hold, ctx) && resolve_hold(&loop, &step->hold, rd->spec);
 	return rows_parse(c, spec_hold_rows, &step->hold, ctx) &&
-		(!step->hold.loop || jcur_error(c, "loop has its own frac or fixed_s")) && resolve(c, &step->hold, rd->spec);
+		(!step->hold.loop || jcur_error(c, "loop has its own frac or fixed_s")) && resolve_hold(c, &step->hold, rd->spec);
 }
 
 static bool parse_step_name(const struct jcur *c, void *out, void *ctx)
@@ -119,11 +119,11 @@ static bool parse_step_name(const struct jcur *c, void *out, void *ctx)
 const struct row spec_step_rows[] = {
 	{ .name = "name", .kind = ROW_CUSTOM, .type = "string", .parse = parse_step_name, .help = "name of the step" },
 	{ .name = "setup", .kind = ROW_CUSTOM, .type = "array of cgroups", .parse = parse_setup,
-	  .help = "cgroups of this step, as in cgroups; made first" },
+	  .help = "cgroups of this step, as in cgroups; they are made first" },
 	{ .name = "ops", .kind = ROW_CUSTOM, .type = "array of ops", .parse = parse_ops,
-	  .help = "what is done then, in this order" },
+	  .help = "ops that are done next, in this order" },
 	{ .name = "hold", .kind = ROW_CUSTOM, .type = "number from 0 to 1, or object", .parse = parse_hold,
-	  .sub = spec_hold_rows, .help = "how long it lasts after that; all of duration_s when not given" },
+	  .sub = spec_hold_rows, .help = "how long the step lasts after the ops; all of duration_s when not given" },
 	{ 0 }
 };
 
@@ -145,7 +145,7 @@ bool spec_parse_steps(const struct jcur *c, void *out, void *ctx)
 
 		s->steps[i].path = jcur_path(&e);
 		hold_init(&s->steps[i].hold);
-		resolve(&e, &s->steps[i].hold, s);
+		resolve_hold(&e, &s->steps[i].hold, s);
 		ok &= rows_parse(&e, spec_step_rows, &s->steps[i], ctx);
 	}
 	return ok;
@@ -158,7 +158,7 @@ void spec_no_cgroups(const struct jcur *c, struct spec *s)
 	s->steps = xcalloc(1, sizeof(*s->steps));
 	s->steps[0].path = jcur_path(c);
 	hold_init(&s->steps[0].hold);
-	resolve(c, &s->steps[0].hold, s);
+	resolve_hold(c, &s->steps[0].hold, s);
 }
 
 static bool has_inner(const struct step *step, const char *name)
@@ -194,9 +194,9 @@ bool spec_parse_short(const struct jcur *c, void *out, void *ctx)
 
 const struct row spec_backdrop_rows[] = {
 	{ .name = "cgroups", .kind = ROW_CUSTOM, .type = "array of cgroups", .parse = parse_setup,
-	  .help = "cgroups that stay through all steps, as in cgroups" },
+	  .help = "cgroups that exist through all steps, as in cgroups" },
 	{ .name = "ops", .kind = ROW_CUSTOM, .type = "array of ops", .parse = parse_ops,
-	  .help = "what is done after that, before the first step" },
+	  .help = "ops that are done after that, before the first step" },
 	{ 0 }
 };
 

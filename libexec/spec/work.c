@@ -73,7 +73,7 @@ bool spec_parse_work(const struct jcur *c, void *out, void *ctx)
 struct name { const char *name; int value; };
 
 /* The value of a variant without parameters; says what there is when the name is none of them. */
-static bool plain(const struct jcur *c, const struct name *names, size_t n, const struct row *with_params, int *ret)
+static bool parse_plain_variant(const struct jcur *c, const struct name *names, size_t n, const struct row *with_params, int *ret)
 {
 	const char *known[32], *s = NULL;
 	size_t k = 0;
@@ -120,9 +120,9 @@ static const struct row deadline_rows[] = {
 	{ .name = "runtime_us", .kind = ROW_NS, .required = true, .offset = offsetof(struct policy, runtime_ns), .min = 2,
 	  .max = MAX_PERIOD_US, .help = "CPU time in each period" },
 	{ .name = "deadline_us", .kind = ROW_NS, .required = true, .offset = offsetof(struct policy, deadline_ns),
-	  .min = 2, .max = MAX_PERIOD_US, .help = "by when in the period it is had" },
+	  .min = 2, .max = MAX_PERIOD_US, .help = "how far into the period that CPU time may come" },
 	{ .name = "period_us", .kind = ROW_NS, .offset = offsetof(struct policy, period_ns), .min = 0,
-	  .max = MAX_PERIOD_US, .help = "the period, 100 or more; 0: the deadline" },
+	  .max = MAX_PERIOD_US, .help = "the period, 100 or more; 0: as long as the deadline" },
 	{ 0 }
 };
 
@@ -140,7 +140,7 @@ static bool parse_deadline(const struct jcur *c, void *out, void *ctx)
 		return jcur_error(c, "runtime %.15g us <= deadline %.15g us <= period %.15g us must hold", p->runtime_ns / 1e3,
 				  p->deadline_ns / 1e3, p->period_ns / 1e3);
 	if (p->period_ns < MIN_PERIOD_US * NSEC_PER_USEC)
-		return jcur_error(c, "a period of %.15g us is shorter than %d us, which is as short as the kernel has them",
+		return jcur_error(c, "a period of %.15g us is shorter than %d us, the shortest that the kernel takes",
 				  p->period_ns / 1e3, MIN_PERIOD_US);
 	return true;
 }
@@ -167,7 +167,7 @@ bool spec_parse_policy(const struct jcur *c, void *out, void *ctx)
 	(void)ctx;
 	if (!json_is_string(c->j))
 		return rows_parse_one(c, spec_policy_rows, &work->policy, NULL, &which);
-	if (!plain(c, names, ARRAY_SIZE(names), spec_policy_rows, &kind))
+	if (!parse_plain_variant(c, names, ARRAY_SIZE(names), spec_policy_rows, &kind))
 		return false;
 	work->policy.kind = kind;
 	return true;
@@ -211,7 +211,7 @@ static bool parse_exact(const struct jcur *c, void *out, void *ctx)
 
 const struct row spec_affinity_rows[] = {
 	{ .name = "RandomSubset", .kind = ROW_CUSTOM, .type = "object", .parse = parse_subset, .sub = subset_rows,
-	  .help = "some CPUs, drawn anew for each worker" },
+	  .help = "random CPUs, drawn anew for each worker" },
 	{ .name = "Exact", .kind = ROW_CUSTOM, .type = "array of integers, or cpulist", .parse = parse_exact,
 	  .help = "these CPUs" },
 	{ 0 }
@@ -229,7 +229,7 @@ bool spec_parse_affinity(const struct jcur *c, struct affinity *ret, struct spec
 
 	if (!json_is_string(c->j))
 		return rows_parse_one(c, spec_affinity_rows, ret, rd, &which);
-	if (!plain(c, names, ARRAY_SIZE(names), spec_affinity_rows, &kind))
+	if (!parse_plain_variant(c, names, ARRAY_SIZE(names), spec_affinity_rows, &kind))
 		return false;
 	ret->kind = kind;
 	return true;
@@ -320,7 +320,7 @@ bool spec_parse_mem_policy(const struct jcur *c, void *out, void *ctx)
 	mem->given = true;
 	if (!json_is_string(c->j))
 		return rows_parse_one(c, spec_mem_policy_rows, mem, ctx, &which);
-	if (!plain(c, modes, PLAIN_MODES, spec_mem_policy_rows, &mode))
+	if (!parse_plain_variant(c, modes, PLAIN_MODES, spec_mem_policy_rows, &mode))
 		return false;
 	mem->mode = mode;
 	return true;
@@ -343,7 +343,7 @@ bool spec_parse_mpol_flags(const struct jcur *c, void *out, void *ctx)
 		struct jcur e = jcur_at(c, i);
 		int flag = 0;
 
-		ok &= plain(&e, flags, ARRAY_SIZE(flags), none, &flag);
+		ok &= parse_plain_variant(&e, flags, ARRAY_SIZE(flags), none, &flag);
 		mem->flags |= (unsigned)flag;
 	}
 	if ((mem->flags & MPOL_F_STATIC_NODES) && (mem->flags & MPOL_F_RELATIVE_NODES))

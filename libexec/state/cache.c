@@ -53,7 +53,7 @@ static void look_at(struct checkpoint_entry *e, const char *dir)
 		e->used = st.st_mtim;
 }
 
-static int newest_first(const void *a, const void *b)
+static int newest_entry_first(const void *a, const void *b)
 {
 	const struct checkpoint_entry *x = a, *y = b;
 
@@ -89,7 +89,7 @@ static int list_entries(struct checkpoint_entry **ret, size_t *n, struct kt_err 
 	if (d)
 		closedir(d);
 	if (*n)
-		qsort(*ret, *n, sizeof(**ret), newest_first);
+		qsort(*ret, *n, sizeof(**ret), newest_entry_first);
 	return 0;
 }
 

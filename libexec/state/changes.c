@@ -23,7 +23,7 @@ struct batch {
 };
 
 /* Copy them from the guest, or to it. */
-static int transfer(const struct batch *b, ssize_t (*copy)(pid_t, const struct iovec *, unsigned long, const struct iovec *,
+static int transfer_pages(const struct batch *b, ssize_t (*copy)(pid_t, const struct iovec *, unsigned long, const struct iovec *,
 							   unsigned long, unsigned long), struct kt_err *err)
 {
 	struct iovec here[BATCH], there[BATCH];
@@ -39,9 +39,9 @@ static int transfer(const struct batch *b, ssize_t (*copy)(pid_t, const struct i
 	return 0;
 }
 
-static int flush(struct batch *b, int to, struct kt_err *err)
+static int flush_batch(struct batch *b, int to, struct kt_err *err)
 {
-	if (transfer(b, process_vm_readv, err))
+	if (transfer_pages(b, process_vm_readv, err))
 		return -1;
 	if (kt_write_all(to, (char *)b->v, b->n * sizeof(*b->v)))
 		return kt_fail(err, "cannot keep the guest's memory: %s", strerror(errno));
@@ -68,11 +68,11 @@ int changes_write(const struct guestmem *m, unsigned node, int to, struct kt_err
 			if (!(entries[i] & (page_is_present | page_is_swapped)) || (entries[i] & page_is_the_files))
 				continue;
 			b.v[b.n++].page = at + i;
-			if (b.n == BATCH && flush(&b, to, err))
+			if (b.n == BATCH && flush_batch(&b, to, err))
 				return -1;
 		}
 	}
-	return flush(&b, to, err);
+	return flush_batch(&b, to, err);
 }
 
 int changes_apply(int changes, const struct guestmem *m, unsigned node, struct kt_err *err)
@@ -85,7 +85,7 @@ int changes_apply(int changes, const struct guestmem *m, unsigned node, struct k
 		b.n = (size_t)n / sizeof(*v);
 		if ((size_t)n % sizeof(*v))
 			return kt_fail(err, "half a page");
-		if (transfer(&b, process_vm_writev, err))
+		if (transfer_pages(&b, process_vm_writev, err))
 			return -1;
 	}
 	return n ? kt_fail(err, "%s", strerror(errno)) : 0;

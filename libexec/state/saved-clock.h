@@ -6,8 +6,8 @@
 #include "libexec/lib/kt.h"
 
 /*
- * The state in fd was saved at 2^from nanoseconds an instruction and is to be loaded at 2^to. QEMU saves the number of
- * instructions, and what has to be added to the time they took: change that, so that the guest's clock goes on where it was.
+ * The state in fd was saved at 2^from ns an instruction, and will be loaded at 2^to. QEMU saves the number of instructions and an
+ * offset, and adds the offset to the time that these instructions take. Change the offset, so that the guest's clock does not jump.
  */
 int saved_clock_rescale(int fd, unsigned from, unsigned to, struct kt_err *err);
 

@@ -4,26 +4,26 @@
 #include "libexec/lib/printable.h"
 #include <math.h>
 
-static const char *str(const json_t *obj, const char *key)
+static const char *get_string(const json_t *obj, const char *key)
 {
 	const char *v = json_string_value(json_object_get(obj, key));
 
 	return v ? v : "";
 }
 
-static double num(const json_t *obj, const char *key)
+static double get_number(const json_t *obj, const char *key)
 {
 	return json_number_value(json_object_get(obj, key));
 }
 
-static long long whole(const json_t *obj, const char *key)
+static long long get_integer(const json_t *obj, const char *key)
 {
 	return json_integer_value(json_object_get(obj, key));
 }
 
 /* Four digits, or all that are before the point. */
 struct number { char s[64]; };
-static struct number number(const json_t *v)
+static struct number format_number(const json_t *v)
 {
 	struct number n = { "-" };
 	double x = json_number_value(v);
@@ -36,7 +36,7 @@ static struct number number(const json_t *v)
 	return n;
 }
 
-static void put(FILE *f, const char *text)
+static void put_text(FILE *f, const char *text)
 {
 	_cleanup_free_ char *clean = printable(text, strlen(text));
 
@@ -50,17 +50,17 @@ static void put_checks(const json_t *figures, FILE *f)
 	size_t i, k;
 
 	json_array_foreach(figures, i, a) {
-		const char *name = str(a, "figure"), *unit = str(a, "unit");
+		const char *name = get_string(a, "figure"), *unit = get_string(a, "unit");
 		bool floor = !strncmp(name, "min_", 4), worst = json_is_number(json_object_get(a, "threshold"));
 
 		json_array_foreach(figures, k, b) {
-			double x = num(a, "value"), y = num(b, "value");
+			double x = get_number(a, "value"), y = get_number(b, "value");
 
-			if (k != i && streq(str(b, "figure"), name) && (x == y ? k < i : (floor ? y < x : y > x)))
+			if (k != i && streq(get_string(b, "figure"), name) && (x == y ? k < i : (floor ? y < x : y > x)))
 				worst = false;
 		}
 		if (worst)
-			fprintf(f, "  %s %s%s%s", name, number(json_object_get(a, "value")).s,
+			fprintf(f, "  %s %s%s%s", name, format_number(json_object_get(a, "value")).s,
 				!*unit || streq(unit, "%") ? "" : " ", unit);
 	}
 }
@@ -73,13 +73,13 @@ static void put_seed(const json_t *r, FILE *f)
 	size_t more = json_array_size(json_object_get(r, "failed"));
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (streq(str(r, "outcome"), words[i].outcome))
-			fprintf(f, "%8s seed %lld", words[i].word, whole(r, "seed"));
-	if (streq(str(r, "outcome"), "passed")) {
+		if (streq(get_string(r, "outcome"), words[i].outcome))
+			fprintf(f, "%8s seed %lld", words[i].word, get_integer(r, "seed"));
+	if (streq(get_string(r, "outcome"), "passed")) {
 		put_checks(json_object_get(r, "figures"), f);
 	} else {
 		fputs("  ", f);
-		put(f, str(r, "reason"));
+		put_text(f, get_string(r, "reason"));
 		if (more > 1)
 			fprintf(f, " (and %zu more)", more - 1);
 	}
@@ -88,12 +88,12 @@ static void put_seed(const json_t *r, FILE *f)
 
 static void put_host(const json_t *r, FILE *f)
 {
-	if (whole(r, "ran"))
+	if (get_integer(r, "ran"))
 		fprintf(f, "\n%lld seeds run in %.1f s, %lld at a time; the guests' own execution took %.1f s\n",
-			whole(r, "ran"), num(r, "wall_ms") / 1e3, whole(r, "jobs"), num(r, "guest_ms") / 1e3);
+			get_integer(r, "ran"), get_number(r, "wall_ms") / 1e3, get_integer(r, "jobs"), get_number(r, "guest_ms") / 1e3);
 	else
 		fputc('\n', f);
-	fprintf(f, "kept in %s\n", str(r, "dir"));
+	fprintf(f, "kept in %s\n", get_string(r, "dir"));
 }
 
 static void put_figures(const json_t *figures, FILE *f)
@@ -103,19 +103,19 @@ static void put_figures(const json_t *figures, FILE *f)
 	size_t i;
 
 	json_array_foreach(figures, i, r) {
-		name = MAX(name, (int)strlen(str(r, "figure")));
-		cgroup = MAX(cgroup, (int)strlen(str(r, "cgroup")));
+		name = MAX(name, (int)strlen(get_string(r, "figure")));
+		cgroup = MAX(cgroup, (int)strlen(get_string(r, "cgroup")));
 	}
 	fprintf(f, "%-*s %-*s %-10s %9s %9s %7s %9s %9s %9s %7s\n", name, "FIGURE", cgroup, "CGROUP", "UNIT",
 		"THRESHOLD", "MIN", "SEED", "MEDIAN", "P99", "MAX", "SEED");
 	json_array_foreach(figures, i, r) {
-		const char *unit = *str(r, "unit") ? str(r, "unit") : "-";
+		const char *unit = *get_string(r, "unit") ? get_string(r, "unit") : "-";
 
-		fprintf(f, "%-*s %-*s %-10s %9s %9s %7lld %9s %9s %9s %7lld\n", name, str(r, "figure"), cgroup,
-			str(r, "cgroup"), unit, number(json_object_get(r, "threshold")).s,
-			number(json_object_get(r, "min")).s, whole(r, "min_seed"),
-			number(json_object_get(r, "median")).s, number(json_object_get(r, "p99")).s,
-			number(json_object_get(r, "max")).s, whole(r, "max_seed"));
+		fprintf(f, "%-*s %-*s %-10s %9s %9s %7lld %9s %9s %9s %7lld\n", name, get_string(r, "figure"), cgroup,
+			get_string(r, "cgroup"), unit, format_number(json_object_get(r, "threshold")).s,
+			format_number(json_object_get(r, "min")).s, get_integer(r, "min_seed"),
+			format_number(json_object_get(r, "median")).s, format_number(json_object_get(r, "p99")).s,
+			format_number(json_object_get(r, "max")).s, get_integer(r, "max_seed"));
 	}
 }
 
@@ -141,10 +141,10 @@ static void put_sweep(const json_t *r, FILE *f)
 {
 	const json_t *seeds = json_object_get(r, "seeds"), *worst = json_object_get(r, "worst");
 
-	fprintf(f, "ktstr_sweep '%s' [topo=%s] seeds %lld..%lld: ", str(r, "name"), str(r, "topology"), whole(r, "first"),
-		whole(r, "last"));
-	fprintf(f, "%lld passed, %lld failed, %lld cannot tell, %lld lost\n\n", whole(r, "passed"), whole(r, "failed"),
-		whole(r, "cannot_tell"), whole(r, "lost"));
+	fprintf(f, "ktstr_sweep '%s' [topo=%s] seeds %lld..%lld: ", get_string(r, "name"), get_string(r, "topology"),
+		get_integer(r, "first"), get_integer(r, "last"));
+	fprintf(f, "%lld passed, %lld failed, %lld cannot tell, %lld lost\n\n", get_integer(r, "passed"), get_integer(r, "failed"),
+		get_integer(r, "cannot_tell"), get_integer(r, "lost"));
 	put_figures(json_object_get(r, "figures"), f);
 	if (!json_is_object(worst))
 		return;
@@ -152,14 +152,14 @@ static void put_sweep(const json_t *r, FILE *f)
 	put_seeds("failed", json_object_get(seeds, "failed"), f);
 	put_seeds("cannot tell", json_object_get(seeds, "cannot_tell"), f);
 	put_seeds("lost", json_object_get(seeds, "lost"), f);
-	fprintf(f, "worst: seed %lld: ", whole(worst, "seed"));
-	put(f, str(worst, "reason"));
-	fprintf(f, "\nsee it again:\n  %s\n", str(worst, "replay"));
+	fprintf(f, "worst: seed %lld: ", get_integer(worst, "seed"));
+	put_text(f, get_string(worst, "reason"));
+	fprintf(f, "\nsee it again:\n  %s\n", get_string(worst, "replay"));
 }
 
 void text_record(const json_t *r, FILE *f)
 {
-	const char *kind = str(r, "kind");
+	const char *kind = get_string(r, "kind");
 
 	if (streq(kind, "seed"))
 		put_seed(r, f);

@@ -41,7 +41,7 @@ static int parse_part(const char *name, const char **p, const struct part *part,
 }
 
 /* The four numbers of a name. */
-static int parse_name(const char *name, unsigned n[static ARRAY_SIZE(parts)], struct kt_err *err)
+static int parse_numbers(const char *name, unsigned n[static ARRAY_SIZE(parts)], struct kt_err *err)
 {
 	const char *p = name;
 
@@ -147,7 +147,7 @@ int topo_shape_parse(const char *name, const char *node_llcs, const char *llc_co
 		name = p->topology;
 		llc_cores = llc_cores ? llc_cores : p->llc_cores;
 	}
-	if (parse_name(name, n, err))
+	if (parse_numbers(name, n, err))
 		return -1;
 	struct topo_shape s = { .nr_nodes = n[0], .nr_llcs = n[1], .threads = n[3] };
 	/* Made from the numbers: 02n is 2n, and the plan of a preset is that of its topology. */

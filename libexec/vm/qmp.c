@@ -10,7 +10,7 @@
 enum { QMP_MAX_LINE = 1 << 20, QMP_MAX_MESSAGES = 1000 };
 
 /* A whole message that is there already, or NULL; *bad when it is none. */
-static json_t *buffered(struct vm *vm, bool *bad, struct kt_err *err)
+static json_t *buffered_message(struct vm *vm, bool *bad, struct kt_err *err)
 {
 	const char *line;
 	size_t n;
@@ -42,13 +42,13 @@ static void fill(struct vm *vm)
 }
 
 /* The next message, or NULL and err. */
-static json_t *receive(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
+static json_t *receive_message(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 {
 	char reason[700];
 
 	for (;;) {
 		bool bad;
-		json_t *msg = buffered(vm, &bad, err);
+		json_t *msg = buffered_message(vm, &bad, err);
 
 		if (msg || bad)
 			return msg;
@@ -92,15 +92,15 @@ static int why_gone(struct vm *vm, const char *command, int64_t deadline_ns, str
 {
 	json_t *msg;
 
-	while ((msg = receive(vm, deadline_ns, err)))
+	while ((msg = receive_message(vm, deadline_ns, err)))
 		json_decref(msg);
 	return kt_context(err, "QMP %s", command);
 }
 
-static int answer(struct vm *vm, const char *command, int64_t deadline_ns, struct kt_err *err)
+static int await_answer(struct vm *vm, const char *command, int64_t deadline_ns, struct kt_err *err)
 {
 	for (;;) {
-		json_auto_t *msg = receive(vm, deadline_ns, err);
+		json_auto_t *msg = receive_message(vm, deadline_ns, err);
 		const char *desc = json_string_value(json_object_get(json_object_get(msg, "error"), "desc"));
 
 		if (!msg)
@@ -147,7 +147,7 @@ int vm_qmp_fd(struct vm *vm, const char *command, json_t *args, int fd, int64_t 
 		BUG("json_dumps failed");
 	if (send_text(vm, command, text, fd, err) < 0)
 		return errno == EPIPE ? why_gone(vm, command, deadline_ns, err) : -1;
-	return answer(vm, command, deadline_ns, err);
+	return await_answer(vm, command, deadline_ns, err);
 }
 
 int vm_qmp_cont(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
@@ -160,7 +160,7 @@ int vm_qmp_cont(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 int vm_qmp_greeting(struct vm *vm, const char *want, int64_t deadline_ns, struct kt_err *err)
 {
 	while (!*vm->qemu_version) {
-		json_auto_t *msg = receive(vm, deadline_ns, err);
+		json_auto_t *msg = receive_message(vm, deadline_ns, err);
 		if (!msg)
 			return -1;
 		keep_event(vm, msg);
@@ -194,7 +194,7 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 			if (streq(vm->qmp_events.v[i], "MIGRATION:failed"))
 				return kt_fail(err, "the migration failed");
 		}
-		json_auto_t *msg = receive(vm, deadline_ns, err);
+		json_auto_t *msg = receive_message(vm, deadline_ns, err);
 		const char *desc = json_string_value(json_object_get(json_object_get(msg, "error"), "desc"));
 		if (!msg || desc)
 			return msg ? kt_fail(err, "QMP: %s", desc) : kt_context(err, "waiting for %s", event);
@@ -228,7 +228,7 @@ int vm_qmp_listen(struct vm *vm, struct kt_err *err)
 
 	if (vm->qmp >= 0)
 		fill(vm);
-	for (json_t *msg; (msg = buffered(vm, &bad, err));) {
+	for (json_t *msg; (msg = buffered_message(vm, &bad, err));) {
 		keep_event(vm, msg);
 		json_decref(msg);
 	}
