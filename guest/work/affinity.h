@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* affinity.h - the CPUs that a thread may use, as a struct cpumask. */
-#ifndef KT_AFFINITY_H
-#define KT_AFFINITY_H
+#ifndef KT_WORK_AFFINITY_H
+#define KT_WORK_AFFINITY_H
 
 #include "guest/work/work.h"
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* closure-libs.h - what the two halves of closure.h share: the list of files, and the search for libraries. */
+/* libs.h - what the two halves of closure.h share: the list of files, and the search for libraries. */
 #ifndef KT_CLOSURE_LIBS_H
 #define KT_CLOSURE_LIBS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* kernel-cache.h - what kernel.c, kernel-cache.c and kernel-facts.c share. For others: kernel.h. */
+/* cache.h - what kernel.c, cache.c and facts.c share. For other folders: kernel.h. */
 #ifndef KT_KERNEL_CACHE_H
 #define KT_KERNEL_CACHE_H
 

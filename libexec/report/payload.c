@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Payload records: see report-read.h. */
+/* Payload records: see read.h. */
 #include "libexec/report/read.h"
 
 enum { MAX_RUNS = 4096 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Scheduler records: see report-read.h. */
+/* Scheduler records: see read.h. */
 #include "libexec/report/read.h"
 #include "libexec/spec/spec.h"
 

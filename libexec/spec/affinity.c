@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* CPUs of an affinity: see intent.h. */
+/* CPUs of an affinity: see affinity.h. */
 #include "libexec/spec/affinity.h"
 #include "libexec/lib/random.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* intent.h - the CPUs that an affinity of a spec means for a worker. */
-#ifndef KT_INTENT_H
-#define KT_INTENT_H
+/* affinity.h - the CPUs that an affinity of a spec means for a worker. */
+#ifndef KT_SPEC_AFFINITY_H
+#define KT_SPEC_AFFINITY_H
 
 #include "libexec/spec/spec.h"
 

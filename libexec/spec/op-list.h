@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every op: add a line here, its struct op_kind to one of the libexec/lib/ops-*.c (or one of your own), and its
+ * Every op: add a line here, its struct op_kind to one of the libexec/spec/ops-*.c (or one of your own), and its
  * op_run_NAME() to one of the guest/scenario/ops-*.c.
  */
 #define OPS(X) \

@@ -3,7 +3,7 @@
  * spec.h - what a test asks for: read from strict JSON, checked as a whole against the plan, before any VM starts.
  * ktstr-spec(5) is the user's page; this is the same in C. Every string lives as long as the struct spec.
  *
- * Read by spec.c (the document), spec-work.c (a work group), spec-cgroup.c (a CgroupDef), spec-step.c (steps and the
+ * Read by spec.c (the document), work.c (a work group), cgroups.c (a CgroupDef), steps.c (steps and the
  * backdrop), op.c and ops-*.c (ops); what must hold between them is scene.c's: it goes through the scenario without
  * running it.
  */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* One saved state on the disk: see checkpoint-entry.h. */
+/* One saved state on the disk: see entry.h. */
 #include "libexec/state/entry.h"
 #include "libexec/lib/cache.h"
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The plan: reading it as the untrusted input it is, writing it, and questions about it. See topology.h. */
+/* The plan: reading it as the untrusted input it is, writing it, and questions about it. See plan.h. */
 #include "libexec/lib/kt.h"
 #include "libexec/topo/plan.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * topology.h - CPU topologies and the plan: what ktstr-topo writes and every other program reads.
+ * plan.h - CPU topologies and the plan: what ktstr-topo writes and every other program reads.
  *
  * A topology name is NnNlNcNt: NUMA nodes, LLCs (the total over all nodes, which must divide evenly), cores per
  * LLC, threads per core. LLC: last-level cache, the CPUs that share an L3. Node: NUMA node. CPUs are numbered as the
@@ -21,8 +21,8 @@
  * has no "qemu" member and cannot be booted, only looked at, or run on a bare host. args are pairs of an option and its
  * value, the option one of -cpu -smp -numa -device -machine.
  */
-#ifndef KT_TOPOLOGY_H
-#define KT_TOPOLOGY_H
+#ifndef KT_PLAN_H
+#define KT_PLAN_H
 
 #include "libexec/lib/cpulist.h"
 #include "libexec/lib/json.h"

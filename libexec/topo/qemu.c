@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Topologies as QEMU arguments: see topology-qemu.h. */
+/* Topologies as QEMU arguments: see qemu.h. */
 #include "libexec/lib/kt.h"
 #include "libexec/topo/qemu.h"
 #include "libexec/lib/spawn.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Names, shapes and numbering: see topology-shape.h. */
+/* Names, shapes and numbering: see shape.h. */
 #include "libexec/lib/kt.h"
 #include "libexec/topo/qemu.h"
 #include "libexec/topo/shape.h"

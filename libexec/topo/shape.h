@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * topology-shape.h - from a topology's name to its numbered CPUs.
+ * shape.h - from a topology's name to its numbered CPUs.
  *
  * A shape says how many of each thing there are: LLCs in every node, cores in every LLC, threads in a core. It comes
- * from a name NnNlNcNt or from a preset (topology-presets.c), and may be irregular.
+ * from a name NnNlNcNt or from a preset (presets.c), and may be irregular.
  */
 #ifndef KT_TOPOLOGY_SHAPE_H
 #define KT_TOPOLOGY_SHAPE_H

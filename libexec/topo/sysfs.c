@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A machine's own view of its topology, from /sys: see topo_from_sysfs() in topology.h. Used on hosts, on fixtures
+ * A machine's own view of its topology, from /sys: see topo_from_sysfs() in plan.h. Used on hosts, on fixtures
  * below a --sysroot, and by the guest to say what it sees. No JSON here.
  *
  * What is missing gets the least surprising answer: no cache information makes a package one LLC, no NUMA support makes
