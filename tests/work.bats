@@ -273,13 +273,16 @@ load workers
 
 @test "workers run in their cgroups, which are gone afterwards" {
 	own_cgroup
-	spec 3 '{"name": "a", "workers": 1}' '{"name": "b", "workers": 2, "work": "PipeIo"}'
+	local groups=('{"name": "a", "workers": 1}' '{"name": "b", "workers": 2, "work": "PipeIo"}')
+	spec 60 "${groups[@]}"
 	start --cgroup-root "$root"
 	for i in 0 1 2; do
 		grep -q "^0::.*/ktstr-test-$$/$([ $i = 0 ] && echo a || echo b)\$" "/proc/${pids[i]}/cgroup"
 	done
-	wait_done
-	wait "$work"
+	end_early
+	[ "$(find "$root" -mindepth 1 -type d)" = "" ]
+	spec 0.2 "${groups[@]}"
+	ktstr-work --plan plan --cgroup-root "$root" spec.json >out
 	[ "$(find "$root" -mindepth 1 -type d)" = "" ]
 	jq -es 'map(select(.kind == "worker")) | length == 3 and all(.completed)' out
 }

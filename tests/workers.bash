@@ -39,6 +39,15 @@ wait_done() {
 	pids=()
 }
 
+# End a run that lasts long enough to be looked at on any machine.
+end_early() {
+	local status=0
+	kill -INT "$work"
+	wait_done
+	wait "$work" || status=$?
+	[ "$status" = 128 ]
+}
+
 # figure CGROUP FILTER: of the first worker of that cgroup in the file out.
 figure() {
 	jq -ers --arg c "$1" 'map(select(.kind == "worker" and .cgroup == $c and .index == 0))[0] | '"$2" out

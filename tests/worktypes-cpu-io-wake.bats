@@ -144,14 +144,15 @@ counter() {
 }
 
 @test "IdleChurn sleeps as long and spins as long as it is told, with the slack it is told" {
-	spec 0.5 '{"name": "a", "workers": 1, "work": {"IdleChurn": {"burst_ms": 10, "sleep_ms": 10}}}' \
-		'{"name": "precise", "workers": 1, "work": {"IdleChurn": {"precise_timing": true}}}' \
-		'{"name": "b", "workers": 1, "work": {"IdleChurn": {"burst_ms": 0.001, "sleep_ms": 10}}}'
+	spec 60 '{"name": "a", "workers": 1, "work": "IdleChurn"}' \
+		'{"name": "precise", "workers": 1, "work": {"IdleChurn": {"precise_timing": true}}}'
 	start --no-cgroups
 	[ "$(cat "/proc/${pids[0]}/timerslack_ns")" = "$(cat "/proc/$work/timerslack_ns")" ]
 	[ "$(cat "/proc/${pids[1]}/timerslack_ns")" = 1 ]
-	wait_done
-	wait "$work"
+	end_early
+	spec 0.5 '{"name": "a", "workers": 1, "work": {"IdleChurn": {"burst_ms": 10, "sleep_ms": 10}}}' \
+		'{"name": "b", "workers": 1, "work": {"IdleChurn": {"burst_ms": 0.001, "sleep_ms": 10}}}'
+	run_spec
 	figure a '.work_units > 0 and .work_units <= 25'
 	figure b '.work_units > 0 and .work_units <= 50'
 	figure a '.cpu_time_ns > 4 * ('"$(figure b .cpu_time_ns)"') '
@@ -178,12 +179,13 @@ counter() {
 @test "AsymmetricWaker: each is in its class" {
 	policy() { awk '$1 == "policy" { print $3 }' "/proc/$1/sched"; }
 	[ -e /proc/self/sched ] || skip "this kernel has no /proc/PID/sched"
-	spec 0.5 '{"name": "a", "workers": 2, "work": {"AsymmetricWaker": {"waker_class": "Batch", "wakee_class": "Idle"}}}' \
-		'{"name": "b", "workers": 2, "work": {"AsymmetricWaker": {"burst": 10}}}'
+	spec 60 '{"name": "a", "workers": 2, "work": {"AsymmetricWaker": {"waker_class": "Batch", "wakee_class": "Idle"}}}' \
+		'{"name": "b", "workers": 2, "work": "AsymmetricWaker"}'
 	start --no-cgroups
 	[ "$(for pid in "${pids[@]}"; do policy "$pid"; done | paste -sd' ')" = "3 5 0 0" ]
-	wait_done
-	wait "$work"
+	end_early
+	spec 0.5 '{"name": "b", "workers": 2, "work": {"AsymmetricWaker": {"burst": 10}}}'
+	run_spec
 	figure b '.work_units > 100'
 	[ ! -e /sys/kernel/sched_ext ] || skip "this kernel has every class: none is refused"
 	spec 0.1 '{"name": "a", "workers": 2, "work": {"AsymmetricWaker": {"wakee_class": "Ext"}}}'
@@ -192,18 +194,20 @@ counter() {
 }
 
 @test "WakeChain: one of a chain runs at a time, through pipes or futexes" {
-	spec 0.5 '{"name": "pipe", "workers": 3, "work": {"WakeChain": {"depth": 3, "work_per_hop_us": 10000}}}' \
-		'{"name": "futex", "workers": 3, "work": {"WakeChain": {"depth": 3, "work_per_hop_us": 10000, "wake": "Futex"}}}'
+	local a b groups=('{"name": "pipe", "workers": 3, "work": {"WakeChain": {"depth": 3, "work_per_hop_us": 10000}}}'
+		'{"name": "futex", "workers": 3, "work": {"WakeChain": {"depth": 3, "work_per_hop_us": 10000, "wake": "Futex"}}}')
+	spec 60 "${groups[@]}"
 	start --no-cgroups
 	a=$(find "/proc/${pids[1]}/fd" -lname 'pipe:*' | wc -l) b=$(find "/proc/${pids[4]}/fd" -lname 'pipe:*' | wc -l)
 	[ $((a - b)) = 6 ] # both ends of three
-	wait_done
-	wait "$work"
+	end_early
+	spec 0.5 "${groups[@]}"
+	run_spec
 	workers 'group_by(.cgroup) | all((map(.work_units) | add) <= 51 and (map(.cpu_time_ns) | add) <= 1.1 * .[0].wall_time_ns)'
 }
 
 @test "EpollStorm: consumers sleep in epoll on an eventfd, and every event is taken once" {
-	spec 0.5 '{"name": "a", "workers": 3, "work": "EpollStorm"}'
+	spec 60 '{"name": "a", "workers": 3, "work": "EpollStorm"}'
 	start --no-cgroups
 	[ "$(find "/proc/${pids[2]}/fd" -lname 'anon_inode:\[eventfd\]' | wc -l)" -ge 1 ]
 	[ "$(find "/proc/${pids[2]}/fd" -lname 'anon_inode:\[eventpoll\]' | wc -l)" -ge 1 ]
@@ -211,8 +215,9 @@ counter() {
 	asleep "${pids[1]}"
 	asleep "${pids[2]}"
 	kill -CONT "${pids[0]}"
-	wait_done
-	wait "$work"
+	end_early
+	spec 0.5 '{"name": "a", "workers": 3, "work": "EpollStorm"}'
+	run_spec
 	workers '.[0].work_units - .[1].work_units - .[2].work_units | . >= 0 and . <= 32'
 	workers 'all(.[1:][]; .work_units > 0)'
 }
