@@ -39,6 +39,17 @@ wait_done() {
 	pids=()
 }
 
+# Between hold and release the workers go on, and the run does not end, however long the test takes.
+hold() {
+	kill -STOP "$work"
+}
+
+release() {
+	kill -CONT "$work"
+	wait_done
+	wait "$work"
+}
+
 # End a run that lasts long enough to be looked at on any machine.
 end_early() {
 	local status=0

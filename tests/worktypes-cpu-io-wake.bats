@@ -244,6 +244,7 @@ counter() {
 		'{"name": "timer", "workers": 1, "work": "TimerLatency"}' \
 		'{"name": "idle", "workers": 1, "work": {"IdleChurn": {"burst_ms": 0.001, "sleep_ms": 100}}}'
 	start --no-cgroups
+	hold
 	wakers=("${pids[0]}" "${pids[2]}" "${pids[5]}" "${pids[7]}" "${pids[9]}" "${pids[12]}" "${pids[14]}" "${pids[16]}")
 	woken=("${pids[1]}" "${pids[3]}" "${pids[6]}" "${pids[8]}" "${pids[10]}" "${pids[13]}" "${pids[15]}" "${pids[17]}")
 	kill -STOP "${wakers[@]}"
@@ -254,8 +255,7 @@ counter() {
 	kill -CONT "${wakers[@]}"
 	sleep 0.4 # the delay that is put in
 	kill -CONT "${woken[@]}" "${pids[18]}" "${pids[19]}"
-	wait_done
-	wait "$work"
+	release
 	workers 'map(select(.index == 1)) | length == 8 and all(.wake_latency | .max >= 350000000 and .min < 100000000 and .count > 1)'
 	# All of a burst of events was written while the one who takes them was stopped, but it was woken once.
 	figure epoll '.work_units > 0'

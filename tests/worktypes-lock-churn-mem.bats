@@ -96,26 +96,26 @@ refused() {
 @test "SignalStorm: a signal waits for as long as who gets it does not run" {
 	spec 1.5 "$(cgroup a 2 '"SignalStorm"')"
 	start --no-cgroups
+	hold
 	begun "${pids[1]}"
 	kill -STOP "${pids[1]}"
 	sleep 0.3 # the delay that is put in
 	kill -CONT "${pids[1]}"
-	wait_done
-	wait "$work"
+	release
 	jq -es 'map(select(.kind == "worker")) | all(.completed) and .[1].wake_latency.max >= 290000000' out
 }
 
 @test "PreemptStorm: spinners stand still while the real-time task runs; it is late when it is kept" {
 	spec 1.5 "$(cgroup a 2 '{"PreemptStorm": {"cfs_workers": 1, "rt_burst": 2000000, "rt_sleep_us": 20000}}' "$cpu")"
 	start --no-cgroups
+	hold
 	begun "${pids[0]}"
 	kill -STOP "${pids[0]}"
 	sleep 0.3 # the delay that is put in
 	kill -CONT "${pids[0]}"
-	wait_done
-	wait "$work"
+	release
 	jq -es 'map(select(.kind == "worker")) | (.[0].cpu_time_ns / .[0].work_units) as $burst | all(.completed) and
-		.[0].work_units < 75 and .[1].max_gap_ns >= $burst * 0.8 and .[0].wake_latency.max >= 270000000' out
+		.[0].work_units < .[0].wall_time_ns / 20000000 and .[1].max_gap_ns >= $burst * 0.8 and .[0].wake_latency.max >= 270000000' out
 }
 
 @test "RtStarvation starves who shares its CPU" {
@@ -197,14 +197,14 @@ refused() {
 	two_cpus
 	spec 0.8 "$(cgroup a 2 '{"CrossAffinityChurn": {"spin": 0}}' "$cpu, $other")" "$(cgroup b 1 '"SpinWait"' "$cpu, $other")"
 	start --no-cgroups
-	while kill -0 "${pids[0]}" 2>/dev/null; do
+	hold
+	touch seen0
+	until [ "$(sort -u seen0 | wc -l)" = 3 ]; do
 		for i in 0 2; do
-			sed -n 's/^Cpus_allowed_list:\t//p' "/proc/${pids[i]}/status" 2>/dev/null >>"seen$i" || true
+			sed -n 's/^Cpus_allowed_list:\t//p' "/proc/${pids[i]}/status" >>"seen$i"
 		done
 	done
-	wait_done
-	wait "$work"
-	[ "$(sort -u seen0 | wc -l)" = 3 ]
+	release
 	[ "$(sort -u seen2 | wc -l)" = 1 ]
 	figure a '(.wake_latency.sum | tonumber) > .cpu_time_ns / 10' # it does little else
 	# All work groups of a cgroup are together.
@@ -214,7 +214,7 @@ refused() {
 }
 
 @test "PageFaultChurn: every touch is a fault, also in a small region" {
-	spec 0.2 "$(cgroup a 1 '{"PageFaultChurn": {"region_kib": 16, "touches": 64, "spin": 0}}')"
+	spec 2 "$(cgroup a 1 '{"PageFaultChurn": {"region_kib": 16, "touches": 64, "spin": 0}}')"
 	start --no-cgroups
 	local faults=0 now
 	while now=$(cut -d' ' -f10 "/proc/${pids[0]}/stat" 2>/dev/null) && [ -n "$now" ]; do
@@ -317,11 +317,13 @@ guest() {
 }
 
 @test "Schbench: threads, requests, and a think time that comes out" {
-	spec 1.3 "$(cgroup a 1 '{"Schbench": {"message_threads": 2, "worker_threads": 3, "operations": 1, "sleep_us": 20000}}')"
+	local group='{"Schbench": {"message_threads": 2, "worker_threads": 3, "operations": 1, "sleep_us": 20000}}'
+	spec 60 "$(cgroup a 1 "$group")"
 	start --no-cgroups
 	until [ "$(sed -n 's/^Threads:\t//p' "/proc/${pids[0]}/status")" = 9 ]; do :; done # those, and the first one
-	wait_done
-	wait "$work"
+	end_early
+	spec 1.3 "$(cgroup a 1 "$group")"
+	work >out
 	figure a '.schbench.loop_count == .work_units and .schbench.request_latency.count == .work_units and
 		.schbench.request_min_latency_us >= 20000 and .schbench.request_p50_latency_us >= 20000 and
 		.schbench.rps_max <= 6 / 0.02 + 6 and .schbench.rps_max > 0 and .schbench.rps.count == 1 and .schbench.rps.unit == "1/s" and
@@ -334,13 +336,17 @@ guest() {
 @test "Schbench: a worker thread that is kept from running shows it" {
 	spec 1.3 "$(cgroup a 1 '{"Schbench": {"worker_threads": 1, "sleep_us": 1000, "operations": 1}}')"
 	start --no-cgroups
+	hold
 	until [ "$(sed -n 's/^Threads:\t//p' "/proc/${pids[0]}/status")" = 3 ]; do :; done
 	begun "$(find "/proc/${pids[0]}/task" -mindepth 1 -printf '%f\n' | sort -n | tail -n 1)"
-	kill -STOP "${pids[0]}"
-	sleep 0.3 # the delay that is put in
-	kill -CONT "${pids[0]}"
-	wait_done
-	wait "$work"
+	# Three times: one may come where neither a wake-up nor a request is under way.
+	for _ in 1 2 3; do
+		kill -STOP "${pids[0]}"
+		sleep 0.3 # the delay that is put in
+		kill -CONT "${pids[0]}"
+		sleep 0.05
+	done
+	release
 	figure a '[.schbench.wakeup_max_latency_us, .schbench.request_max_latency_us] | max >= 290000'
 	figure a '.max_gap_ns >= 290000000'
 }
