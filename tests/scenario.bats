@@ -31,7 +31,7 @@ boot() {
 during() {
 	jq -es --arg step "$1" '(map(select(.kind == "phase" and .step == $step))[0]) as $p |
 		(map(select(.kind == "op" and .phase == $p.index).end_ns) + [$p.start_ns] | max) as $ready |
-		(map(select(.kind == "sample" and .from_ns >= $ready and .to_ns <= $p.end_ns)) | last) |
+		(map(select(.source == "witness" and .from_ns >= $ready and .to_ns <= $p.end_ns)) | last) |
 		.cgroups as $cg | def procs($name): $cg[$name].procs; '"$2" everything.jsonl
 }
 
@@ -154,7 +154,7 @@ workers() {
 
 @test "what is made in a step goes with it" {
 	during frozen '$cg | keys == ["bg", "fr", "out"]'
-	tail -n 3 everything.jsonl | jq -es 'map(select(.kind == "sample")) | length == 1 and
+	tail -n 3 everything.jsonl | jq -es 'map(select(.source == "witness")) | length == 1 and
 		.[0].cgroups == {} and .[0].runner == []'
 	workers 'all(.completed) and (of("set")[0].phases == [2, 2]) and (of("fr")[0].phases == [1, 7])'
 }
@@ -178,20 +178,20 @@ workers() {
 @test "CpuOffline, CpuOnline and WriteSysctl, undone at the end" {
 	during frozen '.online == "0-2" and .rt_runtime == "900000" and $cg["bg"]["cpuset.cpus.effective"] == "2"'
 	during thawed '.online == "0-1,3" and $cg["bg"]["cpuset.cpus.effective"] == "3"'
-	jq -es 'map(select(.kind == "sample")) | .[0].online == "0-3" and (.[-1] | .online == "0-3" and
+	jq -es 'map(select(.source == "witness")) | .[0].online == "0-3" and (.[-1] | .online == "0-3" and
 		.rt_runtime == "1000000")' everything.jsonl
 }
 
 @test "SteerIrq: by name or number, undone at the end; what is not there or cannot be moved fails the run" {
 	during frozen '.irq9 == "1"'
-	jq -es 'map(select(.kind == "sample").irq9) | .[0] == .[-1] and (.[0] | . != "1" and . != "2")' everything.jsonl
+	jq -es 'map(select(.source == "witness").irq9) | .[0] == .[-1] and (.[0] | . != "1" and . != "2")' everything.jsonl
 	jq -es 'map(select(.op == "SteerIrq").result) == [{irq: "acpi", numbers: [9], cpu: 2}, {irq: "9", numbers: [9], cpu: 1}]' \
 		everything.jsonl
 	grep '"kind":"end"' no_irq.jsonl | grep -F "\"reason\":\"\$.steps[0].ops[1]: SteerIrq: there is no interrupt 'acp' here\""
 	grep '"kind":"end"' timer_irq.jsonl | grep -F "\"reason\":\"\$.steps[1].ops[0]: SteerIrq: cannot write '1' to" |
 		grep -E "'/proc/irq/0/smp_affinity_list': (Operation not permitted|Input/output error)"
 	# What had been done by then is taken back.
-	jq -es 'map(select(.kind == "sample").irq9) | any(. == "1") and .[-1] != "1"' timer_irq.jsonl
+	jq -es 'map(select(.source == "witness").irq9) | any(. == "1") and .[-1] != "1"' timer_irq.jsonl
 }
 
 @test "what the kernel refuses fails the run with its place in the spec, and everything is taken back" {
@@ -199,7 +199,7 @@ workers() {
 	grep '"kind":"end"' refused.jsonl | jq -e '.outcome == "error" and (.reason | test("^\\$\\.steps\\[1\\]\\.ops\\[0\\]: Spawn: " +
 		"cgroup \u0027bg\u0027 worker [0-4]: the kernel refuses policy deadline: Device or resource busy$"))'
 	# It had come so far.
-	jq -es 'map(select(.kind == "sample")) | any(.cgroups["a/b"]["cgroup.freeze"] == "1" and (.runner | length == 2) and
+	jq -es 'map(select(.source == "witness")) | any(.cgroups["a/b"]["cgroup.freeze"] == "1" and (.runner | length == 2) and
 		.online == "0-2" and .rt_runtime == "900000") and
 		(.[-1] | .online == "0-3" and .rt_runtime == "1000000" and .cgroups == {} and .runner == [])' refused.jsonl
 }

@@ -2,8 +2,8 @@
 /*
  * witness - in the guest, in the place of ktstr-work: runs the real one and looks, every 10 ms of guest time from the go of
  * the first worker on, at what it did: for each cgroup what its files say and who is in it, for each of these what /proc
- * says. So a test can tell what a spec came to without believing the program that it tests. One record of kind "sample" a
- * look, with the time it took.
+ * says. So a test can tell what a spec came to without believing the program that it tests. Each look is a record of kind "log"
+ * and source "witness", with the time it took.
  */
 #include "guest/hw.h"
 #include "libexec/lib/json.h"
@@ -139,7 +139,7 @@ static void look(uint64_t zero, int work)
 	slurp("/proc/irq/9/smp_affinity_list", irq, sizeof(irq));
 	look_at_cgroups(all, ROOT, DEPTH);
 	json_t *runner = look_at_processes(ROOT, work);
-	_cleanup_json_ json_t *j = KT_PACK("{ss,sI,sI,ss,ss,ss,so,so}", "kind", "sample", "from_ns", from, "to_ns",
+	_cleanup_json_ json_t *j = KT_PACK("{ss,ss,sI,sI,ss,ss,ss,so,so}", "kind", "log", "source", "witness", "from_ns", from, "to_ns",
 		(json_int_t)(clock_now() - zero), "online", online, "rt_runtime", rt, "irq9", irq, "cgroups", all, "runner", runner);
 	if (kt_json_line(out, j, &err) || fflush(out))
 		die(KT_TROUBLE, "cannot write");
