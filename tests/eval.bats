@@ -7,7 +7,8 @@ DATA="$BATS_TEST_DIRNAME/data/eval"
 ROOT="$BATS_TEST_DIRNAME/.."
 
 # All but the main programs, once, with sanitizers; strict enough to be the lint of what only tests build. An object is called
-# after its source's whole path: two folders have files of the same name.
+# after its source's whole path: two folders have files of the same name. Work types and the like, which a spec is read with,
+# come from the tree's library.
 setup_file() {
 	cd "$TREE" || return
 	# shellcheck disable=SC2046
@@ -25,7 +26,7 @@ sanitized() {
 		name=${1##*/}
 		# shellcheck disable=SC2046
 		gcc -fsanitize=address,undefined -o "$BATS_TEST_TMPDIR/${name%.c}" "$(echo "$1" | tr / _).o" "${@:2}" \
-			lib.a $(pkg-config --libs jansson) -lm
+			lib.a "$TREE/libexec/libktstr.a" $(pkg-config --libs jansson libelf libmd libxxhash) -lm
 	)
 }
 
@@ -122,7 +123,8 @@ sanitized() {
 
 @test "eval: a reader that has seen enough does not change the exit status" {
 	# Output beyond a pipe's capacity, to a reader that is gone before the first byte.
-	jq -c 'select(.kind == "run") | .spec.cgroups = [{name: "c", workers: 4096}] | .spec.assert = {}' \
+	jq -c 'select(.kind == "run") | .spec.cgroups = [{name: "c", workers: 4096}] | .spec.assert = {} |
+		.batches = [{cgroup: "c", workers: 4096, path: "$.cgroups[0]"}]' \
 		"$DATA/pass/in.jsonl" >many.jsonl
 	jq -c 'select(.tid == 5) | .cgroup = "c" | .work_units = 0 | .index = range(4096)' \
 		"$DATA/pass/in.jsonl" >>many.jsonl

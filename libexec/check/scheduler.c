@@ -7,14 +7,14 @@
 #include "libexec/check/check.h"
 #include <regex.h>
 
-/* "expect": {"exit": {"contains"|"matches": TEXT}}; false: it is expected to survive. */
+/* False: it is expected to survive. */
 static bool expected_exit(const struct report *r, const char **how, const char **text)
 {
-	json_t *expect = json_object_get(json_object_get(r->run, "spec"), "expect"), *exit = json_object_get(expect, "exit");
+	const struct expected_exit *e = &r->spec.expected;
 
-	*how = json_object_iter_key(json_object_iter(exit));
-	*text = json_string_value(json_object_get(exit, *how ? *how : ""));
-	return *how && *text;
+	*how = e->matches ? "matches" : "contains";
+	*text = e->matches ? e->matches : e->contains;
+	return *text;
 }
 
 static bool found(const char *how, const char *pattern, const char *text)

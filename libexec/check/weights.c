@@ -13,107 +13,75 @@
  *     of that cgroup by their nice values.
  */
 #include "libexec/check/check.h"
+#include "libexec/spec/op.h"
 #include <math.h>
 
 enum { DEFAULT_CPU_WEIGHT = 100 };
 
-/* The value at a path such as "$.steps[0].setup[1].groups[0]", or NULL. */
-static json_t *at_path(json_t *j, const char *path)
+static double nice_weight(const struct report_worker *w)
 {
-	if (*path++ != '$')
-		return NULL;
-	while (j && *path) {
-		bool element = *path++ == '[';
-		size_t n = strcspn(path, element ? "]" : ".[");
-		_cleanup_free_ char *key = xasprintf("%.*s", (int)n, path);
+	int64_t nice = w->cgroup->work->nice;
 
-		j = element ? json_array_get(j, strtoul(key, NULL, 10)) : json_object_get(j, key);
-		path += n + element;
-	}
-	return j;
+	return pow(1.25, nice == SPEC_NO_NICE ? 0 : (double)-nice);
 }
 
-/*
- * The object of the spec that started the workers of a cgroup: a CgroupDef, a further group of a CgroupDef, or the parameters of
- * the op Spawn. The path of a Spawn leads to the op, an object with one member, whose value has the parameters.
- */
-static const json_t *origin(const struct report *r, const struct report_cgroup *cg)
+/* Whether the spec gives any cgroup this limit, at first or later. */
+static bool has_limit(const struct spec *s, size_t offset)
 {
-	json_t *spec = json_object_get(r->run, "spec"), *batches = json_object_get(r->run, "batches");
-	json_t *batch = json_array_get(batches, cg->index), *group = json_object_get(batch, "group");
-	const char *path = json_string_value(json_object_get(batch, "path"));
+	const struct op *op;
 
-	if (!batches)
-		return json_array_get(json_object_get(spec, "cgroups"), cg->index);
-	json_t *j = path ? at_path(spec, path) : NULL, *only = json_object_iter_value(json_object_iter(j));
-	if (group)
-		return json_array_get(json_object_get(j, "groups"), (size_t)json_integer_value(group) - 1);
-	return json_object_size(j) == 1 && json_is_object(only) ? only : j;
-}
-
-static double nice_weight(const struct report *r, const struct report_worker *w)
-{
-	json_int_t nice = json_integer_value(json_object_get(origin(r, w->cgroup), "nice"));
-
-	return pow(1.25, (double)-MAX(-20, MIN(nice, 19)));
-}
-
-/* Whether any object in j has this key. */
-static bool has_key(const json_t *j, const char *key)
-{
-	const char *k;
-	json_t *v;
-	size_t i;
-
-	if (json_object_get(j, key))
-		return true;
-	json_object_foreach((json_t *)j, k, v) {
-		if (has_key(v, key))
+	for (size_t i = 0; i < s->nr_defs; i++)
+		if (*(const int64_t *)((const char *)&s->defs[i]->limits + offset) != LIMIT_NONE)
 			return true;
-	}
-	json_array_foreach(j, i, v) {
-		if (has_key(v, key))
+	for (size_t i = 0; (op = spec_op(s, i)); i++) {
+		const struct limits_args *a = op->args;
+
+		if (op->kind == &op_set_limits && *(const int64_t *)((const char *)&a->limits + offset) != LIMIT_NONE)
 			return true;
 	}
 	return false;
 }
 
-/* Find the cpu_weight of the cgroup of this name in j; 0: it has none. False when two objects of this name have different ones. */
-static bool cpu_weight(const json_t *j, const char *cgroup, json_int_t *weight)
+static bool has_op(const struct spec *s, const struct op_kind *kind)
 {
-	const char *k, *name = json_string_value(json_object_get(j, "name"));
-	json_int_t own = json_integer_value(json_object_get(json_object_get(j, "limits"), "cpu_weight"));
-	json_t *v;
-	size_t i;
+	const struct op *op;
 
-	if (name && streq(name, cgroup) && own) {
+	for (size_t i = 0; (op = spec_op(s, i)); i++)
+		if (op->kind == kind)
+			return true;
+	return false;
+}
+
+/* The cpu_weight that a cgroup of this name has, or 0; false when it has one now and another later. */
+static bool cpu_weight(const struct spec *s, const char *cgroup, int64_t *weight)
+{
+	for (size_t i = 0; i < s->nr_defs; i++) {
+		int64_t own = s->defs[i]->limits.cpu_weight;
+
+		if (own == LIMIT_NONE || !streq(s->defs[i]->name, cgroup))
+			continue;
 		if (*weight && *weight != own)
 			return false;
 		*weight = own;
 	}
-	json_object_foreach((json_t *)j, k, v) {
-		if (!cpu_weight(v, cgroup, weight))
-			return false;
-	}
-	json_array_foreach(j, i, v) {
-		if (!cpu_weight(v, cgroup, weight))
-			return false;
-	}
 	return true;
 }
 
-/* What in the spec makes the workers' weights unknown: a key, an op, or words for people. NULL: nothing, they are known. */
-static const char *unknowable(const struct report *r, const json_t *spec, bool grouped)
+/* What makes it unknown how much CPU time a worker is worth; NULL: nothing. */
+static const char *unknowable(const struct report *r, const struct spec *spec, bool grouped)
 {
-	static const char *const limits[] = { "cpu_max", "cpu_quota_pct" }, *const ops[] = { "SetLimits", "MoveAllTasks" };
-	json_int_t ignored;
+	static const struct { const char *name; size_t offset; } limits[] = {
+		{ "cpu_max", offsetof(struct limits, cpu_quota_us) }, { "cpu_quota_pct", offsetof(struct limits, cpu_quota_pct) },
+	};
+	static const struct op_kind *const ops[] = { &op_set_limits, &op_move_all_tasks };
+	int64_t ignored;
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
-		if (has_key(spec, limits[i]))
-			return limits[i];
+		if (has_limit(spec, limits[i].offset))
+			return limits[i].name;
 	for (size_t i = 0; grouped && i < ARRAY_SIZE(ops); i++)
-		if (has_key(spec, ops[i]))
-			return ops[i];
+		if (has_op(spec, ops[i]))
+			return ops[i]->name;
 	for (size_t i = 0; grouped && i < r->nr_cgroups; i++) {
 		if (strchr(r->cgroups[i].name, '/'))
 			return "a cgroup in another";
@@ -129,14 +97,14 @@ static bool same_cgroup(const struct report_worker *a, const struct report_worke
 	return streq(a->cgroup->name, b->cgroup->name) && cpumask_equal(&a->cpuset, &b->cpuset);
 }
 
-static double *weigh(const struct report *r, const json_t *spec, bool grouped)
+static double *weigh(const struct report *r, const struct spec *spec, bool grouped)
 {
 	double *own = xcalloc(r->nr_workers, sizeof(*own)), *weights = xcalloc(r->nr_workers, sizeof(*weights));
 
 	for (unsigned i = 0; i < r->nr_workers; i++)
-		own[i] = weights[i] = nice_weight(r, &r->workers[i]);
+		own[i] = weights[i] = nice_weight(&r->workers[i]);
 	for (unsigned i = 0; grouped && i < r->nr_workers; i++) {
-		json_int_t weight = 0;
+		int64_t weight = 0;
 		double all = 0;
 
 		for (unsigned k = 0; k < r->nr_workers; k++)
@@ -174,9 +142,9 @@ static bool part_of(const struct report *r, const double *weights, unsigned i, s
 
 static void eval_run(const struct report *r, double threshold, struct results *out)
 {
-	const json_t *spec = json_object_get(r->run, "spec");
+	const struct spec *spec = &r->spec;
 	const struct report_worker *worst = NULL;
-	bool any = false, grouped = has_key(spec, "cpu_weight");
+	bool any = false, grouped = has_limit(spec, offsetof(struct limits, cpu_weight));
 	const char *what = unknowable(r, spec, grouped);
 	struct part p, at = { 0 };
 	double error = 0;

@@ -5,13 +5,6 @@
 enum { MAX_RUNS = 4096 };
 static const int64_t TIME_MAX = INT64_C(1) << 53;
 
-bool report_read_payloads(const struct jcur *spec, struct report *r)
-{
-	struct jcur c;
-
-	return !jcur_get(spec, "payloads", &c) || payloads_parse(&c, &r->payloads);
-}
-
 static bool read_exit(const struct jcur *c, struct report_payload *p)
 {
 	const char *how, *signal;
@@ -85,9 +78,11 @@ bool report_read_payload(const struct jcur *c, struct report *r)
 	int64_t start_ns, end_ns;
 	const char *name;
 
+	if (!r->workers)
+		return false; /* no run record to hold it against, or a bad one, which has been said */
 	if (!jcur_need(c, "name", &name_at) || !jcur_str(&name_at, &name))
 		return false;
-	p.payload = payloads_find(&r->payloads, name);
+	p.payload = payloads_find(&r->spec.payloads, name);
 	if (!p.payload)
 		return jcur_error(&name_at, "the spec has no payload '%s'", name);
 	if (r->nr_payload_runs == MAX_RUNS)
@@ -108,13 +103,13 @@ bool report_read_payload(const struct jcur *c, struct report *r)
 
 const char *report_payload_missing(const struct report *r)
 {
-	for (size_t i = 0; i < r->payloads.n; i++) {
+	for (size_t i = 0; i < r->spec.payloads.n; i++) {
 		bool there = false;
 
 		for (size_t k = 0; k < r->nr_payload_runs; k++)
-			there |= r->payload_runs[k].payload == &r->payloads.v[i];
+			there |= r->payload_runs[k].payload == &r->spec.payloads.v[i];
 		if (!there)
-			return r->payloads.v[i].name;
+			return r->spec.payloads.v[i].name;
 	}
 	return NULL;
 }
@@ -126,5 +121,4 @@ void report_payloads_deinit(struct report *r)
 		free(r->payload_runs[i].reason);
 	}
 	free(r->payload_runs);
-	payloads_deinit(&r->payloads);
 }

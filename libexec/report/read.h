@@ -19,8 +19,6 @@ bool report_read_worker(const struct jcur *c, struct report *r);
 bool report_read_scheduler(const struct jcur *c, struct report *r);
 void report_scheduler_deinit(struct report_scheduler *s);
 
-/* Read the payloads of the spec, which name the checks that payload records are held against. */
-bool report_read_payloads(const struct jcur *spec, struct report *r);
 /* Read a payload record. */
 bool report_read_payload(const struct jcur *c, struct report *r);
 /* The name of the first payload without a record, or NULL. */

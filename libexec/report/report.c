@@ -5,7 +5,6 @@
 #include "libexec/lib/lines.h"
 #include "libexec/lib/printable.h"
 #include "libexec/report/read.h"
-#include "libexec/spec/spec.h"
 
 enum { MAX_LOG = 64 * 1024 };
 
@@ -71,70 +70,56 @@ bool report_need_cpus(const struct jcur *obj, const char *key, struct cpumask *r
 	return !cpulist_parse(json_string_value(c.j), ret, &err) || jcur_error(&c, "%s", err.msg);
 }
 
-static bool add_cgroup(const struct jcur *c, struct report *r, const char *name, int64_t workers)
+static bool add_cgroup(const struct jcur *c, struct report *r, const char *name, const struct work_spec *work, int64_t workers)
 {
 	struct report_cgroup *cg = &r->cgroups[r->nr_cgroups];
 
 	cg->name = name;
+	cg->work = work;
 	cg->index = r->nr_cgroups++;
 	cg->nr_workers = workers;
 	r->nr_workers += workers;
 	return r->nr_workers <= SPEC_MAX_WORKERS || jcur_error(c, "asks for more than %d workers", SPEC_MAX_WORKERS);
 }
 
-/* What ktstr-boot made of the spec: a cgroup of it may have several groups of workers, or be made more than once. */
-static bool cgroups_from_batches(const struct jcur *list, struct report *r)
+/* One batch: workers that the spec starts in one place. */
+static bool read_batch(const struct jcur *c, struct report *r)
 {
-	for (size_t i = 0; i < json_array_size(list->j); i++) {
-		struct jcur e = jcur_at(list, i);
-		const char *name;
-		int64_t workers;
+	const struct work_spec *work;
+	const char *name, *path, *owner;
+	int64_t workers, group = 0;
+	struct jcur at;
 
-		if (!jcur_is_object(&e) || !report_need_str(&e, "cgroup", &name) ||
-		    !report_need_int(&e, "workers", 1, SPEC_MAX_WORKERS, &workers) || !add_cgroup(list, r, name, workers))
-			return false;
-	}
-	return true;
-}
-
-/* The short form says it by itself. */
-static bool cgroups_from_spec(const struct jcur *spec, const struct jcur *list, struct report *r)
-{
-	int64_t workers, each = 2;
-	struct jcur c;
-
-	if (jcur_get(spec, "workers_per_cgroup", &c) && !jcur_int(&c, 1, SPEC_MAX_WORKERS, &each))
+	if (!jcur_is_object(c) || !report_need_str(c, "cgroup", &name) ||
+	    !report_need_int(c, "workers", 1, SPEC_MAX_WORKERS, &workers) || !report_need_str(c, "path", &path) ||
+	    (jcur_get(c, "group", &at) && !jcur_int(&at, 0, SPEC_MAX_WORKERS, &group)))
 		return false;
-	for (size_t i = 0; i < json_array_size(list->j); i++) {
-		struct jcur def = jcur_at(list, i);
-		const char *name;
-
-		workers = each;
-		if (!jcur_is_object(&def) || !report_need_str(&def, "name", &name) ||
-		    (jcur_get(&def, "workers", &c) && !jcur_int(&c, 1, SPEC_MAX_WORKERS, &workers)) ||
-		    !add_cgroup(list, r, name, workers))
-			return false;
-	}
-	return true;
+	work = spec_work_at(&r->spec, path, (unsigned)group, &owner);
+	if (!work)
+		return group ? jcur_error(c, "the spec has no group %lld of workers at '%s'", (long long)group, path) :
+			jcur_error(c, "the spec starts no workers at '%s'", path);
+	if (!streq(owner, name))
+		return jcur_error(c, "the workers at '%s' are of cgroup '%s', not '%s'", path, owner, name);
+	return add_cgroup(c, r, name, work, workers);
 }
 
-/*
- * The groups of workers that the spec asked for, and the number of workers in each: what the worker records are held
- * against.
- */
-static bool read_cgroups(const struct jcur *run, const struct jcur *spec, struct report *r)
+/* What the worker records are held against: the batches that the spec comes to on the plan. */
+static bool read_batches(const struct jcur *run, struct report *r)
 {
 	struct jcur list;
-	bool batches = jcur_get(run, "batches", &list);
 
-	if ((!batches && !jcur_need(spec, "cgroups", &list)) || !jcur_is_array(&list, 0))
+	if (!jcur_need(run, "batches", &list) || !jcur_is_array(&list, 0))
 		return false;
 	size_t n = json_array_size(list.j);
 	if (n > SPEC_MAX_WORKERS)
-		return jcur_error(&list, "has more than %d cgroups", SPEC_MAX_WORKERS);
+		return jcur_error(&list, "has more than %d batches", SPEC_MAX_WORKERS);
 	r->cgroups = xcalloc(n, sizeof(*r->cgroups));
-	if (!(batches ? cgroups_from_batches(&list, r) : cgroups_from_spec(spec, &list, r)))
-		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct jcur e = jcur_at(&list, i);
+
+		if (!read_batch(&e, r))
+			return false;
+	}
 	r->workers = xcalloc(r->nr_workers, sizeof(*r->workers));
 	struct report_worker *w = r->workers;
 	for (size_t i = 0; i < n; w += r->cgroups[i++].nr_workers)
@@ -142,9 +127,18 @@ static bool read_cgroups(const struct jcur *run, const struct jcur *spec, struct
 	return true;
 }
 
+/* As everybody reads it, but that there is no plan to check it against: ktstr-boot did that before it ran. */
+static bool read_spec(const struct jcur *run, struct report *r)
+{
+	_cleanup_free_ char *file = xasprintf("%s: spec", run->doc->file);
+	struct jcur c;
+
+	return jcur_need(run, "spec", &c) && !spec_from_json(c.j, file, NULL, &r->spec, run->doc->errs);
+}
+
 static bool read_run(const struct jcur *c, struct report *r)
 {
-	struct jcur spec, plan, kernel;
+	struct jcur plan, kernel;
 	const char *clock;
 	int64_t version;
 
@@ -152,15 +146,12 @@ static bool read_run(const struct jcur *c, struct report *r)
 		return false;
 	if (version != 1)
 		return jcur_error(c, "has schema version %lld, and this program reads 1", (long long)version);
-	if (!report_need_str(c, "name", &r->name) || !jcur_need(c, "spec", &spec) || !jcur_is_object(&spec) ||
-	    !jcur_need(c, "plan", &plan) || !jcur_is_object(&plan) || !report_need_str(&plan, "name", &r->topology) ||
-	    !jcur_need(c, "kernel", &kernel) || !jcur_is_object(&kernel) ||
+	if (!report_need_str(c, "name", &r->name) || !jcur_need(c, "plan", &plan) || !jcur_is_object(&plan) ||
+	    !report_need_str(&plan, "name", &r->topology) || !jcur_need(c, "kernel", &kernel) || !jcur_is_object(&kernel) ||
 	    !report_need_str(&kernel, "release", &r->kernel) || !report_need_str(c, "clock", &clock) ||
-	    !report_need_int(c, "seed", 0, REPORT_INT_MAX, &r->seed) || !read_cgroups(c, &spec, r) ||
-	    !report_read_payloads(&spec, r))
+	    !report_need_int(c, "seed", 0, REPORT_INT_MAX, &r->seed) || !read_spec(c, r) || !read_batches(c, r))
 		return false;
-	r->scheduler.wanted = json_is_object(json_object_get(spec.j, "scheduler")) ||
-		json_object_size(json_object_get(spec.j, "staged_schedulers"));
+	r->scheduler.wanted = r->spec.scheduler.kind != SCHEDULER_NONE || r->spec.nr_staged;
 	r->virtual_clock = streq(clock, "virtual");
 	if (!r->virtual_clock && !streq(clock, "real"))
 		return jcur_error(c, "has clock '%s', which is neither virtual nor real", clock);
@@ -359,6 +350,7 @@ void report_deinit(struct report *r)
 	free(r->cgroups);
 	free(r->workers);
 	report_payloads_deinit(r);
+	spec_deinit(&r->spec);
 	free(r->reason);
 	report_scheduler_deinit(&r->scheduler);
 	kt_errs_deinit(&r->defects);

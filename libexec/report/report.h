@@ -14,7 +14,7 @@
 #include "libexec/lib/cpulist.h"
 #include "libexec/lib/histogram.h"
 #include "libexec/lib/json.h"
-#include "libexec/spec/payload.h"
+#include "libexec/spec/spec.h"
 
 enum {
 	REPORT_LINE_MAX = 16 << 20,  /* bytes of any line */
@@ -66,9 +66,10 @@ struct report_worker {
 	char signal[16]; /* WORKER_SIGNALED */
 };
 
-/* A batch of workers as the spec asks for it: the workers of a cgroup, of a further group of a cgroup, or of a Spawn. */
+/* A batch of the run record: the workers of a cgroup, of a further group of a cgroup, or of a Spawn. */
 struct report_cgroup {
-	const char *name;
+	const char *name;               /* of the cgroup they start in */
+	const struct work_spec *work;   /* of the spec */
 	unsigned index;
 	unsigned nr_workers;
 	struct report_worker *workers;  /* nr_workers of them, by index */
@@ -95,11 +96,11 @@ struct report {
 	const char *name, *topology, *kernel;
 	bool virtual_clock;
 	int64_t seed;
-	struct report_cgroup *cgroups;  /* as the spec lists them */
+	struct spec spec;               /* read without a plan: no cpusets and no batches */
+	struct report_cgroup *cgroups;  /* as the run record lists its batches */
 	size_t nr_cgroups;
 	unsigned nr_workers;            /* that the spec asks for, in all */
 	struct report_worker *workers;
-	struct payloads payloads;       /* as the spec has them */
 	struct report_payload *payload_runs;
 	size_t nr_payload_runs;
 	struct report_scheduler scheduler;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Scheduler records: see read.h. */
 #include "libexec/report/read.h"
-#include "libexec/spec/spec.h"
 
 static void replace(char **s, const char *with)
 {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Worker records: see read.h. */
 #include "libexec/report/read.h"
-#include "libexec/spec/spec.h"
 
 enum { MAX_TID = 1 << 22 };
 

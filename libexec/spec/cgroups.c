@@ -255,6 +255,8 @@ bool spec_parse_cgroup(const struct jcur *c, struct cgroup_def *def, struct spec
 	limits_none(&def->limits);
 	def->path = jcur_path(c);
 	def->json = c->j;
+	rd->spec->defs = xrealloc(rd->spec->defs, rd->spec->nr_defs + 1, sizeof(*rd->spec->defs));
+	rd->spec->defs[rd->spec->nr_defs++] = def;
 	if (rd->plan)
 		def->cpuset.cpus = topo_all_cpus(rd->plan);
 	bool ok = rows_parse(c, spec_cgroup_rows, def, rd);

@@ -29,6 +29,7 @@ struct op_kind {
 
 extern const struct op_kind *const op_kinds[]; /* NULL-terminated, in the order of op-list.h */
 extern const struct op_kind op_add_cgroup_def; /* its args are a struct cgroup_def */
+extern const struct op_kind op_spawn, op_set_limits, op_move_all_tasks;
 extern const struct op_kind op_write_sysctl, op_steer_irq;
 extern const struct op_kind op_read_kernel_cold, op_write_kernel_cold;
 /* Read one op; ret->path is filled in any case. */

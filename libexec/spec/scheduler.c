@@ -219,10 +219,10 @@ static bool parse_matches(const struct jcur *c, void *out, void *ctx)
 	const char *s;
 	regex_t re;
 
-	(void)out;
 	(void)ctx;
 	if (!jcur_str(c, &s))
 		return false;
+	((struct expected_exit *)out)->matches = s;
 	int bad = regcomp(&re, s, REG_EXTENDED | REG_NOSUB);
 	if (!bad) {
 		regfree(&re);
@@ -233,7 +233,7 @@ static bool parse_matches(const struct jcur *c, void *out, void *ctx)
 }
 
 static const struct row exit_rows[] = {
-	{ .name = "contains", .kind = ROW_STR, .offset = ROW_NOWHERE, .help = "its reason or message has this text in it" },
+	{ .name = "contains", .kind = ROW_STR, .offset = offsetof(struct expected_exit, contains), .help = "its reason or message has this text in it" },
 	{ .name = "matches", .kind = ROW_CUSTOM, .type = "string", .parse = parse_matches,
 	  .help = "they match this extended regular expression" },
 	{ 0 }

@@ -34,7 +34,12 @@ struct scheduler_def {
 	struct flags flags;       /* what it can be run with and without; none for a builtin */
 };
 
-/* What is expected of it: a row's parse() of "survive", or {"exit": {"contains"|"matches": TEXT}}; keeps nothing. */
+/* The error that it is expected to exit with: TEXT that its reason and message contain or match. NULL both: it survives. */
+struct expected_exit {
+	const char *contains, *matches; /* a text; an extended regular expression */
+};
+
+/* A row's parse() of "survive", or {"exit": {"contains"|"matches": TEXT}}, for a struct expected_exit. */
 bool scheduler_parse_expect(const struct jcur *c, void *out, void *ctx);
 
 extern const struct row scheduler_rows[], scheduler_builtin_rows[], scheduler_expect_rows[];

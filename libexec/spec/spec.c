@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The spec as a document: its keys as rows, and what they have to do with each other. See spec.h. */
+#include "libexec/spec/op.h"
 #include "libexec/spec/spec.h"
 #include "libexec/spec/scene.h"
 #include "guest/work/work.h"
@@ -83,6 +84,11 @@ static bool parse_payloads(const struct jcur *c, void *out, void *ctx)
 static bool parse_scheduler(const struct jcur *c, void *out, void *ctx)
 {
 	return scheduler_parse(c, &((struct spec *)out)->scheduler, ctx);
+}
+
+static bool parse_expect(const struct jcur *c, void *out, void *ctx)
+{
+	return scheduler_parse_expect(c, &((struct spec *)out)->expected, ctx);
 }
 
 static bool parse_one_staged(const struct jcur *c, struct scheduler_def *d, struct spec_reader *rd)
@@ -201,7 +207,7 @@ const struct row spec_rows[] = {
 	{ .name = "assert", .kind = ROW_CUSTOM, .type = "object", .parse = parse_assert,
 	  .sub = spec_assert_rows,
 	  .help = "what ktstr-eval checks" },
-	{ .name = "expect", .kind = ROW_CUSTOM, .type = "\"survive\" or object", .parse = scheduler_parse_expect,
+	{ .name = "expect", .kind = ROW_CUSTOM, .type = "\"survive\" or object", .parse = parse_expect,
 	  .sub = scheduler_expect_rows, .help = "how the scheduler must end; it must survive when not given" },
 	{ 0 }
 };
@@ -311,6 +317,27 @@ const struct scheduler_def *spec_scheduler(const struct spec *s, const char *nam
 	return NULL;
 }
 
+const struct work_spec *spec_work_at(const struct spec *s, const char *path, unsigned group, const char **cgroup)
+{
+	const struct op *op;
+
+	for (size_t i = 0; i < s->nr_defs; i++) {
+		if (!streq(s->defs[i]->path, path))
+			continue;
+		*cgroup = s->defs[i]->name;
+		return cgroup_def_group(s->defs[i], group);
+	}
+	for (size_t i = 0; !group && (op = spec_op(s, i)); i++) {
+		const struct spawn_args *spawn = op->args;
+
+		if (op->kind != &op_spawn || !streq(op->path, path))
+			continue;
+		*cgroup = birthplace(spawn->cgroup);
+		return &spawn->work;
+	}
+	return NULL;
+}
+
 const struct op *spec_op(const struct spec *s, size_t n)
 {
 	const struct step *step = &s->backdrop;
@@ -330,6 +357,7 @@ void spec_deinit(struct spec *s)
 	for (size_t i = 0; i < s->nr_steps; i++)
 		step_deinit(&s->steps[i]);
 	free(s->steps);
+	free(s->defs);
 	free(s->batches);
 	free(s->programs);
 	payloads_deinit(&s->payloads);

@@ -153,10 +153,15 @@ struct batch {
 	unsigned first, n;            /* its workers, counted through all batches */
 };
 
-/* For people and records. */
+/* The cgroup that workers start in, for people and records; NULL is beside the cgroups. */
+static inline const char *birthplace(const char *cgroup)
+{
+	return cgroup ? cgroup : "(runner)";
+}
+
 static inline const char *batch_cgroup(const struct batch *b)
 {
-	return b->cgroup ? b->cgroup : "(runner)";
+	return birthplace(b->cgroup);
 }
 
 /* Thresholds as the spec gives them; a number that was not given is negative. Merging with defaults is ktstr-eval's. */
@@ -184,6 +189,8 @@ struct spec {
 	struct step backdrop;         /* its hold and name are not used */
 	struct step *steps;           /* the short form is one step, with no name and no ops */
 	size_t nr_steps;
+	const struct cgroup_def **defs; /* all of them, of the backdrop, the steps and their ops; owned by these */
+	size_t nr_defs;
 	bool short_form;
 	const struct topo *plan;      /* that it was checked against; NULL: none */
 	struct batch *batches;
@@ -196,6 +203,7 @@ struct spec {
 	int64_t wait_ns;              /* that waiting for payloads may add to the holds */
 	struct spec_assert assert;
 	struct scheduler_def scheduler;
+	struct expected_exit expected;
 	struct flags_want want;       /* of its profiles; of the kernel's own scheduler, which has no flags, nothing */
 	struct scheduler_def *staged; /* more of them, for ops; their names differ */
 	size_t nr_staged;
@@ -209,6 +217,11 @@ struct spec {
 int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struct spec *ret, struct kt_errs *errs);
 /* One of its schedulers, staged or not, by name; or NULL. */
 const struct scheduler_def *spec_scheduler(const struct spec *s, const char *name);
+/*
+ * The work group of a batch, by the batch's path and group, and the name of the cgroup it starts in as records have it.
+ * NULL: the spec starts no workers there.
+ */
+const struct work_spec *spec_work_at(const struct spec *s, const char *path, unsigned group, const char **cgroup);
 /* All ops of a spec are numbered from 0, those of the backdrop first. NULL: there are not so many. */
 const struct op *spec_op(const struct spec *s, size_t n);
 void spec_deinit(struct spec *s);
