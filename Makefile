@@ -57,15 +57,15 @@ SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
 BOOT = accel dry-run events guest keep load memory outcome own-path payload profile records run sched signals watchdog
-CHECK = check verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
+CHECK = check assert verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
 CHECK += weights scx_events
 SWEEP = prepare pool record text
 
-LIB_OBJS = $(LIB:%=libexec/%.o) $(WORK:%=guest/work/%.o)
+LIB_OBJS = $(LIB:%=libexec/%.o) $(CHECK:%=libexec/check/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
 TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog tests/helper/order tests/helper/guestmem
-STATIC = bin/ktstr-work guest/init guest/sched/ktstr-load
+STATIC = bin/ktstr-work guest/ktstr-work guest/init guest/sched/ktstr-load
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img
 TURNS = libexec/ktstr-turns.so
@@ -76,8 +76,10 @@ all: $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS) $(BPF:%=guest/bpf/%.bpf.o)
 bin/ktstr-topo: bin/ktstr-topo.o
 bin/ktstr-boot: LIBS += $(LIBBPF)
 bin/ktstr-boot: bin/ktstr-boot.o $(BOOT:%=libexec/boot/%.o) guest/sched/object.o guest/sched/options.o
-bin/ktstr-eval: bin/ktstr-eval.o $(CHECK:%=libexec/check/%.o)
-bin/ktstr-work: bin/ktstr-work.o guest/files.o $(SCENARIO:%=guest/scenario/%.o) $(SCHED:%=guest/sched/%.o) guest/hw.o guest/symbols.o guest/request.o
+bin/ktstr-eval: bin/ktstr-eval.o
+# The same program with and without the checks, which have no part in a guest: see guest/no-checks.c.
+guest/ktstr-work: guest/no-checks.o
+bin/ktstr-work guest/ktstr-work: bin/ktstr-work.o guest/files.o $(SCENARIO:%=guest/scenario/%.o) $(SCHED:%=guest/sched/%.o) guest/hw.o guest/symbols.o guest/request.o
 guest/init: guest/init.o guest/hw.o guest/symbols.o
 guest/sched/ktstr-load: guest/sched/load.o guest/sched/object.o guest/sched/options.o guest/sched/enums.o
 guest/sched/ktstr-load: GUEST_LIBS += $(LIBBPF)
@@ -87,7 +89,6 @@ libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/order: libexec/vm/order.o
 tests/helper/watchdog: LIBS += $(LIBBPF)
 tests/helper/watchdog: libexec/boot/watchdog.o
-tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_spin,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until
 $(STATIC_TEST_HELPERS): %: %.o guest/hw.o
@@ -106,7 +107,7 @@ libexec/libktstr.a: $(LIB_OBJS)
 
 $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)
-	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
+	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=guest/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
 SHIM = shim shim-qemu shim-hold shim-ask order
 $(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h Makefile

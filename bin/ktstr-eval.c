@@ -38,7 +38,7 @@ static void list_checks(void)
 		else if ((*c)->on == CHECK_DEFAULT)
 			snprintf(def, sizeof(def), "true");
 		const char *unit = (*c)->unit && *(*c)->unit ? (*c)->unit : "-";
-		printf("%-14s %-18s %-20s %-10s %s\n", (*c)->name, (*c)->key ? (*c)->key : "-", def, unit,
+		printf("%-14s %-18s %-20s %-10s %s\n", (*c)->name, (*c)->row.name ? (*c)->row.name : "-", def, unit,
 		       (*c)->formula);
 	}
 }

@@ -59,6 +59,7 @@ static void print_keys(void)
 {
 	puts("key\ttype\tunit\tdefault\trange\tmeaning");
 	rows_print(stdout, "$", spec_rows);
+	spec_print_assert_keys(stdout, "$.assert");
 	work_types_print_keys(stdout, "$.cgroups[].work");
 	op_kinds_print_keys(stdout, "$.steps[].ops[]");
 }

@@ -16,7 +16,7 @@ setup_file() {
 		xargs -P 2 -I {} sh -c 'exec gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror \
 			-fsanitize=address,undefined -fno-sanitize-recover=all \
 			-I. $(pkg-config --cflags jansson) -c -o "$1/$(echo "$2" | tr / _).o" "$2"' - "$BATS_FILE_TMPDIR" {}
-	ar qcs "$BATS_FILE_TMPDIR/lib.a" "$BATS_FILE_TMPDIR"/libexec_{lib,spec,report}_*.o
+	ar qcs "$BATS_FILE_TMPDIR/lib.a" "$BATS_FILE_TMPDIR"/libexec_{lib,spec,report,check}_*.o
 }
 
 # sanitized SOURCE OBJECT...: link one of the programs, as the file of its name without path and .c, with the library.
@@ -86,6 +86,62 @@ sanitized() {
 	[ "${#lines[@]}" -eq "$(($(grep -c '^CHECK(' "$ROOT/libexec/check/list.h") + 1))" ]
 	[[ "$output" == *"spread "*" max_spread_pct "*" 15 (real: 35) "*" % "*"off_cpu_ns / wall_time_ns"* ]]
 	[[ "$output" == *"gap "*" max_gap_ms "*" 2000 (real: 3000) "*" ms "*"max_gap_ns"* ]]
+}
+
+@test "a new check is its file, a line in list.h and one in the Makefile" {
+	mkdir -p with/libexec/check
+	sed '$aCHECK(migrations)' "$TREE/libexec/check/list.h" >with/libexec/check/list.h
+	cat >migrations.c <<-'END'
+		#include "libexec/check/check.h"
+
+		static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
+		{
+			for (unsigned i = 0; i < cg->nr_workers; i++) {
+				double n = (double)cg->workers[i].migrations;
+
+				result_worker(out, n > threshold ? VERDICT_FAIL : VERDICT_PASS, &cg->workers[i], n, "%.0f migrations", n);
+			}
+		}
+
+		const struct check check_migrations = {
+			.name = "migrations",
+			.summary = "workers stay where they are",
+			.formula = "any worker with more migrations than threshold",
+			.on = CHECK_ASKED,
+			.row = CHECK_THRESHOLD("max_migrations", 1e6, "migrations of a worker"),
+			.unit = "",
+			.eval = eval,
+		};
+	END
+	for source in "$TREE/libexec/check/check.c" migrations.c; do
+		# shellcheck disable=SC2046
+		gcc -std=gnu11 -O1 -g -Wall -Wextra -Wno-missing-field-initializers -Werror -fsanitize=address,undefined -Iwith -I"$TREE" \
+			$(pkg-config --cflags jansson) -c "$source"
+	done
+	sanitized bin/ktstr-eval.c "$PWD"/{check,migrations}.o
+	# What the spec's reader, the list and the verdict know of the check, they have from its descriptor.
+	sed '1s/"assert":{/&"max_migrations":4,/' "$DATA/pass/in.jsonl" >strict.jsonl
+	run -1 --separate-stderr ./ktstr-eval strict.jsonl
+	[ "${lines[1]}" = "  5 migrations" ]
+	run -1 --separate-stderr ./ktstr-eval -f json strict.jsonl
+	jq -e '.checks | map(select(.check == "migrations" and .verdict == "fail" and .threshold == 4 and .value == 5)) | length == 1' <<<"$output"
+	sed '1s/"max_migrations":4/"max_migrations":-4/' strict.jsonl >bad.jsonl
+	run -128 --separate-stderr ./ktstr-eval bad.jsonl
+	[ "$stderr" = "ktstr-eval: report: line 1: spec: \$.assert.max_migrations: -4 is not in 0..1000000" ]
+	run -0 --separate-stderr ./ktstr-eval --list-checks
+	[[ ${lines[-1]} == "migrations "*" max_migrations "*" off "* ]]
+	run -128 --separate-stderr ktstr-eval strict.jsonl
+	[[ $stderr == *'$.assert.max_migrations: unknown key'* ]]
+}
+
+@test "what judges a run is no part of the guest image" {
+	nm "$TREE/bin/ktstr-work" >host
+	nm "$TREE/guest/ktstr-work" >guest
+	while IFS='()' read -r _ check _; do
+		grep -q " check_$check\$" host
+		run -1 grep " check_$check\$" guest
+	done < <(grep '^CHECK(' "$TREE/libexec/check/list.h")
+	run -1 grep -E ' (checks_run|verdict_build|report_read)$' guest
 }
 
 @test "eval: stdin, '-' and a file give the same" {
@@ -180,14 +236,14 @@ sanitized() {
 }
 
 @test "eval: thousands of damaged reports, under sanitizers, all end in a documented way" {
-	sanitized tests/helper/eval-fuzz.c "$BATS_FILE_TMPDIR"/libexec_check_*.o
+	sanitized tests/helper/eval-fuzz.c
 	run -0 --separate-stderr ./eval-fuzz "$DATA/pass/in.jsonl"
 	[[ "$output" == "ok: "* ]]
 	[ -z "$stderr" ]
 }
 
 @test "eval: the golden cases under sanitizers" {
-	sanitized bin/ktstr-eval.c "$BATS_FILE_TMPDIR"/libexec_check_*.o
+	sanitized bin/ktstr-eval.c
 	for dir in "$DATA"/*/; do
 		run "-$(<"$dir/want.status")" --separate-stderr ./ktstr-eval "$dir/in.jsonl"
 		[[ "$stderr" != *Sanitizer* && "$stderr" != *"runtime error"* ]]

@@ -5,7 +5,7 @@ load helper
 
 @test "spec parser: the fuzzer's corpus and all specs of the tree, no crash and no leak" {
 	# Two directories have files of the same name: objects are called after the whole path.
-	find "$TREE"/libexec/{lib,spec,topo} "$TREE/guest/work" "$TREE/tests/helper/spec-fuzz.c" -name '*.c' -print0 |
+	find "$TREE"/libexec/{lib,spec,topo,report,check} "$TREE/guest/work" "$TREE/tests/helper/spec-fuzz.c" -name '*.c' -print0 |
 		xargs -0 -P 2 -I {} sh -c 'exec gcc -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
 			-I"$TREE" $(pkg-config --cflags jansson) -c \
 			-o "$(echo "${1#"$TREE"/}" | tr / _).o" "$1"' - {}

@@ -2,8 +2,6 @@
 /* Which checks are on, with which thresholds, and what they say together: see check.h. */
 #include "libexec/check/check.h"
 
-static const double THRESHOLD_MAX = 1e15;
-
 #define CHECK(name) extern const struct check check_##name;
 #include "libexec/check/list.h"
 #undef CHECK
@@ -63,6 +61,7 @@ struct cpumask cgroup_cpus(const struct report_cgroup *cg)
 struct setting {
 	bool on, asked; /* asked: by its own key */
 	double threshold;
+	const json_t *object;
 };
 
 struct results {
@@ -133,52 +132,34 @@ void result_worker(struct results *out, enum verdict v, const struct report_work
 	va_end(ap);
 }
 
-/* The defaults, then the spec. False when "assert" cannot be read; that is then among the defects. */
-static bool settings_merge(struct report *r, struct setting *set)
+const json_t *result_object(const struct results *out)
 {
-	struct kt_errs errs = { 0 };
-	struct jdoc doc = { .file = "line 1", .errs = &errs };
-	struct jcur run = jcur_root(&doc, r->run), spec, a;
-	const char *keys[64] = { NULL };
-	bool given = jcur_get(&run, "spec", &spec) && jcur_get(&spec, "assert", &a) && jcur_is_object(&a);
+	return out->setting->object;
+}
+
+/* The defaults, then the spec. */
+static void settings_merge(const struct report *r, struct setting *set)
+{
 	bool defaults = !r->spec.expected.contains && !r->spec.expected.matches;
-	size_t nr_keys = 0;
 
 	for (size_t i = 0; checks[i]; i++) {
+		const struct asserted *a = r->spec.assert ? &r->spec.assert[i] : NULL;
 		const struct check *c = checks[i];
-		struct jcur key;
-		bool flag = false;
 
 		set[i].on = c->on != CHECK_ASKED;
 		set[i].threshold = r->virtual_clock ? c->virtual_default : c->real_default;
-		if (!c->key)
+		if (!a || !a->given)
 			continue;
-		if (nr_keys + 1 >= ARRAY_SIZE(keys))
-			BUG("more checks than keys");
-		keys[nr_keys++] = c->key;
-		if (!given || !jcur_get(&a, c->key, &key))
-			continue;
-		if (c->unit) {
-			set[i].on = set[i].asked = jcur_real(&key, 0, THRESHOLD_MAX, &set[i].threshold);
-		} else if (c->object) {
-			set[i].on = set[i].asked = jcur_is_object(&key);
-		} else if (jcur_bool(&key, &flag)) {
-			set[i].on = set[i].asked = flag;
-			if (c->on == CHECK_DEFAULT)
-				defaults &= flag;
-		}
+		set[i].on = set[i].asked = c->row.kind != ROW_BOOL || a->yes;
+		set[i].object = a->object;
+		if (c->row.kind == ROW_REAL)
+			set[i].threshold = a->threshold;
+		if (c->row.kind == ROW_BOOL && c->on == CHECK_DEFAULT)
+			defaults &= a->yes;
 	}
 	for (size_t i = 0; checks[i] && !defaults; i++)
 		if (checks[i]->on == CHECK_DEFAULT && !set[i].asked)
 			set[i].on = false;
-	/* A misspelt key would be a check that the writer believes in and nobody makes. */
-	if (given)
-		jcur_known(&a, keys);
-	for (size_t i = 0; i < errs.n; i++)
-		report_defect(r, "%s", errs.msgs[i]);
-	bool ok = !errs.n;
-	kt_errs_deinit(&errs);
-	return ok;
 }
 
 static void run_check(const struct report *r, struct results *out)
@@ -199,19 +180,16 @@ static void run_check(const struct report *r, struct results *out)
 	if (out->check_best == VERDICT_SKIP && out->setting->asked) {
 		out->cg = NULL;
 		result_add(out, VERDICT_INCONCLUSIVE, 0,
-			   "%s was asked for, but there was nothing it could judge", out->check->key);
+			   "%s was asked for, but there was nothing it could judge", out->check->row.name);
 	}
 }
 
-json_t *checks_run(struct report *r)
+json_t *checks_run(const struct report *r)
 {
 	struct setting set[ARRAY_SIZE(checks)] = { 0 };
 	struct results out = { .rows = json_array() };
 
-	if (!settings_merge(r, set)) {
-		json_decref(out.rows);
-		return NULL;
-	}
+	settings_merge(r, set);
 	for (size_t i = 0; checks[i]; i++) {
 		out.check = checks[i];
 		out.setting = &set[i];

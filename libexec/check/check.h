@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * check.h - what a run is judged by. A check is one file, ending in its descriptor; list.h is the
- * one list of them. The same descriptor switches it on, names its threshold in the spec, judges,
- * and is printed by ktstr-eval --list-checks.
+ * check.h - what a run is judged by. A check is one file, ending in its descriptor; list.h is the one list of them. The same
+ * descriptor has its key in "assert", with which the spec is read and the key documented; switches the check on; judges; and is
+ * printed by ktstr-eval --list-checks.
  *
  * Most checks look at one cgroup at a time, for units of work of different work types cannot be compared; others at one
  * payload, or at the run as a whole.
@@ -38,6 +38,19 @@ enum check_on {
 	CHECK_ASKED,   /* only when the spec has its key */
 };
 
+/* What a spec's "assert" says of one check. */
+struct asserted {
+	bool given;           /* its key is there */
+	bool yes;             /* of a ROW_BOOL */
+	double threshold;     /* of a ROW_REAL, in the check's unit */
+	const json_t *object; /* of a ROW_CUSTOM; the document's */
+};
+
+#define CHECK_SWITCH(key, on, text) \
+	{ .name = key, .kind = ROW_BOOL, .offset = offsetof(struct asserted, yes), .def = on, .help = text }
+#define CHECK_THRESHOLD(key, most, text) \
+	{ .name = key, .kind = ROW_REAL, .offset = offsetof(struct asserted, threshold), .max = most, .def = -1, .help = text }
+
 /* Where results go. */
 struct results;
 
@@ -47,11 +60,12 @@ struct check {
 	const char *formula; /* what fails */
 	enum check_on on;
 	bool no_vote;        /* its pass alone is no pass of the run */
-	/* Its key in the spec's "assert"; NULL for none. A key with a unit takes a number >= 0, the threshold;
-	 * one without takes true or false. */
-	const char *key;
-	const char *unit;    /* "" for a ratio */
-	bool object;         /* the key takes an object, which the check reads itself */
+	/*
+	 * Its key in the spec's "assert", read into a struct asserted; without a name there is none. A ROW_BOOL switches the check
+	 * on or off, any other row switches it on: CHECK_SWITCH(), CHECK_THRESHOLD(), or a ROW_CUSTOM that reads an object.
+	 */
+	struct row row;
+	const char *unit;    /* of its value and threshold: "" for a ratio; NULL: it has none */
 	double virtual_default, real_default; /* thresholds on the two clocks; of CHECK_DEFAULT only */
 	/* One of them: of each cgroup, or of the run as a whole. */
 	void (*eval)(const struct report_cgroup *cg, double threshold, struct results *out);
@@ -68,12 +82,14 @@ void result_add(struct results *out, enum verdict v, double value, const char *r
 void result_worker(struct results *out, enum verdict v, const struct report_worker *w, double value,
 		   const char *reason, ...) KT_PRINTF(5, 6);
 
+/* The object that the spec has at the key of the check that is being evaluated. */
+const json_t *result_object(const struct results *out);
+
 /*
  * Every check that is on, over every cgroup. The thresholds are the defaults of the clock, then the spec's.
- * Returns {"verdict","reason","checks":[...]}, see ktstr-eval(1); NULL when "assert" is bad, which is then a
- * defect of the report.
+ * Returns {"verdict","reason","checks":[...]}, see ktstr-eval(1).
  */
-json_t *checks_run(struct report *r);
+json_t *checks_run(const struct report *r);
 
 /* Figures that checks and statistics share. */
 struct spread {

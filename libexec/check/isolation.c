@@ -53,6 +53,6 @@ const struct check check_isolation = {
 	.summary = "no worker runs outside the cpuset of its cgroup",
 	.formula = "any worker with cpus_used minus cpuset not empty",
 	.on = CHECK_ASKED,
-	.key = "isolation",
+	.row = CHECK_SWITCH("isolation", false, "workers run on no CPU outside their cpuset"),
 	.eval = eval,
 };

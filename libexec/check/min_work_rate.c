@@ -45,7 +45,7 @@ const struct check check_min_work_rate = {
 	.summary = "every worker does at least this much work per CPU second",
 	.formula = "any worker with work_units / CPU s < threshold",
 	.on = CHECK_ASKED,
-	.key = "min_work_rate",
+	.row = CHECK_THRESHOLD("min_work_rate", 1e12, "work units per CPU second that every worker reaches"),
 	.unit = "work/cpu_s",
 	.eval = eval,
 };

@@ -32,6 +32,6 @@ const struct check check_not_starved = {
 	.summary = "every worker makes progress",
 	.formula = "any worker with work_units == 0",
 	.on = CHECK_DEFAULT,
-	.key = "not_starved",
+	.row = CHECK_SWITCH("not_starved", true, "check starvation, spread and gap"),
 	.eval = eval,
 };

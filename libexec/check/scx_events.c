@@ -45,13 +45,31 @@ static void eval_keep_last(const struct report *r, double threshold, struct resu
 	judge_rate(r, "keep_last", "dispatch_keep_last", threshold, out);
 }
 
+static bool parse_bounds(const struct jcur *c, void *out, void *ctx)
+{
+	struct asserted *a = out;
+	bool ok = jcur_is_object(c);
+	const char *key;
+	json_t *value;
+
+	(void)ctx;
+	json_object_foreach(c->j, key, value) {
+		struct jcur at = { .doc = c->doc, .up = c, .key = key, .j = value };
+		int64_t bound;
+
+		ok &= jcur_int(&at, 0, 9007199254740991, &bound);
+	}
+	a->object = c->j;
+	return ok;
+}
+
 static void eval_bounds(const struct report *r, double threshold, struct results *out)
 {
-	json_t *bounds = json_object_get(json_object_get(json_object_get(r->run, "spec"), "assert"), "max_scx_events"), *bound;
 	const char *event;
+	json_t *bound;
 
 	(void)threshold;
-	json_object_foreach(bounds, event, bound) {
+	json_object_foreach((json_t *)result_object(out), event, bound) {
 		json_int_t most = json_integer_value(bound), count = 0;
 		bool counted = false;
 		json_t *phase;
@@ -78,7 +96,8 @@ const struct check check_fallback = {
 	.summary = "the kernel seldom picks a CPU in the scheduler's place",
 	.formula = "select_cpu_fallback events of a phase / its seconds > threshold",
 	.on = CHECK_ASKED,
-	.key = "max_fallback_rate",
+	.row = CHECK_THRESHOLD("max_fallback_rate", 1e9,
+			       "sched_ext: how often a second the kernel picks a CPU in the scheduler's place"),
 	.unit = "1/s",
 	.eval_run = eval_fallback,
 };
@@ -88,7 +107,8 @@ const struct check check_keep_last = {
 	.summary = "a CPU seldom keeps its task because the scheduler has given it no other",
 	.formula = "dispatch_keep_last events of a phase / its seconds > threshold",
 	.on = CHECK_ASKED,
-	.key = "max_keep_last_rate",
+	.row = CHECK_THRESHOLD("max_keep_last_rate", 1e9,
+			       "sched_ext: how often a second a CPU keeps its task for want of another"),
 	.unit = "1/s",
 	.eval_run = eval_keep_last,
 };
@@ -98,7 +118,7 @@ const struct check check_scx_events = {
 	.summary = "events of sched_ext stay within bounds",
 	.formula = "any event of the spec's list more often in a phase than its bound",
 	.on = CHECK_ASKED,
-	.key = "max_scx_events",
-	.object = true,
+	.row = { .name = "max_scx_events", .kind = ROW_CUSTOM, .type = "object", .parse = parse_bounds,
+		 .help = "sched_ext events, in small letters and without SCX_EV_, and how many of each a phase may have" },
 	.eval_run = eval_bounds,
 };

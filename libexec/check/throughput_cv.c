@@ -72,7 +72,7 @@ const struct check check_throughput_cv = {
 	.summary = "a CPU second yields the same work for all workers of a work type in a cgroup",
 	.formula = "stddev / mean over the workers of work_units / CPU s, > threshold",
 	.on = CHECK_ASKED,
-	.key = "max_throughput_cv",
+	.row = CHECK_THRESHOLD("max_throughput_cv", 1e9, "the largest coefficient of variation of work units per CPU second"),
 	.unit = "",
 	.eval = eval,
 };

@@ -147,14 +147,12 @@ static json_t *scheduler(const struct report *r)
 		       "end", s->end);
 }
 
-json_t *verdict_build(struct report *r)
+json_t *verdict_build(const struct report *r)
 {
 	_cleanup_free_ char *why = NULL;
 	const char *verdict = unjudgeable(r, &why);
 	_cleanup_json_ json_t *judged = verdict ? NULL : checks_run(r);
 
-	if (!verdict && !judged)
-		verdict = unjudgeable(r, &why);
 	json_t *doc = KT_PACK("{s:s, s:i, s:s?, s:s?}", "kind", "verdict", "ktstr", 1, "name", r->name,
 			      "topology", r->topology);
 	if (judged)

@@ -8,8 +8,8 @@
 
 #include "libexec/check/check.h"
 
-/* Judge a report. May add defects to it; a report with defects gets the verdict "error". */
-json_t *verdict_build(struct report *r);
+/* Judge a report. One with defects gets the verdict "error". */
+json_t *verdict_build(const struct report *r);
 /*
  * The exit code that goes with it: 0 pass, 1 fail, 125 inconclusive, skip, unsupported, 128 lost,
  * error.

@@ -180,7 +180,8 @@ const struct check check_weights = {
 	.summary = "busy workers that share a cpuset get CPU time in proportion to their weights",
 	.formula = "any |part of CPU time / part of weight - 1| * 100 > threshold",
 	.on = CHECK_ASKED,
-	.key = "max_weight_error_pct",
+	.row = CHECK_THRESHOLD("max_weight_error_pct", 1e9,
+			       "the largest difference between a busy worker's part of CPU time and its part of weight, in %"),
 	.unit = "%",
 	.eval_run = eval_run,
 };

@@ -95,7 +95,7 @@ static bool parse_row(const struct jcur *c, const struct row *r, void *out, void
 	case ROW_ENUM:
 		return parse_enum(c, r, out);
 	case ROW_CUSTOM:
-		return r->parse(c, out, ctx);
+		return r->parse(c, (char *)out + r->offset, ctx);
 	}
 	BUG("row '%s' has no kind", r->name);
 }

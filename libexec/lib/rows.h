@@ -33,7 +33,7 @@ struct row {
 	const char *const *names; /* ENUM: NULL-terminated */
 	const char *type;      /* what is written there, for people; may be NULL for all but CUSTOM */
 	const char *help;
-	/* CUSTOM: read c into the struct (not the field) out; errors go through c. */
+	/* CUSTOM: read c into what lies at the offset, which is the whole struct when none is given; errors go through c. */
 	bool (*parse)(const struct jcur *c, void *out, void *ctx);
 	const struct row *sub; /* CUSTOM: the rows of the object (or of the elements of the array), for --list-keys */
 };

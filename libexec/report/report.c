@@ -30,7 +30,7 @@ static void keep_defects(struct report *r, struct kt_errs *errs)
 	kt_errs_deinit(errs);
 }
 
-void report_defect(struct report *r, const char *fmt, ...)
+static KT_PRINTF(2, 3) void defect(struct report *r, const char *fmt, ...)
 {
 	_cleanup_free_ char *msg = NULL;
 	struct kt_errs one = { 0 };
@@ -337,7 +337,7 @@ int report_read(int fd, struct report *ret, struct kt_err *err)
 		return -1;
 	}
 	if (r.lines && !r.run && !r.nr_defects && !(r.lines == 1 && rd.cut))
-		report_defect(&r, "line 1: the first record must be 'run'");
+		defect(&r, "line 1: the first record must be 'run'");
 	*ret = r;
 	return 0;
 }

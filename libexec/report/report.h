@@ -119,8 +119,6 @@ struct report {
  */
 int report_read(int fd, struct report *ret, struct kt_err *err);
 void report_deinit(struct report *r);
-/* Add a defect that a later stage found. The text gets "report: " in front. */
-void report_defect(struct report *r, const char *fmt, ...) KT_PRINTF(2, 3);
 /* The kept log records, oldest first: an array of {"source","text"}. */
 json_t *report_log_tail(const struct report *r);
 const char *report_outcome_name(enum report_outcome o); /* "truncated" too, which no record says */

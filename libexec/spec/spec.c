@@ -14,55 +14,6 @@ static bool parse_name(const struct jcur *c, void *out, void *ctx)
 	return spec_parse_name(c, &((struct spec *)out)->name, MAX_NAME_LEN, false);
 }
 
-static bool parse_bounds(const struct jcur *c, void *out, void *ctx)
-{
-	bool ok = jcur_is_object(c);
-	const char *key;
-	json_t *value;
-
-	(void)out;
-	(void)ctx;
-	json_object_foreach(c->j, key, value) {
-		struct jcur at = { .doc = c->doc, .up = c, .key = key, .j = value };
-		int64_t bound;
-
-		ok &= jcur_int(&at, 0, 9007199254740991, &bound);
-	}
-	return ok;
-}
-
-/* -1: not given, the default is ktstr-eval's. */
-#define THRESHOLD(field, top, text) \
-	{ .name = #field, .kind = ROW_REAL, .offset = offsetof(struct spec_assert, field), .max = top, \
-	  .def = -1, \
-	  .help = text }
-
-const struct row spec_assert_rows[] = {
-	{ .name = "not_starved", .kind = ROW_BOOL, .offset = offsetof(struct spec_assert, not_starved),
-	  .def = 1,
-	  .help = "check starvation, spread and gap" },
-	{ .name = "isolation", .kind = ROW_BOOL, .offset = offsetof(struct spec_assert, isolation), .def = 0,
-	  .help = "workers run on no CPU outside their cpuset" },
-	THRESHOLD(max_spread_pct, 100, "the largest difference in off-CPU time between two workers of a cgroup, in %"),
-	THRESHOLD(max_gap_ms, 1e9, "longest gap between two units of a worker"),
-	THRESHOLD(max_throughput_cv, 1e9, "the largest coefficient of variation of work units per CPU second"),
-	THRESHOLD(max_weight_error_pct, 1e9, "the largest difference between a busy worker's part of CPU time and its part of weight, in %"),
-	THRESHOLD(max_fallback_rate, 1e9, "sched_ext: how often a second the kernel picks a CPU in the scheduler's place"),
-	THRESHOLD(max_keep_last_rate, 1e9, "sched_ext: how often a second a CPU keeps its task for want of another"),
-	{ .name = "max_scx_events", .kind = ROW_CUSTOM, .type = "object", .parse = parse_bounds,
-	  .help = "sched_ext events, in small letters and without SCX_EV_, and how many of each a phase may have" },
-	THRESHOLD(min_work_rate, 1e12, "work units per CPU second that every worker reaches"),
-	{ 0 }
-};
-
-static bool parse_assert(const struct jcur *c, void *out, void *ctx)
-{
-	struct spec *s = out;
-
-	(void)ctx;
-	return rows_parse(c, spec_assert_rows, &s->assert, NULL);
-}
-
 void spec_add_program(struct spec *s, const struct program *p)
 {
 	s->programs = xrealloc(s->programs, s->nr_programs + 1, sizeof(*s->programs));
@@ -204,11 +155,10 @@ const struct row spec_rows[] = {
 	  .sub = spec_backdrop_rows, .help = "what exists through all steps" },
 	{ .name = "steps", .kind = ROW_CUSTOM, .type = "array of objects", .parse = spec_parse_steps,
 	  .sub = spec_step_rows, .help = "the steps, one after the other" },
-	{ .name = "assert", .kind = ROW_CUSTOM, .type = "object", .parse = parse_assert,
-	  .sub = spec_assert_rows,
-	  .help = "what ktstr-eval checks" },
 	{ .name = "expect", .kind = ROW_CUSTOM, .type = "\"survive\" or object", .parse = parse_expect,
 	  .sub = scheduler_expect_rows, .help = "how the scheduler must end; it must survive when not given" },
+	/* The last, so that its keys, which are the checks', follow in lists of keys. */
+	{ .name = "assert", .kind = ROW_CUSTOM, .type = "object", .parse = spec_parse_assert, .help = "what ktstr-eval checks" },
 	{ 0 }
 };
 
@@ -272,7 +222,6 @@ int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struc
 	struct spec s = { .json = json_incref(doc), .plan = plan, .backdrop.path = xstrdup("$.backdrop") };
 	struct spec_reader rd = { .plan = plan, .spec = &s };
 
-	rows_default(spec_assert_rows, &s.assert);
 	bool ok = rows_parse(&root, spec_rows, &s, &rd);
 	if (json_is_object(doc))
 		ok &= check_form(&root, &s) & check_backdrop(&root) & check_flags(&root, &s);
@@ -357,6 +306,7 @@ void spec_deinit(struct spec *s)
 	for (size_t i = 0; i < s->nr_steps; i++)
 		step_deinit(&s->steps[i]);
 	free(s->steps);
+	free(s->assert);
 	free(s->defs);
 	free(s->batches);
 	free(s->programs);

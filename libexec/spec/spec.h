@@ -20,9 +20,12 @@
 struct work_type;
 struct op_kind;
 
-/* The keys: of the document, of a CgroupDef, of a work group, of its variants, of a step, of "assert". */
+/*
+ * The keys: of the document, of a CgroupDef, of a work group, of its variants, of a step. Those of "assert" are the checks':
+ * spec_print_assert_keys().
+ */
 extern const struct row spec_rows[], spec_cgroup_rows[], spec_group_rows[], spec_backdrop_rows[], spec_step_rows[],
-	spec_hold_rows[], spec_assert_rows[];
+	spec_hold_rows[];
 
 enum { SPEC_MAX_WORKERS = 4096, SPEC_MAX_CGROUP_NAME = 128, SPEC_MAX_REPEATS = 10000 };
 enum { SPEC_BACKDROP = -1 }; /* instead of the number of a step */
@@ -164,19 +167,6 @@ static inline const char *batch_cgroup(const struct batch *b)
 	return birthplace(b->cgroup);
 }
 
-/* Thresholds as the spec gives them; a number that was not given is negative. Merging with defaults is ktstr-eval's. */
-struct spec_assert {
-	bool not_starved;             /* default true */
-	bool isolation;               /* default false */
-	double max_spread_pct;
-	double max_gap_ms;
-	double max_throughput_cv;
-	double min_work_rate;
-	double max_weight_error_pct;
-	double max_fallback_rate;
-	double max_keep_last_rate;
-};
-
 struct spec {
 	json_t *json;                 /* the document as written; owns the strings */
 	const char *name;
@@ -201,7 +191,7 @@ struct spec {
 	const struct program **programs; /* that the spec runs: its payloads and what works are; owned by these */
 	size_t nr_programs;
 	int64_t wait_ns;              /* that waiting for payloads may add to the holds */
-	struct spec_assert assert;
+	struct asserted *assert;      /* libexec/check/check.h: one for each check; NULL: not given, or read where nothing is judged */
 	struct scheduler_def scheduler;
 	struct expected_exit expected;
 	struct flags_want want;       /* of its profiles; of the kernel's own scheduler, which has no flags, nothing */
@@ -243,6 +233,14 @@ struct spec_reader {
 	const struct topo *plan; /* may be NULL */
 	struct spec *spec;
 };
+
+/*
+ * "assert" is read by the rows of the checks (libexec/check/assert.c). In the guest nothing is judged: there it is passed over
+ * (guest/no-checks.c), which is right, for the host has read it.
+ */
+bool spec_parse_assert(const struct jcur *c, void *out, void *ctx);
+/* For programs: its keys, as rows_print() prints them. */
+void spec_print_assert_keys(FILE *f, const char *prefix);
 
 void spec_add_program(struct spec *s, const struct program *p);
 bool spec_parse_name(const struct jcur *c, const char **ret, size_t max, bool nested);
