@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ktstr-eval [--format text|json] [REPORT]: reads a report, writes the verdict.
+ * ktstr-eval [--format text|json] [--json FILE] [REPORT]: reads a report, writes the verdict.
  *
- * The verdict is one JSON document, built once; the text is a view of it. Defects of the report are
+ * The verdict is one JSON document, built once; the text is a view of it, and who wants both asks for both at once. Defects of the report are
  * also said on stderr, one a line, so that a pipeline that keeps only the verdict still shows them.
  */
 #include "libexec/check/verdict.h"
+#include "libexec/lib/cache.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -16,6 +17,7 @@ static const char help[] =
 	"Judge the report of a run (from stdin without REPORT, or for '-').\n"
 	"\n"
 	"  -f, --format FORMAT  text (default) or json: the verdict as one line of JSON\n"
+	"  -j, --json FILE      the verdict as JSON to FILE as well\n"
 	"  -l, --list-checks    print every check with its default, unit and formula\n"
 	"  -h, --help           print this\n"
 	"\n"
@@ -57,12 +59,12 @@ static void write_stdout(const char *text, size_t len)
 	}
 }
 
-static void show(const json_t *verdict, enum format format)
+/* The verdict in a format; free() it. */
+static char *render(const json_t *verdict, enum format format, size_t *len)
 {
-	_cleanup_free_ char *text = NULL;
 	struct kt_err err;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
+	char *text = NULL;
+	FILE *f = open_memstream(&text, len);
 
 	if (!f)
 		die(KT_TROUBLE, "out of memory");
@@ -72,10 +74,10 @@ static void show(const json_t *verdict, enum format format)
 		die(KT_TROUBLE, "%s", err.msg);
 	if (fclose(f))
 		die(KT_TROUBLE, "out of memory");
-	write_stdout(text, len);
+	return text;
 }
 
-static int eval(const char *path, enum format format)
+static int eval(const char *path, enum format format, const char *json_file)
 {
 	_cleanup_close_ int fd = streq(path, "-") ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_(report_deinit) struct report r = { 0 };
@@ -90,7 +92,11 @@ static int eval(const char *path, enum format format)
 	kt_errs_print(&r.defects);
 	if (r.nr_defects > r.defects.n)
 		kt_warn("report: %lu more defects", (unsigned long)(r.nr_defects - r.defects.n));
-	show(verdict, format);
+	size_t len, json_len;
+	_cleanup_free_ char *text = render(verdict, format, &len), *json = render(verdict, FORMAT_JSON, &json_len);
+	if (json_file && cache_write(json_file, json, json_len, &err))
+		die(KT_TROUBLE, "%s", err.msg);
+	write_stdout(text, len);
 	return verdict_exit(verdict);
 }
 
@@ -98,17 +104,19 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "format", required_argument, NULL, 'f' },
+		{ "json", required_argument, NULL, 'j' },
 		{ "list-checks", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	enum format format = FORMAT_TEXT;
+	const char *json_file = NULL;
 	bool list = false;
 
 	kt_init("ktstr-eval");
 	opterr = 0;
 	signal(SIGPIPE, SIG_IGN);
-	for (int c; (c = getopt_long(argc, argv, ":f:lh", options, NULL)) >= 0;) {
+	for (int c; (c = getopt_long(argc, argv, ":f:j:lh", options, NULL)) >= 0;) {
 		switch (c) {
 		case 'f':
 			if (streq(optarg, "json"))
@@ -117,6 +125,9 @@ int main(int argc, char **argv)
 				format = FORMAT_TEXT;
 			else
 				die_usage("format '%s' is neither text nor json", optarg);
+			break;
+		case 'j':
+			json_file = optarg;
 			break;
 		case 'l':
 			list = true;
@@ -138,5 +149,5 @@ int main(int argc, char **argv)
 		list_checks();
 		return KT_OK;
 	}
-	return eval(optind < argc ? argv[optind] : "-", format);
+	return eval(optind < argc ? argv[optind] : "-", format, json_file);
 }

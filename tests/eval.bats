@@ -153,6 +153,16 @@ sanitized() {
 	[ "$output" = "$want" ]
 }
 
+@test "eval: --json FILE: the document beside the text, or 128" {
+	run -1 --separate-stderr ktstr-eval --json verdict.json "$DATA/spread-fail/in.jsonl"
+	[ "$output" = "$(<"$DATA/spread-fail/want.txt")" ]
+	run -1 --separate-stderr ktstr-eval -f json "$DATA/spread-fail/in.jsonl"
+	[ "$output" = "$(<verdict.json)" ]
+	run -128 --separate-stderr ktstr-eval --json none/verdict.json "$DATA/pass/in.jsonl"
+	[ -z "$output" ]
+	[[ $stderr == "ktstr-eval: "*"none/verdict.json"*"No such file or directory"* ]]
+}
+
 @test "eval: bad options are 129 and point to --help, which is short" {
 	for bad in --nonsense -x --format=xml '--format' 'a b'; do
 		# shellcheck disable=SC2086

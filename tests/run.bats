@@ -81,6 +81,23 @@ told() {
 	[ "$(cpio -t --quiet <payload.cpio | paste -sd' ')" = "run/ktstr/plan.json run/ktstr/spec.json run/ktstr/args" ]
 }
 
+@test "a report is judged once, and what a line says is from the document, not from its text" {
+	guest pass
+	mkdir own
+	cat >own/ktstr-eval <<-'END'
+		#!/bin/sh
+		echo call >>calls
+		"$TREE/bin/ktstr-eval" "$@" >/dev/null
+		echo "ktstr_test 'else' [sched=else] failed:"
+	END
+	chmod +x own/ktstr-eval
+	PATH=$PWD/own:$PATH run -0 --separate-stderr "$TREE/libexec/ktstr-run" --accel tcg mixed_workloads.json
+	[[ $output == "    PASS ["*"s] .::mixed_workloads ktstr/mixed_workloads" ]]
+	[ "$(cat calls)" = call ]
+	[ "$(cat runs/*/verdict.txt)" = "ktstr_test 'else' [sched=else] failed:" ]
+	ktstr-eval -f json runs/*/report.jsonl | cmp - runs/*/verdict.json
+}
+
 @test "the same second, one after the other and eight at once: a directory each, and nothing overwritten" {
 	guest pass
 	mkdir clock
