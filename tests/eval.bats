@@ -63,7 +63,8 @@ sanitized() {
 				[.verdict] == $code
 			and keys_unsorted[0] == "kind" and .kind == "verdict" and .ktstr == 1
 			and (.verdict == "pass") == (.reason == null)
-			and (.checks | all(.check and .verdict and .reason))
+			and (.checks | all(.check and .verdict and .reason and
+				.worse == if .unit == null then null elif .check == "min_work_rate" then "less" else "more" end))
 			and (.verdict != "fail" or (.checks | any(.verdict == "fail")))
 			and (.verdict != "pass" or (.checks | all(.verdict == "pass" or .verdict == "skip")))
 			' <<<"$output"

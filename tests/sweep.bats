@@ -102,6 +102,35 @@ report() {
 	jq -se 'last.figures | map(select(.figure == "iterations").n) == [2]' <<<"$output"
 }
 
+@test "figures of the whole run and of floors: they are kept, and the worst seed is the worst by them too" {
+	small small '"max_weight_error_pct":1000000,"min_work_rate":1'
+	jq -c '.cgroups[0].nice = 5' small.json >weighed.json
+	run -0 --separate-stderr ktstr sweep weighed.json --seeds 1..3 --dir kept
+	[[ ${lines[0]} == "    PASS seed 1  "*"  weights "*"%"* ]]
+	[[ $output == *$'\n'"weights       -      %"* ]]
+	# Of two workers the slower one is the worse.
+	slow=$(jq '[.checks[] | select(.check == "min_work_rate").value] | min' kept/seeds/1/verdict.json)
+	run -0 --separate-stderr ktstr sweep weighed.json --seeds 1..3 --dir kept --json
+	jq -se --argjson slow "$slow" '(last.figures | map(select(.figure == "weights"))) as $weights |
+		($weights | length == 1 and .[0].n == 3 and .[0].worse == "more" and (.[0] | has("cgroup") | not)) and
+		(.[0].figures | map(select(.figure == "min_work_rate"))) as $rates |
+		($rates | map(.value) | min == $slow) and ($rates | map(.worse) | unique == ["less"])' <<<"$output"
+	# What three bad schedules would give: twice, four times and three times beyond a threshold.
+	fail() { # SEED CHECK VALUE
+		jq -c --arg check "$2" --argjson value "$3" '.verdict = "fail" | .reason = "made up" | .checks |= map(
+			if .check == $check then .verdict = "fail" | .value = $value else . end)' "kept/seeds/$1/verdict.json" >changed
+		mv changed "kept/seeds/$1/verdict.json"
+	}
+	fail 1 weights 2000000
+	fail 2 min_work_rate 0.25
+	fail 3 weights 3000000
+	run -1 --separate-stderr ktstr sweep weighed.json --seeds 1..3 --dir kept --json
+	jq -se 'last.worst.seed == 2' <<<"$output"
+	fail 2 min_work_rate 0.4
+	run -1 --separate-stderr ktstr sweep weighed.json --seeds 1..3 --dir kept --json
+	jq -se 'last.worst.seed == 3' <<<"$output"
+}
+
 @test "one at a time or two: the same results" {
 	small small
 	run -0 --separate-stderr ktstr sweep small.json --seeds 1..6 -j1 --dir one --json

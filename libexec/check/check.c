@@ -90,6 +90,7 @@ static void add(struct results *out, enum verdict v, const struct report_worker 
 	if (c->unit) {
 		json_object_set_new(row, "threshold", json_real(out->setting->threshold));
 		json_object_set_new(row, "unit", json_string(c->unit));
+		json_object_set_new(row, "worse", json_string(c->less_is_worse ? "less" : "more"));
 	}
 	json_array_append_new(out->rows, row);
 	if (v != VERDICT_SKIP)

@@ -66,6 +66,7 @@ struct check {
 	 */
 	struct row row;
 	const char *unit;    /* of its value and threshold: "" for a ratio; NULL: it has none */
+	bool less_is_worse;  /* its threshold is a floor */
 	double virtual_default, real_default; /* thresholds on the two clocks; of CHECK_DEFAULT only */
 	/* One of them: of each cgroup, or of the run as a whole. */
 	void (*eval)(const struct report_cgroup *cg, double threshold, struct results *out);

@@ -47,5 +47,6 @@ const struct check check_min_work_rate = {
 	.on = CHECK_ASKED,
 	.row = CHECK_THRESHOLD("min_work_rate", 1e12, "work units per CPU second that every worker reaches"),
 	.unit = "work/cpu_s",
+	.less_is_worse = true,
 	.eval = eval,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Records of a sweep: see sweep.h. A figure is a number that a seed has one of: the value of a check in a cgroup
- * (the worst, where a check gives several), and a few statistics beside (of all its groups of workers).
+ * Records of a sweep: see sweep.h. A figure is a number that a seed has one of: the value of a check in a cgroup or of the whole run
+ * (the worst, where a check gives several), and a few statistics beside (of all groups of workers of a cgroup).
  */
 #include "libexec/sweep/sweep.h"
 #include "libexec/lib/path.h"
@@ -17,10 +17,11 @@ static double num(const json_t *obj, const char *key)
 	return json_number_value(json_object_get(obj, key));
 }
 
-/* A check called min_* is a floor: less is worse. */
-static bool is_floor(const char *figure)
+bool figure_is_worse(const json_t *f, double a, double b)
 {
-	return !strncmp(figure, "min_", 4);
+	const char *worse = str(f, "worse");
+
+	return worse && streq(worse, "less") ? a < b : a > b;
 }
 
 bool record_is(const json_t *record, const char *outcome)
@@ -28,9 +29,12 @@ bool record_is(const json_t *record, const char *outcome)
 	return streq(str(record, "outcome"), outcome);
 }
 
+/* cgroup: NULL for a figure of the whole run. */
 static bool same_figure(const json_t *f, const char *name, const char *cgroup)
 {
-	return f && streq(str(f, "figure"), name) && streq(str(f, "cgroup"), cgroup);
+	const char *own = str(f, "cgroup");
+
+	return f && streq(str(f, "figure"), name) && (own && cgroup ? streq(own, cgroup) : own == cgroup);
 }
 
 static json_t *find_figure(const json_t *figures, const char *name, const char *cgroup)
@@ -52,15 +56,15 @@ static void add_check(json_t *figures, json_t *failed, const json_t *row)
 	if (streq(verdict, "fail"))
 		json_array_append_new(failed, KT_PACK("{ss,ss*,ss*}", "check", check, "cgroup", cgroup, "reason",
 						      str(row, "reason")));
-	if (!json_is_number(value) || !cgroup)
+	if (!json_is_number(value))
 		return;
 	json_t *f = find_figure(figures, check, cgroup);
 	double v = json_number_value(value);
 	if (!f)
-		json_array_append_new(figures, KT_PACK("{ss,ss,sO,ss*,sO*}", "figure", check, "cgroup", cgroup, "value",
+		json_array_append_new(figures, KT_PACK("{ss,ss*,sO,ss*,sO*,ss*}", "figure", check, "cgroup", cgroup, "value",
 						       value, "unit", str(row, "unit"), "threshold",
-						       json_object_get(row, "threshold")));
-	else if (is_floor(check) ? v < num(f, "value") : v > num(f, "value"))
+						       json_object_get(row, "threshold"), "worse", str(row, "worse")));
+	else if (figure_is_worse(f, v, num(f, "value")))
 		json_object_set(f, "value", value);
 }
 
@@ -219,9 +223,9 @@ static double badness(const json_t *record)
 	json_array_foreach(json_object_get(record, "failed"), i, row) {
 		const char *check = str(row, "check"), *cgroup = str(row, "cgroup");
 		const json_t *figures = json_object_get(record, "figures");
-		const json_t *f = cgroup ? find_figure(figures, check, cgroup) : NULL;
+		const json_t *f = find_figure(figures, check, cgroup);
 		double value = num(f, "value"), threshold = num(f, "threshold");
-		double over = is_floor(check) ? threshold / value : value / threshold;
+		double over = figure_is_worse(f, 0, 1) ? threshold / value : value / threshold;
 
 		worst = f && over < INFINITY ? fmax(worst, over) : INFINITY;
 	}

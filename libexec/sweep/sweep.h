@@ -16,12 +16,14 @@
  *
  *     {"kind":"seed","seed":3,"verdict":"fail","outcome":"failed","reason":"...",
  *      "failed":[{"check","cgroup","reason"}],
- *      "figures":[{"figure":"gap","cgroup":"a","value":9.2,"unit":"ms","threshold":8.0}, ...]}
+ *      "figures":[{"figure":"gap","cgroup":"a","value":9.2,"unit":"ms","threshold":8.0,"worse":"more"}, ...]}
  *     {"kind":"host","wall_ms":1.0,"jobs":2,"ran":100,"guest_ms":1.0,"dir":"..."}   all that depends on this host
  *     {"kind":"sweep","ktstr":1,"name","topology","first":1,"last":100,"passed","failed","cannot_tell","lost",
- *      "figures":[{"figure","cgroup","unit","threshold","n","min","min_seed","median","p99","max","max_seed"}],
+ *      "figures":[{"figure","cgroup","unit","threshold","worse","n","min","min_seed","median","p99","max","max_seed"}],
  *      "seeds":{"failed":[...],"cannot_tell":[...],"lost":[...]},
  *      "worst":null or {"seed":3,"reason":"...","replay":"ktstr run ..."},"exit":1}
+ *
+ * A figure of the whole run has no cgroup. Only figures of checks have "worse": "more" or "less", as ktstr-eval says.
  */
 #ifndef SWEEP_SWEEP_H
 #define SWEEP_SWEEP_H
@@ -69,6 +71,8 @@ char *sweep_seed_dir(const struct sweep *s, int64_t seed);
 
 /* A seed's record, from its verdict; NULL stands for one that could not be read. */
 json_t *record_seed(int64_t seed, const json_t *verdict);
+/* Of two values of a figure, whether a is worse than b. */
+bool figure_is_worse(const json_t *figure, double a, double b);
 bool record_is(const json_t *record, const char *outcome);
 json_t *record_host(const struct sweep *s);
 /* With every seed done. */

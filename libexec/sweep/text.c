@@ -43,7 +43,7 @@ static void put_text(FILE *f, const char *text)
 	fputs(clean, f);
 }
 
-/* The worst value of every check, over the cgroups. */
+/* Of every check the worst value of all that it gave. */
 static void put_checks(const json_t *figures, FILE *f)
 {
 	const json_t *a, *b;
@@ -51,12 +51,12 @@ static void put_checks(const json_t *figures, FILE *f)
 
 	json_array_foreach(figures, i, a) {
 		const char *name = get_string(a, "figure"), *unit = get_string(a, "unit");
-		bool floor = !strncmp(name, "min_", 4), worst = json_is_number(json_object_get(a, "threshold"));
+		bool worst = json_is_number(json_object_get(a, "threshold"));
 
 		json_array_foreach(figures, k, b) {
 			double x = get_number(a, "value"), y = get_number(b, "value");
 
-			if (k != i && streq(get_string(b, "figure"), name) && (x == y ? k < i : (floor ? y < x : y > x)))
+			if (k != i && streq(get_string(b, "figure"), name) && (x == y ? k < i : figure_is_worse(a, y, x)))
 				worst = false;
 		}
 		if (worst)
@@ -110,9 +110,10 @@ static void put_figures(const json_t *figures, FILE *f)
 		"THRESHOLD", "MIN", "SEED", "MEDIAN", "P99", "MAX", "SEED");
 	json_array_foreach(figures, i, r) {
 		const char *unit = *get_string(r, "unit") ? get_string(r, "unit") : "-";
+		const char *of = *get_string(r, "cgroup") ? get_string(r, "cgroup") : "-";
 
 		fprintf(f, "%-*s %-*s %-10s %9s %9s %7lld %9s %9s %9s %7lld\n", name, get_string(r, "figure"), cgroup,
-			get_string(r, "cgroup"), unit, format_number(json_object_get(r, "threshold")).s,
+			of, unit, format_number(json_object_get(r, "threshold")).s,
 			format_number(json_object_get(r, "min")).s, get_integer(r, "min_seed"),
 			format_number(json_object_get(r, "median")).s, format_number(json_object_get(r, "p99")).s,
 			format_number(json_object_get(r, "max")).s, get_integer(r, "max_seed"));
