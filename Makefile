@@ -35,7 +35,7 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval flags kernel spec topo work worktypes-cpu-io-wake
 
-LIB = lib/kt lib/json lib/rows lib/strv lib/path lib/spawn lib/tail lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload
+LIB = lib/kt lib/outcome lib/json lib/rows lib/strv lib/path lib/spawn lib/tail lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload
 LIB += spec/scheduler spec/flags spec/spec spec/work spec/cgroups spec/steps spec/scene spec/scene-check spec/resolve
 LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel spec/ops-payload spec/ops-sched
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
@@ -56,7 +56,7 @@ SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
-BOOT = accel dry-run events guest keep load memory outcome own-path payload profile records run sched signals watchdog
+BOOT = accel dry-run events guest keep load memory own-path payload profile records run sched signals watchdog
 CHECK = check assert verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
 CHECK += weights scx_events
 SWEEP = prepare pool record text
@@ -65,7 +65,8 @@ LIB_OBJS = $(LIB:%=libexec/%.o) $(CHECK:%=libexec/check/%.o) $(WORK:%=guest/work
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
 TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog tests/helper/order tests/helper/guestmem
-STATIC = bin/ktstr-work guest/ktstr-work guest/init guest/sched/ktstr-load
+IN_IMAGE = guest/ktstr-work guest/init guest/sched/ktstr-load
+STATIC = bin/ktstr-work $(IN_IMAGE)
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img
 TURNS = libexec/ktstr-turns.so
@@ -77,8 +78,8 @@ bin/ktstr-topo: bin/ktstr-topo.o
 bin/ktstr-boot: LIBS += $(LIBBPF)
 bin/ktstr-boot: bin/ktstr-boot.o $(BOOT:%=libexec/boot/%.o) guest/sched/object.o guest/sched/options.o
 bin/ktstr-eval: bin/ktstr-eval.o
-# The same program with and without the checks, which have no part in a guest: see guest/no-checks.c.
-guest/ktstr-work: guest/no-checks.o
+# The same program with and without the checks, which have no part in a guest: see guest/scenario/no-checks.c.
+guest/ktstr-work: guest/scenario/no-checks.o
 bin/ktstr-work guest/ktstr-work: bin/ktstr-work.o guest/files.o $(SCENARIO:%=guest/scenario/%.o) $(SCHED:%=guest/sched/%.o) guest/hw.o guest/symbols.o guest/request.o
 guest/init: guest/init.o guest/hw.o guest/symbols.o
 guest/sched/ktstr-load: guest/sched/load.o guest/sched/object.o guest/sched/options.o guest/sched/enums.o
@@ -110,7 +111,7 @@ $(IMAGE): guest/pack $(STATIC)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=guest/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
 SHIM = shim shim-qemu shim-hold shim-ask order
-$(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h Makefile
+$(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h libexec/lib/exits.list Makefile
 	$(call msg,LD,$@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -I. -DKTSTR_SHIM -shared -fPIC -o $@ $(SHIM:%=libexec/vm/%.c)
 
@@ -184,7 +185,7 @@ install: all
 	install -d $(D)/bin $(D)/libexec/ktstr $(addprefix $(D)/share/ktstr/,specs scenarios schema examples)
 	install bin/ktstr $(filter bin/%,$(PROGRAMS) $(STATIC)) $(D)/bin
 	install $(VERBS:%=libexec/%) $(D)/libexec/ktstr
-	install -m 644 $(IMAGE) $(TURNS) libexec/apt-private.sh libexec/table.awk $(D)/libexec/ktstr
+	install -m 644 $(IMAGE) $(TURNS) libexec/apt-private.sh libexec/exits.sh libexec/lib/exits.list libexec/table.awk $(D)/libexec/ktstr
 	install -D -m 644 -t $(D)/libexec/ktstr/bpf $(BPF:%=guest/bpf/%.bpf.o)
 	for dir in specs scenarios schema; do install -m 644 share/$$dir/*.json $(D)/share/ktstr/$$dir || exit; done
 	install -m 644 share/examples/*.json share/examples/*.c $(D)/share/ktstr/examples

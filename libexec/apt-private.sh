@@ -5,7 +5,7 @@
 #
 # They are read through an apt state of our own, in a temporary directory: the machine's sources, lists and packages stay
 # as they are, and root is not needed. The mirror is the one that the machine's apt uses, and the packages are verified
-# with the Debian keyring, so a mirror need not be trusted. Wants $prog set, and say and die; gives $work, removed at exit.
+# with the Debian keyring, so a mirror need not be trusted. Wants $prog set, say and die, and exits.sh; gives $work, removed at exit.
 
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -13,10 +13,10 @@ apt_private_init() { # TOOL...: more tools that the caller needs
 	for tool in apt-get apt-cache dpkg-deb "$@"; do
 		command -v "$tool" >/dev/null || return 1
 	done
-	[ -r "$keyring" ] || die 128 "cannot read '$keyring': install the package debian-archive-keyring"
-	work=$(mktemp -d) || die 128 "cannot make a temporary directory"
+	[ -r "$keyring" ] || die "$KT_TROUBLE" "cannot read '$keyring': install the package debian-archive-keyring"
+	work=$(mktemp -d) || die "$KT_TROUBLE" "cannot make a temporary directory"
 	trap 'rm -rf "$work"' EXIT
-	trap 'exit 128' HUP INT TERM
+	trap 'exit "$KT_TROUBLE"' HUP INT TERM
 	# As root apt fetches as the user _apt, who must get in.
 	chmod 711 "$work"
 	mkdir -p "$work/lists/partial" "$work/cache/archives/partial" "$work/debs"
@@ -42,7 +42,7 @@ apt() { # with our state; what it says is kept, to be shown when it fails
 
 apt_failed() {
 	[ ! -s "$work/log" ] || sed 's/^/  /' "$work/log" >&2
-	die 128 "$@"
+	die "$KT_TROUBLE" "$@"
 }
 
 # The mirrors of the Debian archive itself among the machine's sources: not its security archive, no third party's.

@@ -58,7 +58,7 @@ folders_in() {
 
 @test "a folder's side is where its sources are linked: in the guest image, in programs of the host, or in both" {
 	local folder side in_image in_host
-	in_image=$(folders_in STATIC)
+	in_image=$(folders_in IN_IMAGE)
 	in_host=$(folders_in PROGRAMS TURNS)
 	for folder in $(cd "$TREE" && find guest libexec -type d ! -path guest/bpf); do
 		side=
@@ -71,7 +71,7 @@ folders_in() {
 
 @test "ktstr(7) names every folder that is in the guest image" {
 	local folder
-	for folder in $(folders_in STATIC); do
+	for folder in $(folders_in IN_IMAGE); do
 		echo "$folder"
 		grep -qE "^\.(It )?Pa (.* )?$folder/( |$)" "$TREE/man/ktstr.7"
 	done

@@ -37,3 +37,20 @@ load helper
 	[ -z "$(ls cache/kernels)" ]
 	[ -e user/7.3.0/vmlinux ]
 }
+
+@test "exit codes have one list: no program repeats its numbers, and sh reads what C includes" {
+	local here=$PWD
+	cd "$TREE"
+	mapfile -t scripts < <(grep -rlIE '^#!/bin/(ba)?sh|shellcheck shell=sh' bin libexec guest | grep -v libexec/exits.sh)
+	[ "${#scripts[@]}" -ge 8 ]
+	run -1 grep -nE '(exit|die|return|code=|case.*) ?"?12[5-9]' "${scripts[@]}"
+	run -1 grep -rnE '(exit|return|die)[ (]+12[5-9]\b' --include=*.c bin libexec guest/init.c guest/scenario
+	printf '#include "libexec/lib/kt.h"\n' | gcc -I. -E -P - | sed -n '/^enum kt_exit {$/,/^};/p' | grep -o 'KT_[A-Z_]* = [0-9]*' | tr -d ' ' >"$here/in-c"
+	# shellcheck disable=SC2016
+	sh -c 'here=libexec; . libexec/exits.sh; set' | sed -n "s/^\(KT_[A-Z_]*\)='*\([0-9]*\)'*$/\1=\2/p" >"$here/in-sh"
+	[ "$(wc -l <"$here/in-c")" = 7 ]
+	diff <(sort "$here/in-c") <(sort "$here/in-sh")
+	# shellcheck disable=SC2016
+	run -0 sh -c 'here=libexec; . libexec/exits.sh; exit_worse 0 125; exit_worse 1 125; exit_worse 1 128; exit_worse 139 129; exit_word 125; exit_word 134'
+	[ "$(paste -sd' ' <<<"$output")" = "125 1 128 139 SKIP BAD" ]
+}

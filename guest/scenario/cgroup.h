@@ -8,7 +8,7 @@
 #ifndef KT_CGROUP_H
 #define KT_CGROUP_H
 
-#include "guest/outcome.h"
+#include "libexec/lib/outcome.h"
 #include "libexec/spec/spec.h"
 
 /* root must be a cgroup2 directory. Let what is made in it have the controllers that are there. */

@@ -13,7 +13,7 @@
 #include "guest/scenario/machine.h"
 #include "libexec/spec/op.h"
 #include "libexec/spec/op-list.h"
-#include "guest/outcome.h"
+#include "libexec/lib/outcome.h"
 #include "guest/scenario/payloads.h"
 #include "guest/scenario/scenario.h"
 #include "libexec/spec/scene.h"

@@ -4,7 +4,7 @@
 #define KT_PAYLOADS_H
 
 #include "guest/scenario/minder.h"
-#include "guest/outcome.h"
+#include "libexec/lib/outcome.h"
 #include "libexec/spec/payload.h"
 
 struct engine;

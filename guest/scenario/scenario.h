@@ -3,7 +3,7 @@
 #ifndef KT_SCENARIO_H
 #define KT_SCENARIO_H
 
-#include "guest/outcome.h"
+#include "libexec/lib/outcome.h"
 #include "libexec/spec/spec.h"
 
 struct scenario_opts {

@@ -8,7 +8,7 @@
 #ifndef SCHED_SCHED_H
 #define SCHED_SCHED_H
 
-#include "guest/outcome.h"
+#include "libexec/lib/outcome.h"
 #include "libexec/spec/scheduler.h"
 #include <sys/types.h>
 

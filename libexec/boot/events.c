@@ -12,14 +12,12 @@ void events_take_end(const json_t *record, struct result *r)
 	const char *outcome = json_string_value(json_object_get(record, "outcome"));
 	const char *reason = json_string_value(json_object_get(record, "reason"));
 
-	for (int i = 0; outcome_names[i]; i++)
-		if (outcome && streq(outcome, outcome_names[i])) {
-			r->outcome = (enum outcome)i;
-			_cleanup_free_ char *text = printable(reason ? reason : "", strnlen(reason ? reason : "", 800));
-			kt_fail(&r->why, "%s", text);
-			return;
-		}
-	r->outcome = LOST;
+	if (outcome_parse(outcome, &r->outcome)) {
+		_cleanup_free_ char *text = printable(reason ? reason : "", strnlen(reason ? reason : "", 800));
+		kt_fail(&r->why, "%s", text);
+		return;
+	}
+	r->outcome = OUTCOME_LOST;
 	kt_fail(&r->why, "the guest's end record says nothing known");
 }
 
@@ -34,16 +32,16 @@ static bool same_topology(const struct topo *plan, json_t *record, struct result
 
 	if (topo_from_json(as_plan, "the guest's topology", &seen, &errs) < 0) {
 		kt_fail(&r->why, "%s", errs.msgs[0]);
-		r->outcome = LOST;
+		r->outcome = OUTCOME_LOST;
 		kt_errs_deinit(&errs);
 		return false;
 	}
 	if (topo_diff(plan, &seen, diff, sizeof(diff))) {
 		kt_fail(&r->why, "the guest does not see the planned topology: %s", diff);
-		r->outcome = UNSUPPORTED;
+		r->outcome = OUTCOME_UNSUPPORTED;
 	}
 	topo_deinit(&seen);
-	return r->outcome != UNSUPPORTED;
+	return r->outcome != OUTCOME_UNSUPPORTED;
 }
 
 static int do_memory_op(struct memory_ops *ops, struct guest *g, const json_t *request, struct kt_err *err)
@@ -88,7 +86,7 @@ static int take_request(struct events *e, const json_t *request, struct result *
 	if (++e->requests > MAX_REQUESTS)
 		return kt_fail(&r->why, "the guest asked for more than %d things", MAX_REQUESTS);
 	if (event && (streq(event, "memory") || streq(event, "symbols"))) {
-		r->outcome = ERROR;
+		r->outcome = OUTCOME_ERROR;
 		if (json_object_get(request, "symbols"))
 			memory_ops_take_symbols(e->memory, request);
 		else if (do_memory_op(e->memory, e->guest, request, &r->why))
@@ -169,7 +167,7 @@ bool events_follow(struct events *e, bool setting_up, struct result *r)
 	for (;;) {
 		enum vm_event ev = vm_wait(vm, true, e->deadline_ns);
 
-		r->outcome = LOST;
+		r->outcome = OUTCOME_LOST;
 		switch (ev) {
 		case VM_EV_OUT:
 			if (take_out(e, r))

@@ -37,7 +37,7 @@ static void boot_failed(struct result *r, const struct checkpoint *cp)
 	struct kt_err ignored;
 	json_auto_t *record = cp->log ? kt_json_loads(cp->log, strcspn(cp->log, "\n"), "guest", &ignored) : NULL;
 
-	r->outcome = LOST;
+	r->outcome = OUTCOME_LOST;
 	if (record && json_object_get(record, "outcome"))
 		events_take_end(record, r);
 }
@@ -116,11 +116,11 @@ static void run_guest(struct run *run, bool cold, bool prepare, const char *spec
 	bool twice = !cold && c->virtual_clock;
 	struct result *r = &run->result;
 
-	r->outcome = LOST;
+	r->outcome = OUTCOME_LOST;
 	if (cold ? anonymous_ram(c->plan, &run->booted, &r->why) : get_booted(run))
 		;
 	else if (prepare)
-		r->outcome = DONE;
+		r->outcome = OUTCOME_DONE;
 	else if ((!twice || !get_ready(run, spec_name)) &&
 		 !guest_start(&run->guest, cold ? VM_COLD : VM_RUN, &run->booted, twice ? &run->ready : NULL,
 			      run->events.deadline_ns, &r->why))
@@ -150,7 +150,7 @@ static void init_run(struct run *run, const struct boot_options *o, struct boot_
 			.boot_limit_ns = MIN(deadline - kt_now_ns(), (BOOT_LIMIT_S + BOOT_LIMIT_PER_CPU_S * (int64_t)in->plan.nr_cpus) * NSEC_PER_SEC),
 			.deadline_ns = deadline, .cache_limit = in->cache_limit,
 		},
-		.result.outcome = LOST,
+		.result.outcome = OUTCOME_LOST,
 	};
 	memcpy(run->checkpoints.console_to, run->guest.console_to, sizeof(run->checkpoints.console_to));
 	vm_init(&run->guest.vm);
@@ -175,15 +175,15 @@ static void close_report(struct run *run, const struct boot_inputs *in)
 {
 	const struct result *r = &run->result;
 	struct records *out = &run->records;
-	bool failed = r->outcome != DONE && !out->reader_gone;
+	bool failed = r->outcome != OUTCOME_DONE && !out->reader_gone;
 
 	if (failed)
 		records_emit_console(out, &run->guest.vm.console_tail);
 	records_emit(out, host_record(&run->facts, in));
-	records_emit(out, KT_PACK("{ss,ss,ss}", "kind", "end", "outcome", outcome_names[r->outcome],
-				  "reason", r->outcome == DONE ? "" : r->why.msg));
+	records_emit(out, KT_PACK("{ss,ss,ss}", "kind", "end", "outcome", outcome_name(r->outcome),
+				  "reason", r->outcome == OUTCOME_DONE ? "" : r->why.msg));
 	if (failed && !out->reader_gone)
-		kt_warn("%s: %s", outcome_names[r->outcome], r->why.msg);
+		kt_warn("%s: %s", outcome_name(r->outcome), r->why.msg);
 }
 
 int boot_run(const struct boot_options *o, struct boot_inputs *in, int signals, int64_t start_ns)
@@ -194,10 +194,10 @@ int boot_run(const struct boot_options *o, struct boot_inputs *in, int signals, 
 	records_emit(&run.records, run_record(in));
 	run_guest(&run, o->cold, o->prepare, in->spec.name);
 	const char *sig = signals_next(signals);
-	if (sig && run.result.outcome == LOST)
+	if (sig && run.result.outcome == OUTCOME_LOST)
 		kt_fail(&run.result.why, "interrupted by SIG%s", sig);
 	if (guest_is_unsuitable(&run.guest))
-		run.result.outcome = UNSUPPORTED;
+		run.result.outcome = OUTCOME_UNSUPPORTED;
 	close_report(&run, in);
 	deinit_run(&run);
 	return run.records.reader_gone ? KT_OK : (int)outcome_exit(run.result.outcome);

@@ -13,16 +13,6 @@ const struct check *const checks[] = {
 	NULL
 };
 
-const char *verdict_name(enum verdict v)
-{
-	static const char *const names[] = {
-		[VERDICT_SKIP] = "skip", [VERDICT_PASS] = "pass",
-		[VERDICT_INCONCLUSIVE] = "inconclusive", [VERDICT_FAIL] = "fail",
-	};
-
-	return names[v];
-}
-
 struct number number_plain(double value, int decimals)
 {
 	struct number n;

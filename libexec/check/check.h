@@ -29,9 +29,6 @@
 
 #include "libexec/report/report.h"
 
-enum verdict { VERDICT_SKIP, VERDICT_PASS, VERDICT_INCONCLUSIVE, VERDICT_FAIL }; /* weakest first */
-const char *verdict_name(enum verdict v);
-
 enum check_on {
 	CHECK_ALWAYS,  /* cannot be switched off */
 	CHECK_DEFAULT, /* unless "not_starved" is false, which a threshold of its own overrides */

@@ -7,24 +7,14 @@
 #include "libexec/check/verdict.h"
 #include "libexec/report/read.h"
 
-static const struct { const char *verdict; int code; } exits[] = {
-	{ "pass", KT_OK },
-	{ "fail", KT_NO },
-	{ "inconclusive", KT_CANNOT_TELL },
-	{ "skip", KT_CANNOT_TELL },
-	{ "unsupported", KT_CANNOT_TELL },
-	{ "lost", KT_TROUBLE },
-	{ "error", KT_TROUBLE },
-};
-
 int verdict_exit(const json_t *verdict)
 {
 	const char *name = json_string_value(json_object_get(verdict, "verdict"));
+	enum kt_exit code;
 
-	for (size_t i = 0; i < ARRAY_SIZE(exits); i++)
-		if (name && streq(name, exits[i].verdict))
-			return exits[i].code;
-	BUG("verdict '%s' has no exit code", name ? name : "");
+	if (!verdict_exit_code(name, &code))
+		BUG("verdict '%s' has no exit code", name ? name : "");
+	return code;
 }
 
 static json_t *wake_latency(const struct histogram *h)
@@ -90,8 +80,8 @@ static json_t *stats(const struct report *r)
 		       "worst_gap_ns", (json_int_t)t.max_gap_ns, "cgroups", t.cgroups);
 }
 
-/* Why the report cannot be judged: a verdict, and *why to be freed; or NULL. */
-static const char *unjudgeable(const struct report *r, char **why)
+/* Why the report cannot be judged: a verdict, and *why to be freed; or VERDICT_PASS, and *why is left alone. */
+static enum verdict unjudgeable(const struct report *r, char **why)
 {
 	unsigned present = 0;
 	const struct report_cgroup *short_of = NULL;
@@ -99,19 +89,19 @@ static const char *unjudgeable(const struct report *r, char **why)
 	if (r->nr_defects) {
 		*why = r->nr_defects == 1 ? xstrdup(r->defects.msgs[0]) :
 		       xasprintf("%s (and %lu more)", r->defects.msgs[0], r->nr_defects - 1);
-		return "error";
+		return VERDICT_ERROR;
 	}
 	if (!r->lines) {
 		*why = xstrdup("empty report: whatever should have written it did not start");
-		return "error";
+		return VERDICT_ERROR;
 	}
-	if (r->outcome == REPORT_TRUNCATED) {
+	if (r->outcome == OUTCOME_TRUNCATED) {
 		*why = xasprintf("truncated report: no 'end' record after line %lu", r->lines);
-		return "lost";
+		return VERDICT_LOST;
 	}
-	if (r->outcome != REPORT_DONE) {
+	if (r->outcome != OUTCOME_DONE) {
 		*why = xstrdup(r->reason ? r->reason : "no reason given");
-		return report_outcome_name(r->outcome);
+		return outcome_verdict(r->outcome);
 	}
 	for (size_t i = 0; i < r->nr_cgroups; i++) {
 		const struct report_cgroup *cg = &r->cgroups[i];
@@ -125,13 +115,13 @@ static const char *unjudgeable(const struct report *r, char **why)
 	const char *missing = report_payload_missing(r);
 	if (!short_of && missing) {
 		*why = xasprintf("no record of payload '%s', though the report says done", missing);
-		return "lost";
+		return VERDICT_LOST;
 	}
 	if (!short_of)
-		return NULL;
+		return VERDICT_PASS;
 	*why = xasprintf("%u of %u worker records, though the report says done: "
 			 "the first missing one is of cgroup '%s'", present, r->nr_workers, short_of->name);
-	return "lost";
+	return VERDICT_LOST;
 }
 
 /* The scheduler under test and what became of it; null when there was none. */
@@ -150,15 +140,15 @@ static json_t *scheduler(const struct report *r)
 json_t *verdict_build(const struct report *r)
 {
 	_cleanup_free_ char *why = NULL;
-	const char *verdict = unjudgeable(r, &why);
-	_cleanup_json_ json_t *judged = verdict ? NULL : checks_run(r);
+	enum verdict verdict = unjudgeable(r, &why);
+	_cleanup_json_ json_t *judged = verdict == VERDICT_PASS ? checks_run(r) : NULL;
 
 	json_t *doc = KT_PACK("{s:s, s:i, s:s?, s:s?}", "kind", "verdict", "ktstr", 1, "name", r->name,
 			      "topology", r->topology);
 	if (judged)
 		json_object_update(doc, judged);
 	else
-		json_object_update_new(doc, KT_PACK("{s:s, s:s, s:[]}", "verdict", verdict, "reason", why,
+		json_object_update_new(doc, KT_PACK("{s:s, s:s, s:[]}", "verdict", verdict_name(verdict), "reason", why,
 						    "checks"));
 	json_object_set_new(doc, "stats", judged ? stats(r) : json_null());
 	json_object_set_new(doc, "scheduler", scheduler(r));
@@ -166,7 +156,7 @@ json_t *verdict_build(const struct report *r)
 	/* A run record that is not there, or not whole, has nothing to say about these. */
 	bool known = r->kernel && r->workers;
 	const char *clock = !known ? NULL : r->virtual_clock ? "virtual" : "real";
-	const char *outcome = r->outcome == REPORT_TRUNCATED ? NULL : report_outcome_name(r->outcome);
+	const char *outcome = r->outcome == OUTCOME_TRUNCATED ? NULL : outcome_name(r->outcome);
 	json_object_update_new(doc, KT_PACK("{s:s?, s:o, s:s?, s:s?}", "clock", clock,
 					    "seed", known ? json_integer(r->seed) : json_null(),
 					    "kernel", r->kernel, "report_outcome", outcome));

@@ -10,10 +10,7 @@
 
 /* Judge a report. One with defects gets the verdict "error". */
 json_t *verdict_build(const struct report *r);
-/*
- * The exit code that goes with it: 0 pass, 1 fail, 125 inconclusive, skip, unsupported, 128 lost,
- * error.
- */
+/* The exit code that goes with it. */
 int verdict_exit(const json_t *verdict);
 /* For people. */
 void verdict_print(const json_t *verdict, FILE *f);

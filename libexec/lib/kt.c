@@ -6,6 +6,33 @@
 
 static const char *prog = "ktstr";
 
+static const struct { int code; const char *word; } exits[] = { /* from the best to the worst */
+#define EXIT(name, code, word) { code, #word },
+#include "libexec/lib/exits.list"
+#undef EXIT
+};
+
+static size_t exit_rank(int code)
+{
+	size_t i = 0;
+
+	while (i < ARRAY_SIZE(exits) && exits[i].code != code)
+		i++;
+	return i;
+}
+
+int kt_exit_worse(int a, int b)
+{
+	return exit_rank(a) > exit_rank(b) ? a : b;
+}
+
+const char *kt_exit_word(int code)
+{
+	size_t rank = exit_rank(code);
+
+	return rank < ARRAY_SIZE(exits) ? exits[rank].word : "BAD";
+}
+
 static void vformat(char *buf, size_t size, const char *fmt, va_list ap)
 {
 	/* A message that does not fit is cut; the cut is shown. */

@@ -22,16 +22,16 @@
 #include <time.h> /* before the poison below: it declares what is banned */
 #include <unistd.h>
 
-/* Exit codes of every program; listed under EXIT STATUS in every manual page. */
+/* Exit codes of every program: KT_OK, KT_NO ...; listed under EXIT STATUS in every manual page. */
 enum kt_exit {
-	KT_OK = 0,           /* yes, passed, done */
-	KT_NO = 1,           /* the answer is no: a check failed */
-	KT_CANNOT_TELL = 125, /* inconclusive, skipped, or not possible here; git bisect skips */
-	KT_EXEC_FAILED = 126,
-	KT_NOT_FOUND = 127,
-	KT_TROUBLE = 128,    /* lost VM, I/O error, environment */
-	KT_USAGE = 129,      /* usage error, or a bad spec or plan */
+#define EXIT(name, code, word) KT_##name = code,
+#include "libexec/lib/exits.list"
+#undef EXIT
 };
+/* The worse of two exit codes, in the order of exits.list. */
+int kt_exit_worse(int a, int b);
+/* The word that heads the line of a run that ends so: "PASS". */
+const char *kt_exit_word(int code);
 
 #define KT_PRINTF(f, a) __attribute__((format(printf, f, a)))
 

@@ -8,16 +8,6 @@
 
 enum { MAX_LOG = 64 * 1024 };
 
-static const char *const outcomes[] = {
-	[REPORT_DONE] = "done", [REPORT_LOST] = "lost", [REPORT_UNSUPPORTED] = "unsupported",
-	[REPORT_ERROR] = "error", [REPORT_TRUNCATED] = "truncated",
-};
-
-const char *report_outcome_name(enum report_outcome o)
-{
-	return outcomes[o];
-}
-
 /* Take over what the check of one line found: safe to print, and no more than anyone reads. */
 static void keep_defects(struct report *r, struct kt_errs *errs)
 {
@@ -168,14 +158,10 @@ static bool read_end(const struct jcur *c, struct report *r)
 	if (jcur_get(c, "reason", &why) && !json_is_string(why.j))
 		return jcur_error(&why, "must be a string");
 	reason = json_string_value(json_object_get(c->j, "reason"));
-	for (enum report_outcome o = REPORT_DONE; o < REPORT_TRUNCATED; o++) {
-		if (!streq(outcome, outcomes[o]))
-			continue;
-		r->outcome = o;
-		r->reason = reason && *reason ? xstrdup(reason) : NULL;
-		return true;
-	}
-	return jcur_error(c, "outcome '%s' is not done, lost, unsupported or error", outcome);
+	if (!outcome_parse(outcome, &r->outcome))
+		return jcur_error(c, "outcome '%s' is not done, lost, unsupported or error", outcome);
+	r->reason = reason && *reason ? xstrdup(reason) : NULL;
+	return true;
 }
 
 /* Keep the line as it came: it is parsed only when somebody wants to see it. */
@@ -323,7 +309,7 @@ static void read_line(struct reader *rd, const struct lines *l, const char *line
 int report_read(int fd, struct report *ret, struct kt_err *err)
 {
 	_cleanup_(lines_deinit) struct lines l = lines_init(fd, REPORT_LINE_MAX);
-	struct report r = { .outcome = REPORT_TRUNCATED };
+	struct report r = { .outcome = OUTCOME_TRUNCATED };
 	struct reader rd = { .r = &r };
 	const char *line;
 	size_t len;
@@ -370,7 +356,7 @@ json_t *report_log(const char *source, const char *text, size_t len)
 	return KT_PACK("{s:s, s:s, s:o}", "kind", "log", "source", source, "text", s);
 }
 
-json_t *report_end(enum report_outcome outcome, const char *reason)
+json_t *report_end(enum outcome outcome, const char *reason)
 {
-	return KT_PACK("{s:s, s:s, s:s}", "kind", "end", "outcome", outcomes[outcome], "reason", reason);
+	return KT_PACK("{s:s, s:s, s:s}", "kind", "end", "outcome", outcome_name(outcome), "reason", reason);
 }

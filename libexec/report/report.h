@@ -14,6 +14,7 @@
 #include "libexec/lib/cpulist.h"
 #include "libexec/lib/histogram.h"
 #include "libexec/lib/json.h"
+#include "libexec/lib/outcome.h"
 #include "libexec/spec/spec.h"
 
 enum {
@@ -22,14 +23,6 @@ enum {
 	REPORT_TAIL = 20,            /* the last log records are kept */
 	REPORT_SCX_PHASES = 1000,    /* records of phases that are kept */
 	REPORT_DEFECTS = 20,         /* the first defects are kept */
-};
-
-enum report_outcome {
-	REPORT_DONE,        /* the scenario ran */
-	REPORT_LOST,        /* the VM was lost */
-	REPORT_UNSUPPORTED, /* not possible here */
-	REPORT_ERROR,       /* the work could not run */
-	REPORT_TRUNCATED,   /* no end record */
 };
 
 /* The scheduler under test, as its records describe it. */
@@ -104,7 +97,7 @@ struct report {
 	struct report_payload *payload_runs;
 	size_t nr_payload_runs;
 	struct report_scheduler scheduler;
-	enum report_outcome outcome;
+	enum outcome outcome;
 	char *reason;                   /* of the outcome; NULL: the record has none */
 	unsigned long lines;
 	struct kt_errs defects;         /* printable() text */
@@ -121,10 +114,9 @@ int report_read(int fd, struct report *ret, struct kt_err *err);
 void report_deinit(struct report *r);
 /* The kept log records, oldest first: an array of {"source","text"}. */
 json_t *report_log_tail(const struct report *r);
-const char *report_outcome_name(enum report_outcome o); /* "truncated" too, which no record says */
 
 /* Make records, for programs that write a report. Text that is not UTF-8 goes through printable(). */
 json_t *report_log(const char *source, const char *text, size_t len);
-json_t *report_end(enum report_outcome outcome, const char *reason);
+json_t *report_end(enum outcome outcome, const char *reason);
 
 #endif

@@ -236,7 +236,7 @@ struct spec_reader {
 
 /*
  * "assert" is read by the rows of the checks (libexec/check/assert.c). In the guest nothing is judged: there it is passed over
- * (guest/no-checks.c), which is right, for the host has read it.
+ * (guest/scenario/no-checks.c), which is right, for the host has read it.
  */
 bool spec_parse_assert(const struct jcur *c, void *out, void *ctx);
 /* For programs: its keys, as rows_print() prints them. */

@@ -4,6 +4,7 @@
  * (the worst, where a check gives several), and a few statistics beside (of all groups of workers of a cgroup).
  */
 #include "libexec/sweep/sweep.h"
+#include "libexec/lib/outcome.h"
 #include "libexec/lib/path.h"
 #include <math.h>
 
@@ -83,14 +84,28 @@ static void add_stat(json_t *figures, const char *name, const char *cgroup, json
 						       value, "unit", unit));
 }
 
-/* pass, fail, ... to what a sweep counts. */
+/* What a sweep counts, by the exit code of the verdict. */
+static const struct { const char *name; enum kt_exit code; } outcomes[] = {
+	{ "passed", KT_OK }, { "failed", KT_NO }, { "cannot_tell", KT_CANNOT_TELL }, { "lost", KT_TROUBLE },
+};
+
 static const char *outcome_of(const char *verdict)
 {
-	if (streq(verdict, "pass"))
-		return "passed";
-	if (streq(verdict, "fail"))
-		return "failed";
-	return streq(verdict, "lost") || streq(verdict, "error") ? "lost" : "cannot_tell";
+	enum kt_exit code = KT_CANNOT_TELL;
+
+	verdict_exit_code(verdict, &code);
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
+		if (outcomes[i].code == code)
+			return outcomes[i].name;
+	BUG("verdict '%s' is not counted", verdict);
+}
+
+enum kt_exit record_exit(const json_t *record)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(outcomes); i++)
+		if (record_is(record, outcomes[i].name))
+			return outcomes[i].code;
+	return KT_TROUBLE;
 }
 
 json_t *record_seed(int64_t seed, const json_t *verdict)
@@ -280,12 +295,6 @@ static json_t *replay(const struct sweep *s, const json_t *record)
 		       line);
 }
 
-/* The worst, as ktstr run ranks them. */
-static int exit_code(size_t failed, size_t cannot_tell, size_t lost)
-{
-	return lost ? KT_TROUBLE : failed ? KT_NO : cannot_tell ? KT_CANNOT_TELL : KT_OK;
-}
-
 static json_t *seeds_that(const struct sweep *s, const char *outcome, size_t *n)
 {
 	json_t *ret = json_array();
@@ -301,7 +310,10 @@ json_t *record_sweep(const struct sweep *s)
 {
 	size_t failed, cannot_tell, lost;
 	json_t *seeds = json_object(), *ret;
+	int code = KT_OK;
 
+	for (size_t i = 0; i < s->n; i++)
+		code = kt_exit_worse(code, record_exit(s->records[i]));
 	json_object_set_new(seeds, "failed", seeds_that(s, "failed", &failed));
 	json_object_set_new(seeds, "cannot_tell", seeds_that(s, "cannot_tell", &cannot_tell));
 	json_object_set_new(seeds, "lost", seeds_that(s, "lost", &lost));
@@ -312,6 +324,6 @@ json_t *record_sweep(const struct sweep *s)
 					    "failed", (json_int_t)failed, "cannot_tell", (json_int_t)cannot_tell, "lost",
 					    (json_int_t)lost));
 	json_object_update_new(ret, KT_PACK("{so,so,so,si}", "figures", distributions(s), "seeds", seeds, "worst",
-					    replay(s, worst_record(s)), "exit", exit_code(failed, cannot_tell, lost)));
+					    replay(s, worst_record(s)), "exit", code));
 	return ret;
 }

@@ -73,6 +73,8 @@ char *sweep_seed_dir(const struct sweep *s, int64_t seed);
 json_t *record_seed(int64_t seed, const json_t *verdict);
 /* Of two values of a figure, whether a is worse than b. */
 bool figure_is_worse(const json_t *figure, double a, double b);
+/* The exit code of a seed's run. */
+enum kt_exit record_exit(const json_t *record);
 bool record_is(const json_t *record, const char *outcome);
 json_t *record_host(const struct sweep *s);
 /* With every seed done. */

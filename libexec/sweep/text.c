@@ -67,14 +67,9 @@ static void put_checks(const json_t *figures, FILE *f)
 
 static void put_seed(const json_t *r, FILE *f)
 {
-	static const struct { const char *outcome, *word; } words[] = {
-		{ "passed", "PASS" }, { "failed", "FAIL" }, { "cannot_tell", "SKIP" }, { "lost", "LOST" },
-	};
 	size_t more = json_array_size(json_object_get(r, "failed"));
 
-	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-		if (streq(get_string(r, "outcome"), words[i].outcome))
-			fprintf(f, "%8s seed %lld", words[i].word, get_integer(r, "seed"));
+	fprintf(f, "%8s seed %lld", kt_exit_word(record_exit(r)), get_integer(r, "seed"));
 	if (streq(get_string(r, "outcome"), "passed")) {
 		put_checks(json_object_get(r, "figures"), f);
 	} else {

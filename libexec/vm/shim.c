@@ -33,7 +33,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EXIT_CANNOT_TELL = 125 };
+enum {
+#define EXIT(name, code, word) KT_##name = code,
+#include "libexec/lib/exits.list"
+#undef EXIT
+};
 /* What CLOCK_MONOTONIC says in the vCPU thread. The timers of the main thread are due at some real time far beyond it. */
 enum { FROZEN_NS = 1000000000, NSEC_PER_SEC = 1000000000 };
 enum { TIMER_SIZE = 256, LIST_WORDS = 32, GROUP_SIZE = 8 };
@@ -74,7 +78,7 @@ pid_t shim_gettid(void)
 _Noreturn void shim_cannot(const char *what, const char *name)
 {
 	fprintf(stderr, "no virtual clock with this QEMU: %s%s\n", what, name);
-	_exit(EXIT_CANNOT_TELL);
+	_exit(KT_CANNOT_TELL);
 }
 
 __attribute__((constructor)) static void begin(void)
