@@ -49,7 +49,7 @@ ssize_t lines_read(struct lines *l, struct kt_err *err)
 bool lines_take(struct lines *l, const char **line, size_t *len)
 {
 	size_t have = lines_pending(l);
-	char *from = l->buf + l->start, *nl = NULL;
+	char *from = l->buf ? l->buf + l->start : NULL, *nl = NULL;
 
 	if (l->returned)
 		l->too_long = l->returned = false;

@@ -30,7 +30,7 @@ static void store(const struct row *r, void *out, double v)
 	switch (r->kind) {
 	case ROW_BOOL: *(bool *)p = v != 0; break;
 	case ROW_UINT:
-	case ROW_ENUM: *(unsigned *)p = v; break;
+	case ROW_ENUM: *(unsigned *)p = (unsigned)(int64_t)v; break; /* -1 is UINT_MAX, and no double is converted to that */
 	case ROW_INT: *(int64_t *)p = v; break;
 	case ROW_REAL: *(double *)p = v; break;
 	case ROW_NS: *(int64_t *)p = v * unit_ns(r->name, &unit) + 0.5; break;
