@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make, make demo, make check, make bench, make fuzz, make lint, make install; V=1 shows the commands, SAN=1 builds with sanitizers.
+# make fuzz is 600 s for each fuzz target; make check runs each over its corpus alone, which is the same every time.
 CC ?= gcc
 PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
@@ -110,6 +111,22 @@ $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=guest/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
+# libFuzzer targets, one a file in tests/fuzz: clang compiles the library once more, with coverage and sanitizers, into .fuzz.
+FUZZ = spec plan report cpio bzimage
+FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+.fuzz/%.o: %.c Makefile | packages
+	$(call msg,FUZZ,$@)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(CPPFLAGS) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+.fuzz/libktstr.a: $(LIB_OBJS:%=.fuzz/%) $(CHECK:%=.fuzz/libexec/check/%.o)
+	$(Q)rm -f $@ && $(AR) qcs $@ $^
+$(FUZZ:%=.fuzz/%): .fuzz/%: .fuzz/tests/fuzz/%.o .fuzz/libktstr.a
+	$(call msg,LD,$@)
+	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer $(FUZZ_WRAP:%=-Wl,--wrap=%) -o $@ $(filter %.o %.a,$^) $(LIBS)
+# What a target has instead of the real thing: the file system, a process.
+.fuzz/cpio: FUZZ_WRAP = openat unlinkat symlinkat mkdirat
+.fuzz/bzimage: FUZZ_WRAP = fork
+
 SHIM = shim shim-qemu shim-hold shim-ask order
 $(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h libexec/lib/exits.list Makefile
 	$(call msg,LD,$@)
@@ -149,17 +166,17 @@ demo: deps
 	$(Q)bin/ktstr run share/specs/mixed_workloads.json
 check: deps
 	$(Q)libexec/ktstr-libbpf .deps bpftool
-	$(Q)$(MAKE) --no-print-directory kernel $(TEST_HELPERS) $(STATIC_TEST_HELPERS) tests/helper/usual
+	$(Q)$(MAKE) --no-print-directory kernel $(TEST_HELPERS) $(STATIC_TEST_HELPERS) tests/helper/usual $(FUZZ:%=.fuzz/%)
 	$(Q)tests/run $(TESTS)
 
 bench: deps
 	$(Q)$(MAKE) --no-print-directory kernel $(addprefix tests/helper/,measure histogram-check work-cost)
 	$(Q)tests/bench
 
+# Each reader of what others write, for 600 s; make fuzz FUZZ=plan for one of them.
 fuzz: deps
-	$(Q)libexec/ktstr-deps fuzz
-	$(Q)$(MAKE) --no-print-directory bin/ktstr-work
-	$(Q)tests/fuzz
+	$(Q)$(MAKE) --no-print-directory $(FUZZ:%=.fuzz/%)
+	$(Q)for target in $(FUZZ); do tests/fuzz/run $$target || exit; done
 
 # Everything is compiled once more, to nowhere, with warnings as errors. cppcheck does not know the cleanup attribute
 # (nothing leaks) nor _Noreturn.
@@ -199,9 +216,9 @@ uninstall:
 clean:
 	rm -rf $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS) $(TEST_HELPERS) $(STATIC_TEST_HELPERS)
 	find bin libexec guest tests -name '*.[oda]' -delete
-	rm -rf .check
+	rm -rf .check .fuzz
 	rm -f .flags tests/helper/usual tests/helper/usual.skel.h
 
 .PHONY: all packages deps kernel demo check bench fuzz lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
--include $(shell find bin libexec guest tests -name '*.d' 2>/dev/null)
+-include $(shell find bin libexec guest tests .fuzz -name '*.d' 2>/dev/null)

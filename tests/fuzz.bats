@@ -1,18 +1,33 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# What `make fuzz` has found worth keeping, and every spec of the tree, through the spec parser under sanitizers.
+# Every fuzz target (tests/fuzz/*.c) over its corpus, what `make fuzz` has found worth keeping, under sanitizers. Each input once, none
+# made up: the same in every run.
 load helper
 
-@test "spec parser: the fuzzer's corpus and all specs of the tree, no crash and no leak" {
-	# Two directories have files of the same name: objects are called after the whole path.
-	find "$TREE"/libexec/{lib,spec,topo,report,check} "$TREE/guest/work" "$TREE/tests/helper/spec-fuzz.c" -name '*.c' -print0 |
-		xargs -0 -P 2 -I {} sh -c 'exec gcc -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
-			-I"$TREE" $(pkg-config --cflags jansson) -c \
-			-o "$(echo "${1#"$TREE"/}" | tr / _).o" "$1"' - {}
-	# shellcheck disable=SC2046
-	gcc -fsanitize=address,undefined -o spec-fuzz ./*.o $(pkg-config --libs jansson libelf libmd libxxhash) -lm
-	[ "$(find "$TREE/tests/data/spec-fuzz" -type f | wc -l)" -ge 20 ]
-	ASAN_OPTIONS=detect_leaks=1 run -0 ./spec-fuzz "$TREE"/tests/data/spec-fuzz/* "$TREE"/tests/data/spec/*.json \
-		"$TREE"/share/specs/*.json "$TREE"/share/scenarios/*.json
-	[ -z "$output" ]
+setup() { export ASAN_OPTIONS=detect_leaks=1; }
+
+# replay TARGET LEAST FILE...: the target over its corpus, of LEAST inputs or more, and these files.
+replay() {
+	local target=$1 least=$2 corpus=$TREE/tests/data/fuzz/$1
+	shift 2
+	[ "$(find "$corpus" -type f | wc -l)" -ge "$least" ]
+	run -0 "$TREE/.fuzz/$target" "$corpus"/* "$@"
+	[ "$(grep -c '^Executed ' <<<"$output")" = $(($(find "$corpus" -type f | wc -l) + $#)) ]
+}
+
+@test "spec: the fuzzer's corpus and all specs of the tree" {
+	replay spec 20 "$TREE"/tests/data/spec/*.json "$TREE"/share/specs/*.json "$TREE"/share/scenarios/*.json
+}
+@test "plan: the fuzzer's corpus" { replay plan 3; }
+@test "report: the fuzzer's corpus and all reports of the tests" { replay report 5 "$TREE"/tests/data/eval/*/in.jsonl; }
+@test "cpio: the fuzzer's corpus" { replay cpio 8; }
+@test "bzImage and vmlinux: the fuzzer's corpus" { replay bzimage 5; }
+
+@test "every target is built, has a corpus and is replayed here" {
+	for file in "$TREE"/tests/fuzz/*.c; do
+		name=$(basename "$file" .c)
+		[ -x "$TREE/.fuzz/$name" ]
+		grep -qw "replay $name" "$BATS_TEST_FILENAME"
+	done
+	[ "$(ls "$TREE/tests/data/fuzz")" = "$(basename -s .c "$TREE"/tests/fuzz/*.c)" ]
 }

@@ -487,7 +487,7 @@ no_boot_kernels() {
 	PATH="$PWD/fake:$PATH" fails_with 128 'sudo apt-get update && sudo apt-get install -y' ktstr-deps build
 	[[ "$stderr" != *' gcc'* && "$stderr" == *libjansson-dev* && "$stderr" != *'apt was run'* ]]
 	PATH="$PWD/fake:$PATH" run -0 --separate-stderr ktstr-deps -n test
-	[ "$output" = 'bats btrfs-progs hwloc-nox mandoc python3-jsonschema stress-ng rt-tests' ]
+	[ "$output" = 'bats btrfs-progs hwloc-nox libclang-rt-dev mandoc python3-jsonschema stress-ng rt-tests' ]
 	fails_with 129 "bad argument 'frob'" ktstr-deps frob
 	fails_with 129 'a group is needed' ktstr-deps
 }

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * spec-fuzz - the spec parser on any bytes: no crash, no leak, and never an error without a word.
- *
- * With clang's -fsanitize=fuzzer (make fuzz) it is a libFuzzer target: spec-fuzz [libFuzzer options] CORPUS...
- * Otherwise spec-fuzz FILE...: every file once, which is how make check replays tests/fuzz/spec.
- */
+/* The spec parser: what it refuses it refuses with a word, what it accepts it accepts without one. */
+#include "tests/fuzz/fuzz.h"
 #include "libexec/spec/spec.h"
 #include "libexec/topo/shape.h"
 
@@ -36,7 +32,6 @@ static bool try_with(const struct topo *plan, const uint8_t *data, size_t size)
 	return good;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct topo_shape shape;
@@ -52,19 +47,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	topo_deinit(&plan);
 	return 0;
 }
-
-#ifndef FUZZ
-int main(int argc, char **argv)
-{
-	static uint8_t buf[1 << 20];
-
-	kt_init("spec-fuzz");
-	for (int i = 1; i < argc; i++) {
-		_cleanup_fclose_ FILE *f = fopen(argv[i], "re");
-		if (!f)
-			die(KT_TROUBLE, "cannot open '%s': %s", argv[i], strerror(errno));
-		LLVMFuzzerTestOneInput(buf, fread(buf, 1, sizeof(buf), f));
-	}
-	return KT_OK;
-}
-#endif
