@@ -7,7 +7,7 @@
 load helper
 
 setup() {
-	unshare -rm true || skip "no user namespaces for a /dev of our own"
+	needs_own_dev
 	fake_qemu
 	export FAKE_SAYS=$PWD/says
 	spec any
@@ -18,16 +18,7 @@ setup() {
 # shellcheck disable=SC2119,SC2120 # most pass none
 # boot [OPTION...]: where /dev/kvm opens; or where there is none, with DEVICES='null full'
 boot() {
-	# shellcheck disable=SC2016
-	unshare -rm bash -euc '
-		mkdir -p dev
-		mount -t tmpfs none dev
-		for device in ${DEVICES-null full kvm}; do
-			: >dev/$device
-			mount --bind "/dev/$(sed s/kvm/null/ <<<$device)" dev/$device
-		done
-		mount --rbind dev /dev
-		exec ktstr-boot --plan plan.json "$@" any.json' - "$@"
+	with_dev "${DEVICES-null full kvm}" ktstr-boot --plan plan.json "$@" any.json
 }
 
 # ran ACCELERATOR CLOCK WHY: the report in $output is whole, and says that of itself

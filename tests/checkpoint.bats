@@ -80,10 +80,10 @@ load checkpoint
 }
 
 @test "the accelerator is part of what a state depends on" {
-	[ -e /dev/kvm ] || skip "this machine has no /dev/kvm, which ktstr-boot looks for before it asks QEMU"
+	needs_own_dev
 	boot built --clock real
 	local tcg=$key
-	FAKE_KVM=boots run -0 --separate-stderr ktstr-boot --accel kvm --plan plan.json any.json
+	FAKE_KVM=boots run -0 --separate-stderr with_dev 'null full kvm' ktstr-boot --accel kvm --plan plan.json any.json
 	jq -se '.[0].accel == "kvm" and (map(select(.kind == "host"))[0] | .checkpoint == "built") and last.outcome == "done"' <<<"$output"
 	[ "$(jq -r 'select(.kind == "host").checkpoint_key' <<<"$output")" != "$tcg" ]
 }

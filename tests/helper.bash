@@ -43,6 +43,25 @@ fake_qemu() {
 	: >starts
 }
 
+needs_own_dev() {
+	unshare -rm true || skip "no user namespaces for a /dev of our own"
+}
+
+# with_dev "DEVICE..." COMMAND...: with a /dev that has these and nothing else; kvm is one that opens and is no KVM
+with_dev() {
+	# shellcheck disable=SC2016
+	unshare -rm bash -euc '
+		mkdir -p dev
+		mount -t tmpfs none dev
+		for device in $1; do
+			: >dev/$device
+			mount --bind "/dev/$(sed s/kvm/null/ <<<$device)" dev/$device
+		done
+		mount --rbind dev /dev
+		shift
+		exec "$@"' - "$@"
+}
+
 # fails CODE COMMAND...: it exits with this code; "! command" would assert nothing (tests/helper/negations)
 fails() {
 	local want=$1 code=0
