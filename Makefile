@@ -112,7 +112,7 @@ $(IMAGE): guest/pack $(STATIC)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=guest/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
 # libFuzzer targets, one a file in tests/fuzz: clang compiles the library once more, with coverage and sanitizers, into .fuzz.
-FUZZ = spec plan report cpio bzimage
+FUZZ = spec plan report qmp guestlink cpio bzimage
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 .fuzz/%.o: %.c Makefile | packages
 	$(call msg,FUZZ,$@)
@@ -123,7 +123,8 @@ FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recove
 $(FUZZ:%=.fuzz/%): .fuzz/%: .fuzz/tests/fuzz/%.o .fuzz/libktstr.a
 	$(call msg,LD,$@)
 	$(Q)$(CLANG) $(FUZZ_FLAGS) -fsanitize=fuzzer $(FUZZ_WRAP:%=-Wl,--wrap=%) -o $@ $(filter %.o %.a,$^) $(LIBS)
-# What a target has instead of the real thing: the file system, a process.
+# What a target has instead of the real thing: QEMU, the file system, a process.
+.fuzz/qmp: FUZZ_WRAP = vm_wait
 .fuzz/cpio: FUZZ_WRAP = openat unlinkat symlinkat mkdirat
 .fuzz/bzimage: FUZZ_WRAP = fork
 

@@ -20,6 +20,8 @@ replay() {
 }
 @test "plan: the fuzzer's corpus" { replay plan 3; }
 @test "report: the fuzzer's corpus and all reports of the tests" { replay report 5 "$TREE"/tests/data/eval/*/in.jsonl; }
+@test "QMP: the fuzzer's corpus" { replay qmp 5; }
+@test "guest link: the fuzzer's corpus" { replay guestlink 3; }
 @test "cpio: the fuzzer's corpus" { replay cpio 8; }
 @test "bzImage and vmlinux: the fuzzer's corpus" { replay bzimage 5; }
 
