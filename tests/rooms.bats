@@ -9,7 +9,7 @@ rooms=$BATS_TEST_DIRNAME/helper/rooms
 # A copy of the sources, to break.
 copy() {
 	mkdir copy
-	(cd "$TREE" && find bin guest libexec tests/helper \( -name '*.[ch]' -o -name README \) -print0 | tar -c --null -T -) | tar -x -C copy
+	(cd "$TREE" && find bin guest libexec tests/helper \( -name '*.[ch]' -o -name '*.list' -o -name README \) -print0 | tar -c --null -T -) | tar -x -C copy
 }
 
 # The folders whose sources are in the programs of the Makefile's VARIABLE..., by the programs' debug information.
