@@ -229,7 +229,10 @@ static void add_nodes(struct topo *t)
 	bool plain = true;
 
 	for (unsigned i = 0; i < t->nr_nodes; i++)
-		add(t, "-numa", "node,nodeid=%u,memdev=ram%u", i, i);
+		if (t->nodes[i].memory_mib)
+			add(t, "-numa", "node,nodeid=%u,memdev=ram%u", i, i);
+		else
+			add(t, "-numa", "node,nodeid=%u", i);
 	for (unsigned i = 0; i < t->nr_nodes; i++)
 		if (cpumask_count(&t->nodes[i].cpus))
 			add(t, "-numa", "cpu,node-id=%u,socket-id=%u", i, i);
