@@ -207,6 +207,8 @@ struct spec {
  * own reference to the document.
  */
 int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struct spec *ret, struct kt_errs *errs);
+/* The first batch whose policy is Ext, which takes a kernel with sched_ext; or NULL. */
+const struct batch *spec_ext_batch(const struct spec *s);
 /* One of its schedulers, staged or not, by name; or NULL. */
 const struct scheduler_def *spec_scheduler(const struct spec *s, const char *name);
 /* All ops of a spec are numbered from 0, those of the backdrop first. NULL: there are not so many. */
