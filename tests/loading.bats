@@ -5,8 +5,8 @@
 load helper
 load schedulers
 
-# source NAME: the object of the C source on stdin, which may include what is in guest/bpf
-source() {
+# object NAME: the object of the C source on stdin, which may include what is in guest/bpf
+object() {
 	cat >"$1.bpf.c"
 	compile "$1"
 }
@@ -53,7 +53,7 @@ cid_form() {
 }
 
 @test "the form of the ops that speaks of CPUs by ids, and an arena map; where the kernel has none, it is named" {
-	cid_form 'return bpf_arena_alloc_pages(&pages, 0, 1, -1, 0) ? 0 : -12;' | source by_cid
+	cid_form 'return bpf_arena_alloc_pages(&pages, 0, 1, -1, 0) ? 0 : -12;' | object by_cid
 	local types
 	types=$("$TREE/.deps/usr/sbin/bpftool" btf dump file "$(ktstr-kernel path)" | grep -c "STRUCT 'sched_ext_ops_cid'") || true
 	[ "$types" -gt 0 ] || {
@@ -64,7 +64,7 @@ cid_form() {
 	has '.event == "enabled" and .ops == "by_cid"'
 	# Without the arena: the kernel's own words, whoever loads it, and no guess of ours.
 	local why="the kernel says: cid-form scheduler must use a BPF arena map"
-	cid_form 'return 0;' | source no_arena
+	cid_form 'return 0;' | object no_arena
 	does_not_load no_arena "$why"
 	cat >loader.c <<-'END'
 		#include <stdio.h>
@@ -83,8 +83,20 @@ cid_form() {
 	does_not_load loader "its loader exited with 3: $why" '{"binary":"./loader","args":["no_arena.bpf.o"],"files":["no_arena.bpf.o"]}'
 }
 
+@test "a scheduler of ours by its name; a file of that name that KTSTR_SCHEDULERS finds comes before it" {
+	small named '"workers_per_cgroup":1'
+	run -0 judge named.json --scheduler fifo
+	has '.event == "enabled" and .how == "bpf" and .ops == "fifo"'
+	mkdir dir && printf '#!/bin/sh\nexit 3\n' >dir/fifo && chmod +x dir/fifo
+	KTSTR_SCHEDULERS=$PWD/dir run -128 judge named.json --scheduler fifo
+	[[ ${lines[0]} == *"the scheduler 'fifo' did not load: its loader exited with 3"* ]]
+	ktstr-topo 1n2l1c1t >plan
+	run -128 --separate-stderr ktstr-boot --plan plan --scheduler no_such_one named.json
+	[[ $stderr == *"the scheduler 'no_such_one' is not there; looked for "* ]]
+}
+
 @test "an object that asks for the kernel's configuration gets it; what the kernel lacks, or is not known, is named" {
-	source asks_config <<-'END'
+	object asks_config <<-'END'
 		#include "fifo.h"
 		extern unsigned CONFIG_HZ __kconfig;
 		extern bool CONFIG_NO_SUCH_THING __kconfig __weak;
@@ -96,7 +108,7 @@ cid_form() {
 		SCHEDULER("asks_config", FIFO_OPS, .running = (void *)running);
 	END
 	loads asks_config
-	source asks_more <<-'END'
+	object asks_more <<-'END'
 		#include "fifo.h"
 		extern unsigned CONFIG_NO_SUCH_THING __kconfig;
 		u64 seen;
@@ -112,7 +124,7 @@ cid_form() {
 
 @test "libbpf's own words are understood: kfuncs, variables, types, members, functions that are not there or are others" {
 	local name why
-	source arguments <<-'END'
+	object arguments <<-'END'
 		#define scx_bpf_kick_cpu scx_bpf_kick_cpu_right
 		#define OWN_DISPATCH
 		#include "fifo.h"
@@ -125,25 +137,25 @@ cid_form() {
 		}
 		SCHEDULER("arguments", FIFO_OPS);
 	END
-	source no_kfunc <<-'END'
+	object no_kfunc <<-'END'
 		#include "fifo.h"
 		void scx_bpf_no_such_thing(void) __ksym;
 		void OP(running, struct task_struct *p) { scx_bpf_no_such_thing(); }
 		SCHEDULER("no_kfunc", FIFO_OPS, .running = (void *)running);
 	END
-	source no_variable <<-'END'
+	object no_variable <<-'END'
 		#include "fifo.h"
 		extern const int no_such_variable __ksym;
 		u64 seen;
 		void OP(running, struct task_struct *p) { seen = (u64)&no_such_variable; }
 		SCHEDULER("no_variable", FIFO_OPS, .running = (void *)running);
 	END
-	source no_function <<-'END'
+	object no_function <<-'END'
 		#include "fifo.h"
 		SEC("fentry/no_such_function") int BPF_PROG(on_entry) { return 0; }
 		SCHEDULER("no_function", FIFO_OPS);
 	END
-	source no_member <<-'END'
+	object no_member <<-'END'
 		#define sched_ext_ops sched_ext_ops_right
 		#include "fifo.h"
 		#undef sched_ext_ops
@@ -154,7 +166,7 @@ cid_form() {
 		void OP(no_such_op) { }
 		SEC(".struct_ops.link") struct sched_ext_ops ops = { .no_such_op = (void *)no_such_op, .name = "no_member" };
 	END
-	source other_type <<-'END'
+	object other_type <<-'END'
 		#define sched_ext_ops sched_ext_ops_right
 		#include "fifo.h"
 		#undef sched_ext_ops
@@ -177,7 +189,7 @@ cid_form() {
 }
 
 @test "the verifier's own headline, however long its log" {
-	source rejected <<-'END'
+	object rejected <<-'END'
 		#include "fifo.h"
 		struct {
 			__uint(type, 1);
@@ -210,7 +222,7 @@ cid_form() {
 @test "an object that notes less of its end than most" {
 	cp "$BPF"/*.h .
 	sed -i '/exit_code/d' scx.h
-	printf '#include "fifo.h"\nSCHEDULER("short_uei", FIFO_OPS);\n' | source short_uei
+	printf '#include "fifo.h"\nSCHEDULER("short_uei", FIFO_OPS);\n' | object short_uei
 	loads short_uei
 	has '.event == "ended" and .exit.kind == "unreg" and .exit.code == null'
 }

@@ -20,7 +20,38 @@ static bool is_program(const char *path)
 	return fd >= 0 && read(fd, magic, 4) == 4 && (!memcmp(magic, "\177ELF", 4) || !memcmp(magic, "#!", 2));
 }
 
-/* A declaration by --scheduler: a BPF object by its name, a binary, or else a file of JSON. */
+/* Add dir/name to the places; true if it is there. */
+static bool look_at(struct strv *places, const char *dir, size_t len, const char *name)
+{
+	struct stat st;
+
+	strv_add(places, "%.*s%s%s", (int)len, dir, len ? "/" : "", name);
+	return !stat(places->v[places->n - 1], &st) && S_ISREG(st.st_mode);
+}
+
+static bool look_in_path(struct strv *places, const char *path, const char *name)
+{
+	size_t n;
+
+	for (const char *dir; (dir = path_next(&path, &n));)
+		if (n && look_at(places, dir, n, name))
+			return true;
+	return false;
+}
+
+/* One of ktstr's own objects, by its bare name; NULL: there is none, or a file of that name comes before it. */
+static char *own_object(const char *name)
+{
+	_cleanup_free_ char *dir = boot_own_path("../guest/bpf", "bpf"), *file = xasprintf("%s.bpf.o", name);
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, file);
+	struct strv places = { 0 };
+	bool other = look_in_path(&places, getenv("KTSTR_SCHEDULERS"), name);
+
+	strv_deinit(&places);
+	return other || access(path, R_OK) ? NULL : take(file);
+}
+
+/* A declaration by --scheduler: one of ktstr's, a BPF object by its name, a binary, or else a file of JSON. */
 static json_t *declared(const char *arg, bool *from_file, struct kt_err *err)
 {
 	const char *slash = strrchr(arg, '/');
@@ -31,6 +62,9 @@ static json_t *declared(const char *arg, bool *from_file, struct kt_err *err)
 		return json_string("none");
 	if (n > 2 && streq(arg + n - 2, ".o"))
 		return KT_PACK("{ss}", "bpf", arg);
+	_cleanup_free_ char *own = slash || strchr(arg, '.') || is_program(arg) ? NULL : own_object(arg);
+	if (own)
+		return KT_PACK("{ss}", "bpf", own);
 	if (is_program(arg) || !strchr(slash ? slash : arg, '.'))
 		return KT_PACK("{ss}", "binary", arg);
 	*from_file = true;
@@ -50,25 +84,6 @@ void boot_override_scheduler(const char *arg, json_t *spec, struct spec_dirs *di
 	/* What the command line names itself is where the user is; what a file names is beside it. */
 	_cleanup_free_ char *copy = xstrdup(arg);
 	dirs->scheduler = xstrdup(from_file ? dirname(copy) : ".");
-}
-
-/* Add dir/name to the places; true if it is there. */
-static bool look_at(struct strv *places, const char *dir, size_t len, const char *name)
-{
-	struct stat st;
-
-	strv_add(places, "%.*s%s%s", (int)len, dir, len ? "/" : "", name);
-	return !stat(places->v[places->n - 1], &st) && S_ISREG(st.st_mode);
-}
-
-static bool look_in_path(struct strv *places, const char *path, const char *name)
-{
-	size_t n;
-
-	for (const char *dir; (dir = path_next(&path, &n));)
-		if (n && look_at(places, dir, n, name))
-			return true;
-	return false;
 }
 
 /* Where the object or binary is; the places that were looked at are in the error. */
