@@ -14,8 +14,8 @@
  *   skip          nothing to judge (a spread needs two workers)
  * The verdict is the strongest of them: fail > inconclusive > pass > skip. Four rules keep a pass from
  * being empty:
- *   - With an error of the scheduler expected ("expect"), only checks that cannot be switched off, and those that the
- *     spec asks for by name, are made: who starved under a scheduler that is meant to die is not news.
+ *   - With an error of the scheduler expected ("expect"), and after the scheduler's death, only checks that cannot be switched off,
+ *     and those that the spec asks for by name, are made: who starved under a scheduler that died is not news.
  *   - A check that the spec asks for by name and that could judge no cgroup at all is inconclusive.
  *   - A worker that could not be measured makes the result of its cgroup inconclusive, unless the others
  *     fail it already.
@@ -78,7 +78,7 @@ json_t *checks_run(struct report *r);
 /* Figures that checks and statistics share. */
 struct spread {
 	unsigned measured, unmeasured; /* completed workers, with and without wall time */
-	double lo, hi;                 /* off-CPU time in % of wall time */
+	double lo, hi;                 /* time kept from a CPU in % of wall time */
 };
 struct spread cgroup_spread(const struct report_cgroup *cg);
 struct cpumask cgroup_cpus(const struct report_cgroup *cg); /* that its workers ran on */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fairness: the workers of a cgroup do the same work, so they should be kept from a CPU for the
- * same share of the time.
+ * Fairness: the workers of a cgroup do the same work, so they should be kept from a CPU for the same share of the time. Who sleeps
+ * is not kept from it: the time is what a worker waited for a CPU, where the kernel counts that, and else all of its time off CPUs.
  */
 #include "libexec/check/check.h"
 
@@ -20,8 +20,10 @@ struct spread cgroup_spread(const struct report_cgroup *cg)
 			s.unmeasured++;
 			continue;
 		}
+		/* The kernel counts from before the start until after the end. */
+		int64_t kept_ns = w->run_delay_ns < 0 ? w->off_cpu_ns : MIN(w->run_delay_ns, w->off_cpu_ns);
 		/* In this order a share that is a whole number of percent comes out as one. */
-		double off_pct = 100.0 * w->off_cpu_ns / w->wall_time_ns;
+		double off_pct = 100.0 * kept_ns / w->wall_time_ns;
 
 		s.measured++;
 		s.lo = MIN(s.lo, off_pct);
@@ -59,8 +61,8 @@ static void eval(const struct report_cgroup *cg, double threshold, struct result
 
 const struct check check_spread = {
 	.name = "spread",
-	.summary = "the workers of a cgroup are off the CPU for the same share of the time",
-	.formula = "max - min over the workers of 100 * off_cpu_ns / wall_time_ns, > threshold",
+	.summary = "the workers of a cgroup wait for a CPU for the same share of the time",
+	.formula = "max - min over the workers of 100 * run_delay_ns (off_cpu_ns without it) / wall_time_ns, > threshold",
 	.on = CHECK_DEFAULT,
 	.key = "max_spread_pct",
 	.unit = "%",

@@ -38,6 +38,7 @@ struct report_scheduler {
 	char *name;                     /* its name in the records */
 	bool builtin;                   /* part of the kernel: no scheduling class tells its tasks from others */
 	unsigned enabled;               /* how often it was enabled */
+	unsigned restarts;              /* how often the kernel let go of it, and it was loaded again or was about to be */
 	bool attached;                  /* after the last record */
 	bool died;                      /* it ended once although nobody asked for its end */
 	int64_t died_at_ns;
@@ -59,6 +60,7 @@ struct report_worker {
 	struct cpumask cpuset, cpus_used;
 	int64_t work_units, iterations, migrations;
 	int64_t cpu_time_ns, wall_time_ns, off_cpu_ns;
+	int64_t run_delay_ns;  /* waited for a CPU, as the kernel counts it; -1: the kernel does not count it for this worker */
 	int64_t max_gap_ns, max_gap_at_ns, max_gap_cpu;
 	bool completed;
 	enum worker_end end;

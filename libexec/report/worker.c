@@ -87,7 +87,7 @@ bool report_read_worker(const struct jcur *c, struct report *r)
 	if (!r->workers)
 		return false; /* no run record to hold it against, or a bad one, which has been said */
 	struct report_worker *w = worker_slot(c, r);
-	struct jcur completed, exit, wake;
+	struct jcur completed, exit, wake, delay;
 	const char *work;
 
 	if (!w || !report_need_int(c, "tid", 1, MAX_TID, &w->tid) || !report_need_str(c, "work", &work) ||
@@ -108,6 +108,9 @@ bool report_read_worker(const struct jcur *c, struct report *r)
 		return jcur_error(c, "work '%.40s...' is no work type", work);
 	memcpy(w->work, work, strlen(work) + 1);
 	if (jcur_get(c, "wake_latency", &wake) && !read_wake_latency(&wake, &r->cgroups[w->cgroup->index]))
+		return false;
+	w->run_delay_ns = -1;
+	if (jcur_get(c, "run_delay_ns", &delay) && !jcur_int(&delay, 0, REPORT_INT_MAX, &w->run_delay_ns))
 		return false;
 	w->present = true;
 	return true;
