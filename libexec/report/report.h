@@ -56,7 +56,7 @@ struct report_worker {
 	const struct report_cgroup *cgroup;
 	unsigned index;
 	int64_t tid;
-	char work[32];
+	char work[32], role[32]; /* role: of a work type whose workers differ; "" of the others */
 	struct cpumask cpuset, cpus_used;
 	int64_t work_units, iterations, migrations;
 	int64_t cpu_time_ns, wall_time_ns, off_cpu_ns;

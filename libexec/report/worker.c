@@ -87,8 +87,8 @@ bool report_read_worker(const struct jcur *c, struct report *r)
 	if (!r->workers)
 		return false; /* no run record to hold it against, or a bad one, which has been said */
 	struct report_worker *w = worker_slot(c, r);
-	struct jcur completed, exit, wake, delay;
-	const char *work;
+	struct jcur completed, exit, wake, delay, own;
+	const char *work, *role = "";
 
 	if (!w || !report_need_int(c, "tid", 1, MAX_TID, &w->tid) || !report_need_str(c, "work", &work) ||
 	    !report_need_cpus(c, "cpuset", &w->cpuset) || !report_need_cpus(c, "cpus_used", &w->cpus_used) ||
@@ -107,6 +107,9 @@ bool report_read_worker(const struct jcur *c, struct report *r)
 	if (strlen(work) >= sizeof(w->work))
 		return jcur_error(c, "work '%.40s...' is no work type", work);
 	memcpy(w->work, work, strlen(work) + 1);
+	if (jcur_get(c, "role", &own) && (!jcur_str(&own, &role) || strlen(role) >= sizeof(w->role)))
+		return jcur_error(&own, "is no role");
+	memcpy(w->role, role, strlen(role) + 1);
 	if (jcur_get(c, "wake_latency", &wake) && !read_wake_latency(&wake, &r->cgroups[w->cgroup->index]))
 		return false;
 	w->run_delay_ns = -1;
