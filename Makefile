@@ -58,7 +58,7 @@ BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
 BOOT = accel dry-run events guest keep load memory outcome own-path payload profile records run sched signals watchdog
 CHECK = check verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
-CHECK += weights scx_events
+CHECK += weights quota scx_events
 SWEEP = prepare pool record text
 
 LIB_OBJS = $(LIB:%=libexec/%.o) $(WORK:%=guest/work/%.o)

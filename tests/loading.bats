@@ -296,3 +296,11 @@ cid_form() {
 		[[ $output$stderr == *'$.cgroups[1]: policy Ext: the kernel has no sched_ext'* ]]
 	}
 }
+
+@test "a quota that the scheduler does not keep fails the run; under the kernel's own it is kept" {
+	local capped='[{"name":"capped","workers":1,"limits":{"cpu_max":{"quota_us":20000,"period_us":100000}}}]'
+	printf '{"name":"capped","topology":"1n1l1c1t","memory_mb":512,"duration_s":1,"cgroups":%s}\n' "$capped" >capped.json
+	run -1 judge capped.json --scheduler fifo
+	[[ ${lines[1]} == "  quota not kept: cgroup 'capped' used "*" ms of CPU time in 1000 ms, and 20 ms per 100 ms give it 240 "* ]]
+	run -0 judge capped.json
+}

@@ -33,7 +33,7 @@ enum verdict { VERDICT_SKIP, VERDICT_PASS, VERDICT_INCONCLUSIVE, VERDICT_FAIL };
 const char *verdict_name(enum verdict v);
 
 enum check_on {
-	CHECK_ALWAYS,  /* cannot be switched off */
+	CHECK_ALWAYS,  /* cannot be switched off; a threshold of its own replaces the default */
 	CHECK_DEFAULT, /* unless "not_starved" is false, which a threshold of its own overrides */
 	CHECK_ASKED,   /* only when the spec has its key */
 };
@@ -52,7 +52,7 @@ struct check {
 	const char *key;
 	const char *unit;    /* "" for a ratio */
 	bool object;         /* the key takes an object, which the check reads itself */
-	double virtual_default, real_default; /* thresholds on the two clocks; of CHECK_DEFAULT only */
+	double virtual_default, real_default; /* thresholds on the two clocks; of checks that are on by themselves */
 	/* One of them: of each cgroup, or of the run as a whole. */
 	void (*eval)(const struct report_cgroup *cg, double threshold, struct results *out);
 	/* Instead of eval: of a payload, for each time that it was run. */

@@ -56,6 +56,7 @@ struct report_worker {
 	const struct report_cgroup *cgroup;
 	unsigned index;
 	int64_t tid;
+	int64_t first_phase, last_phase; /* in which it started and stopped; 0: not known */
 	char work[32], role[32]; /* role: of a work type whose workers differ; "" of the others */
 	struct cpumask cpuset, cpus_used;
 	int64_t work_units, iterations, migrations;

@@ -46,6 +46,7 @@ const struct row spec_assert_rows[] = {
 	THRESHOLD(max_gap_ms, 1e9, "longest gap between two units of a worker"),
 	THRESHOLD(max_throughput_cv, 1e9, "the largest coefficient of variation of work units per CPU second"),
 	THRESHOLD(max_weight_error_pct, 1e9, "the largest difference between a busy worker's part of CPU time and its part of weight, in %"),
+	THRESHOLD(max_quota_excess_pct, 1e9, "the most by which the CPU time of a cgroup may exceed what its quota gives, in %"),
 	THRESHOLD(max_fallback_rate, 1e9, "sched_ext: how often a second the kernel picks a CPU in the scheduler's place"),
 	THRESHOLD(max_keep_last_rate, 1e9, "sched_ext: how often a second a CPU keeps its task for want of another"),
 	{ .name = "max_scx_events", .kind = ROW_CUSTOM, .type = "object", .parse = parse_bounds,

@@ -168,6 +168,7 @@ struct spec_assert {
 	double max_throughput_cv;
 	double min_work_rate;
 	double max_weight_error_pct;
+	double max_quota_excess_pct;
 	double max_fallback_rate;
 	double max_keep_last_rate;
 };
