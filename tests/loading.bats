@@ -304,3 +304,18 @@ cid_form() {
 	[[ ${lines[1]} == "  quota not kept: cgroup 'capped' used "*" ms of CPU time in 1000 ms, and 20 ms per 100 ms give it 240 "* ]]
 	run -0 judge capped.json
 }
+
+@test "a complaint of the kernel fails the run, with its first line, unless the spec allows it" {
+	local program='{"program":"/bin/sh","args":["-c","echo \"<4>WARNING: CPU: 0 PID: 77 at kernel/x.c:1234 f+0x1a/0x30\" >/dev/kmsg"]}'
+	printf '{"name":"splat","topology":"1n1l1c1t","memory_mb":512,"duration_s":0.5,"cgroups":[{"name":"g","workers":1}],
+		"payloads":{"p":%s}}\n' "$program" >splat.json
+	run -1 judge splat.json
+	[ "${lines[1]}" = "  the kernel complained: WARNING: CPU: 0 PID: 77 at kernel/x.c:1234 f+0x1a/0x30" ]
+	jq '. + {assert: {allow_splats: ["^BUG: ", "^WARNING: .* at kernel/x\\.c:"]}}' splat.json >allowed.json
+	run -0 judge allowed.json
+	jq '.assert.allow_splats = ["^WARNING: .* at kernel/y"]' allowed.json >other.json
+	run -1 judge other.json
+	jq '.assert.allow_splats = ["("]' allowed.json >bad.json
+	run -129 refused bad.json
+	[[ $output == *'$.assert.allow_splats[0]'*"is not an extended regular expression"* ]]
+}

@@ -163,6 +163,8 @@ static bool settings_merge(struct report *r, struct setting *set)
 			set[i].on = set[i].asked = jcur_real(&key, 0, THRESHOLD_MAX, &set[i].threshold);
 		} else if (c->object) {
 			set[i].on = set[i].asked = jcur_is_object(&key);
+		} else if (c->array) {
+			set[i].asked = jcur_is_array(&key, 0);
 		} else if (jcur_bool(&key, &flag)) {
 			set[i].on = set[i].asked = flag;
 			if (c->on == CHECK_DEFAULT)

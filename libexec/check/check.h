@@ -51,7 +51,7 @@ struct check {
 	 * one without takes true or false. */
 	const char *key;
 	const char *unit;    /* "" for a ratio */
-	bool object;         /* the key takes an object, which the check reads itself */
+	bool object, array;  /* the key takes an object or an array, which the check reads itself */
 	double virtual_default, real_default; /* thresholds on the two clocks; of checks that are on by themselves */
 	/* One of them: of each cgroup, or of the run as a whole. */
 	void (*eval)(const struct report_cgroup *cg, double threshold, struct results *out);

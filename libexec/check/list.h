@@ -4,6 +4,7 @@
  * Makefile.
  */
 CHECK(scheduler)
+CHECK(splat)
 CHECK(completed)
 CHECK(payload)
 CHECK(not_starved)

@@ -21,6 +21,7 @@ enum {
 	REPORT_PARSED_MAX = 1 << 18, /* bytes of a guest's record that is parsed; in memory it takes up to 80 times as much */
 	REPORT_TAIL = 20,            /* the last log records are kept */
 	REPORT_SCX_PHASES = 1000,    /* records of phases that are kept */
+	REPORT_SPLATS = 100,         /* complaints of the kernel that are kept; ktstr-boot writes fewer */
 	REPORT_DEFECTS = 20,         /* the first defects are kept */
 };
 
@@ -106,6 +107,7 @@ struct report {
 	struct report_payload *payload_runs;
 	size_t nr_payload_runs;
 	struct report_scheduler scheduler;
+	json_t *splats;                 /* first lines of the kernel's complaints, REPORT_SPLATS at most; NULL: none came */
 	enum report_outcome outcome;
 	char *reason;                   /* of the outcome; NULL: the record has none */
 	unsigned long lines;

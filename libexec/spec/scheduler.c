@@ -213,7 +213,7 @@ bool scheduler_parse(const struct jcur *c, void *out, void *ctx)
 	return ok;
 }
 
-static bool parse_matches(const struct jcur *c, void *out, void *ctx)
+bool spec_parse_regex(const struct jcur *c, void *out, void *ctx)
 {
 	char why[200];
 	const char *s;
@@ -234,7 +234,7 @@ static bool parse_matches(const struct jcur *c, void *out, void *ctx)
 
 static const struct row exit_rows[] = {
 	{ .name = "contains", .kind = ROW_STR, .offset = ROW_NOWHERE, .help = "its reason or message has this text in it" },
-	{ .name = "matches", .kind = ROW_CUSTOM, .type = "string", .parse = parse_matches,
+	{ .name = "matches", .kind = ROW_CUSTOM, .type = "string", .parse = spec_parse_regex,
 	  .help = "they match this extended regular expression" },
 	{ 0 }
 };

@@ -30,6 +30,18 @@ static bool parse_bounds(const struct jcur *c, void *out, void *ctx)
 	return ok;
 }
 
+static bool parse_patterns(const struct jcur *c, void *out, void *ctx)
+{
+	bool ok = jcur_is_array(c, 0);
+
+	for (size_t i = 0; ok && i < json_array_size(c->j); i++) {
+		struct jcur e = jcur_at(c, i);
+
+		ok = spec_parse_regex(&e, out, ctx);
+	}
+	return ok;
+}
+
 /* -1: not given, the default is ktstr-eval's. */
 #define THRESHOLD(field, top, text) \
 	{ .name = #field, .kind = ROW_REAL, .offset = offsetof(struct spec_assert, field), .max = top, \
@@ -42,6 +54,8 @@ const struct row spec_assert_rows[] = {
 	  .help = "check starvation, spread and gap" },
 	{ .name = "isolation", .kind = ROW_BOOL, .offset = offsetof(struct spec_assert, isolation), .def = 0,
 	  .help = "workers run on no CPU outside their cpuset" },
+	{ .name = "allow_splats", .kind = ROW_CUSTOM, .type = "array of strings", .parse = parse_patterns,
+	  .help = "extended regular expressions: complaints of the kernel that do not fail the run" },
 	THRESHOLD(max_spread_pct, 100, "the largest difference in off-CPU time between two workers of a cgroup, in %"),
 	THRESHOLD(max_gap_ms, 1e9, "longest gap between two units of a worker"),
 	THRESHOLD(max_throughput_cv, 1e9, "the largest coefficient of variation of work units per CPU second"),

@@ -236,6 +236,8 @@ struct spec_reader {
 
 void spec_add_program(struct spec *s, const struct program *p);
 bool spec_parse_name(const struct jcur *c, const char **ret, size_t max, bool nested);
+/* A row's parse() of an extended regular expression; keeps nothing. */
+bool spec_parse_regex(const struct jcur *c, void *out, void *ctx);
 /* The name of a cgroup: one that may be made. */
 bool spec_parse_cgroup_name(const struct jcur *c, const char **ret);
 bool spec_parse_cgroup(const struct jcur *c, struct cgroup_def *def, struct spec_reader *rd);
