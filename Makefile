@@ -42,7 +42,7 @@ LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel sp
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
 LIB += closure/closure closure/libs closure/dynamic closure/nss spec/program spec/payload
 LIB += lib/cache lib/digest kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
-LIB += vm/vm vm/args vm/qmp state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink look/guestmem look/btf
+LIB += vm/vm vm/args vm/qmp vm/splat state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink look/guestmem look/btf
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -58,8 +58,8 @@ SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
 BOOT = accel dry-run events guest keep load memory own-path payload profile records run sched signals watchdog
-CHECK = check assert verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
-CHECK += weights scx_events
+CHECK = check assert verdict text scheduler splat completed payload not_starved spread gap isolation throughput_cv min_work_rate
+CHECK += weights quota scx_events
 SWEEP = prepare pool record text
 
 LIB_OBJS = $(LIB:%=libexec/%.o) $(CHECK:%=libexec/check/%.o) $(WORK:%=guest/work/%.o)

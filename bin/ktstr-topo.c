@@ -195,19 +195,35 @@ static const char *topology_of(const char *path)
 	return topology ? json_string_value(topology) : SPEC_TOPOLOGY_DEFAULT;
 }
 
+/* A node without memory is a machine that there is; one with less than a kernel takes would be one without, unasked. */
+static void check_node_memory(const struct topo *t)
+{
+	for (unsigned i = 0; i < t->nr_nodes; i++) {
+		unsigned long long mib = t->nodes[i].memory_mib;
+
+		if (mib && mib < MIN_NODE_MIB)
+			die(KT_USAGE, "--node-memory: %llu is neither 0 nor in %d..%d", mib, MIN_NODE_MIB, MAX_MIB);
+		if (!mib && !cpumask_count(&t->nodes[i].cpus))
+			die(KT_USAGE, "--node-memory: node %u would have neither CPUs nor memory", i);
+	}
+	if (!topo_nodes_with_memory(t))
+		die(KT_USAGE, "--node-memory: no node would have memory");
+}
+
 static void set_memory(const struct options *o, struct topo *t, struct kt_err *err)
 {
+	unsigned with = topo_nodes_with_memory(t);
 	int64_t mib[TOPO_MAX_NODES] = { DEFAULT_MIB };
 
 	if (o->node_memory) {
-		if (topo_parse_list(o->node_memory, "--node-memory", t->nr_nodes, MIN_NODE_MIB, MAX_MIB, mib,
-				    err))
+		if (topo_parse_list(o->node_memory, "--node-memory", t->nr_nodes, 0, MAX_MIB, mib, err))
 			die(KT_USAGE, "%s", err->msg);
 		for (unsigned i = 0; i < t->nr_nodes; i++)
 			t->nodes[i].memory_mib = mib[i];
+		check_node_memory(t);
 		return;
 	}
-	if (o->memory && kt_parse_i64(o->memory, "--memory", MIN_NODE_MIB * t->nr_nodes, MAX_MIB, mib, err))
+	if (o->memory && kt_parse_i64(o->memory, "--memory", MIN_NODE_MIB * (with ? with : t->nr_nodes), MAX_MIB, mib, err))
 		die(KT_USAGE, "%s", err->msg);
 	topo_set_memory(t, mib[0]);
 }
@@ -222,9 +238,8 @@ static void set_nodes(const struct options *o, struct topo *t)
 		if (kt_parse_i64(o->memory_nodes[i], "--memory-node", MIN_NODE_MIB, MAX_MIB, &mib, &err) ||
 		    topo_add_memory_node(t, mib, &err))
 			die(KT_USAGE, "%s", err.msg);
-	for (unsigned i = 0; i < o->nr_distances; i++)
-		if (topo_set_distance(t, o->distances[i], &err))
-			die(KT_USAGE, "%s", err.msg);
+	if (topo_set_distances(t, o->distances, o->nr_distances, &err))
+		die(KT_USAGE, "%s", err.msg);
 }
 
 static void probe_qemu(const struct options *o, struct qemu_version *ret)
@@ -282,7 +297,7 @@ static int write_plan(const struct options *o)
 
 	if (o->name)
 		named_topology(o, &t);
-	else if (topo_from_sysfs(o->sysroot ? o->sysroot : "", &t, &err))
+	else if (topo_from_sysfs(o->sysroot ? o->sysroot : "", o->renumber, &t, &err))
 		die(KT_TROUBLE, "%s", err.msg);
 	if (o->renumber)
 		topo_renumber(&t);

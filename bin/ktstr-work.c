@@ -155,7 +155,7 @@ static void load_both(const struct options *o, struct topo *plan, struct spec *s
 	struct kt_err err;
 	bool bad_plan = !o->host && topo_from_json(plan_json, streq(o->plan, "-") ? "<stdin>" : o->plan, plan, &errs);
 
-	if (o->host && topo_from_sysfs("", plan, &err))
+	if (o->host && topo_from_sysfs("", false, plan, &err))
 		die(KT_TROUBLE, "%s", err.msg);
 	bool bad_spec = spec_from_json(spec_json, streq(o->spec, "-") ? "<stdin>" : o->spec, bad_plan ? NULL : plan, spec,
 				       &errs);

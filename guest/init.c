@@ -216,7 +216,7 @@ int main(void)
 	/* Boot-time kernel work (workqueues, RCU, probes) comes to rest before the checkpoint. */
 	int settle_ms = env_int("ktstr_settle_ms");
 	nanosleep(&(struct timespec){ settle_ms / 1000, settle_ms % 1000 * NSEC_PER_MSEC }, NULL);
-	if (topo_from_sysfs("", &seen, &err) < 0)
+	if (topo_from_sysfs("", false, &seen, &err) < 0)
 		give_up("error", err.msg);
 	json_auto_t *record = guest_record(&seen);
 	_cleanup_free_ char *line = record_line(record);

@@ -560,6 +560,27 @@ by_itself 1, stays timed_out 1, naps by_itself 1, stays stopped 1, stays stopped
 	diff <(grep -vE '^\{"kind":"(run|host)"' first) <(grep -vE '^\{"kind":"(run|host)"' out)
 }
 
+@test "in a guest: code that is chosen by the CPU's model runs" {
+	cat >clones.c <<-'END'
+		static float in[1024], out[1024];
+		__attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512"), noinline)) static void work(float by)
+		{
+			for (int i = 0; i < 1024; i++)
+				out[i] += in[i] * by;
+		}
+		int main(void) { work(3); }
+	END
+	gcc -O3 -o clones clones.c && ./clones
+	cat >spec.json <<-'END'
+		{"name": "clones", "topology": "1n1l2c1t", "memory_mb": 256, "duration_s": 0.5,
+		 "payloads": {"clones": {"program": "./clones", "primary": true, "checks": [{"exit_code": 0}]},
+		              "stress": {"program": "stress-ng", "args": ["--cpu", "1", "--cpu-ops", "60"], "primary": true, "checks": [{"exit_code": 0}]}}}
+	END
+	ktstr-topo 1n1l2c1t | ktstr-boot spec.json >out
+	run -0 ktstr-eval out
+	became clones '.end == "by_itself" and .exit == {"exited": 0}'
+}
+
 @test "a primary payload without a timeout_s has a minute" {
 	printf '{"name":"x","memory_mb":256,"payloads":{"p":{"program":"sleep","args":["1000"],"primary":true}}}' >spec.json
 	ktstr-topo 1n1l2c1t >plan

@@ -116,6 +116,16 @@ places() {
 	refused 129 "--node-memory: '64' has 1 number, and 2 are needed" 2n2l1c1t --node-memory 64
 	refused 129 "--node-memory: '64,64,64' has 3 numbers, and 2 are needed" 2n2l1c1t --node-memory 64,64,64
 	refused 129 "--node-memory: '' is not a whole number" 2n2l1c1t --node-memory 64,
+	refused 129 "--node-memory: 3 is neither 0 nor in 4..1073741824" 2n2l1c1t --node-memory 64,3
+}
+
+@test "memory: a node of CPUs may have none, and has no memory in QEMU either" {
+	run -0 bash -c "ktstr-topo 3n3l1c1t --node-memory 64,0,128 | tee plan | jq -c '[.nodes[].memory_mib]'"
+	[ "$output" = "[64,0,128]" ]
+	run -0 jq -r '[.qemu.args[] | select(startswith("node,"))] | join(" ")' plan
+	[ "$output" = "node,nodeid=0,memdev=ram0 node,nodeid=1 node,nodeid=2,memdev=ram2" ]
+	ktstr-topo --check plan
+	refused 129 "--node-memory: no node would have memory" 2n2l1c1t --node-memory 0,0
 }
 
 @test "memory: nodes with only memory come last and have no CPUs" {
@@ -123,6 +133,15 @@ places() {
 	[ "$output" = '[["0",2048,[10,20,20]],["",256,[20,10,20]],["",64,[20,20,10]]]' ]
 	refused 129 "--memory-node: 3 is not in 4..1073741824" 1n1l1c1t --memory-node 3
 	refused 129 "--memory-node: more than 64 nodes" 64n64l1c1t --memory-node 64
+}
+
+@test "distances: one way where both ways are given, in any order; none is dropped" {
+	run -0 bash -c "ktstr-topo --no-qemu 2n2l1c1t --distance 0,1=28 --distance 1,0=23 | jq -c '[.nodes[].distances]'"
+	[ "$output" = "[[10,28],[23,10]]" ]
+	run -0 bash -c "ktstr-topo --no-qemu 2n2l1c1t --memory-node 64 --distance 1,0=23 --distance 1,2=17 --distance 0,1=28 |
+		jq -c '[.nodes[].distances]'"
+	[ "$output" = "[[10,28,20],[23,10,17],[20,17,10]]" ]
+	refused 129 "--distance: '0,1=30': the distance from node 0 to node 1 is given twice" 2n2l1c1t --distance 0,1=28 --distance 0,1=30
 }
 
 @test "distances: both ways, between nodes that exist" {
@@ -153,27 +172,27 @@ places() {
 @test "qemu: arguments of a regular topology" {
 	run -0 bash -c "ktstr-topo 1n2l2c1t | jq -c '.qemu.version, .qemu.args'"
 	[ "${lines[0]}" = '"7.2.22"' ]
-	[ "${lines[1]}" = '["-cpu","Skylake-Server,-rdrand,-rdseed,-monitor,check=off","-smp","4,maxcpus=4,sockets=1,dies=2,cores=2,threads=1","-machine","memory-backend=ram0"]' ]
+	[ "${lines[1]}" = '["-cpu","Haswell-noTSX,-rdrand,-rdseed,-monitor,check=off","-smp","4,maxcpus=4,sockets=1,dies=2,cores=2,threads=1","-machine","memory-backend=ram0"]' ]
 	run -0 bash -c "ktstr-topo 2n2l1c2t --distance 0,1=30 | jq -r '.qemu.args[2:] | join(\" \")'"
 	[ "$output" = "-smp 4,maxcpus=4,sockets=2,dies=1,cores=1,threads=2 -numa node,nodeid=0,memdev=ram0 -numa node,nodeid=1,memdev=ram1 -numa cpu,node-id=0,socket-id=0 -numa cpu,node-id=1,socket-id=1 -numa dist,src=0,dst=1,val=30 -numa dist,src=1,dst=0,val=30" ]
 }
 
 @test "qemu: an irregular topology is a grid with the wanted CPUs plugged" {
 	run -0 bash -c "ktstr-topo 1n2l2c1t --llc-cores 1,2 | jq -r '.qemu.args[2:] | join(\" \")'"
-	[ "$output" = "-smp 1,maxcpus=4,sockets=1,dies=2,cores=2,threads=1 -machine memory-backend=ram0 -device Skylake-Server-x86_64-cpu,socket-id=0,die-id=1,core-id=0,thread-id=0 -device Skylake-Server-x86_64-cpu,socket-id=0,die-id=1,core-id=1,thread-id=0" ]
+	[ "$output" = "-smp 1,maxcpus=4,sockets=1,dies=2,cores=2,threads=1 -machine memory-backend=ram0 -device Haswell-noTSX-x86_64-cpu,socket-id=0,die-id=1,core-id=0,thread-id=0 -device Haswell-noTSX-x86_64-cpu,socket-id=0,die-id=1,core-id=1,thread-id=0" ]
 }
 
-@test "qemu: the version decides the CPU model" {
+@test "qemu: the version decides the last CPUID leaf" {
 	local version
 	for version in 7.2.0 8.2.1 9.0.4; do
 		versioned_qemu $version
 		run -0 bash -c "ktstr-topo 1n1l1c1t | jq -r '.qemu.args[1]'"
-		[[ "$output" == Skylake-Server,* ]]
+		[ "$output" = Haswell-noTSX,-rdrand,-rdseed,-monitor,check=off ]
 	done
 	for version in 9.1.0 10.0.2 11.0.0; do
 		versioned_qemu $version
 		run -0 bash -c "ktstr-topo 1n1l1c1t | jq -r '.qemu.args[1]'"
-		[[ "$output" == SapphireRapids,* ]]
+		[ "$output" = Haswell-noTSX,level=32,-rdrand,-rdseed,-monitor,check=off ]
 	done
 }
 
@@ -299,11 +318,52 @@ our_sets() {
 	[ "$output" = "1,maxcpus=24,sockets=1,dies=2,cores=6,threads=2" ]
 }
 
-@test "host: a sysfs that makes no sense is 128" {
-	refused 128 "cannot open 'root/sys/devices/system/cpu/online': No such file or directory" --host --sysroot root
+# small_machine NODE0 NODE1: a machine of two CPUs on nodes of these numbers, of which the second has no memory
+small_machine() {
+	local cpu=root/sys/devices/system/cpu node=root/sys/devices/system/node
+	mkdir -p $cpu/cpu0/topology $cpu/cpu1/topology "$node/node$1" "$node/node$2" root/proc
+	echo 0-1 >$cpu/online
+	echo "$1,$2" >$node/online
+	echo 0 >"$node/node$1/cpulist"
+	echo 1 >"$node/node$2/cpulist"
+	echo 10 21 >"$node/node$1/distance"
+	echo 17 10 >"$node/node$2/distance"
+	echo "Node $1 MemTotal: 1048576 kB" >"$node/node$1/meminfo"
+	echo "Node $2 MemTotal: 0 kB" >"$node/node$2/meminfo"
+}
+
+@test "host: a node without memory stays one under --renumber, and gets none of --memory" {
+	small_machine 0 1
+	for options in '' --renumber '--renumber --memory 2048'; do
+		# shellcheck disable=SC2086
+		run -0 bash -c "ktstr-topo --host --sysroot root $options | jq -c '[.nodes[].memory_mib > 0]'"
+		[ "$output" = "[true,false]" ]
+	done
+	run -0 bash -c "ktstr-topo --host --sysroot root --renumber --memory 300 | jq -c '[.nodes[] | [.memory_mib, .distances]]'"
+	[ "$output" = '[[300,[10,21]],[0,[17,10]]]' ]
+}
+
+@test "host: --renumber closes holes in the numbers of nodes; without it they are refused" {
+	small_machine 1 8
+	run -0 bash -c "ktstr-topo --host --sysroot root --renumber | jq -c '[.nodes[] | [.cpus, .distances]]'"
+	[ "$output" = '[["0",[10,21]],["1",[17,10]]]' ]
+	refused 128 "nodes '1,8' are online: a plan takes nodes without holes in their numbers (--renumber closes them)" \
+		--host --sysroot root
+}
+
+@test "host: a dump without the lists of what is online is read by its directories" {
 	unpack server
-	echo 0,2 >root/sys/devices/system/node/online
-	refused 128 "nodes '0,2' are online: a plan takes nodes 0 to at most 63, without holes" --host --sysroot root
+	ktstr-topo --host --sysroot root >want
+	rm root/sys/devices/system/cpu/online root/sys/devices/system/node/online
+	ktstr-topo --host --sysroot root | cmp - want
+	echo 0 >root/sys/devices/system/cpu/cpu7/online
+	run -0 bash -c "ktstr-topo --host --sysroot root | jq -r '[.cpus[].cpu] | join(\" \")'"
+	[ "$output" = "0 1 2 3 4 5 6" ]
+}
+
+@test "host: a sysfs that makes no sense is 128" {
+	refused 128 "root/sys/devices/system/cpu names no CPU that is online" --host --sysroot root
+	unpack server
 	echo 0-1 >root/sys/devices/system/node/online
 	refused 128 "node 0: bad distance '14', or more than 2 of them" --host --sysroot root
 	echo 0-2 >root/sys/devices/system/node/online
@@ -315,7 +375,7 @@ our_sets() {
 	echo 0-5000 >root/sys/devices/system/cpu/online
 	refused 128 "cpu/online: bad cpulist '0-5000' at '0-5000'" --host --sysroot root
 	echo >root/sys/devices/system/cpu/online
-	refused 128 "names no CPU" --host --sysroot root
+	refused 128 "names no CPU that is online" --host --sysroot root
 }
 
 @test "host: lists may name CPUs that are offline" {
@@ -397,7 +457,8 @@ broken() {
 	broken '.nodes[0].cpus="1-0"' "\$.nodes[0].cpus: bad cpulist '1-0' at '1-0': it is like 0-3,8 with rising numbers up to 1023"
 	broken '.nodes[0].cpus=[0,1]' '$.nodes[0].cpus: must be a cpulist in a string'
 	broken '.nodes[1].node=0' '$.nodes[1].node: must be 1: nodes are in order and without holes'
-	broken '.nodes[1].memory_mib=-1' '$.nodes[1].memory_mib: -1 is not in 0..1073741824' '$.qemu: node 1 has no memory: every node that QEMU makes has some'
+	broken '.nodes[1].memory_mib=-1' '$.nodes[1].memory_mib: -1 is not in 0..1073741824'
+	broken '.nodes[].memory_mib=0' '$.qemu: no node has memory'
 	broken '.nodes[1].distances=[20]' '$.nodes[1].distances: has 1 distances, but there are 2 nodes'
 	broken '.nodes[1].distances=[9,11]' '$.nodes[1].distances[0]: 9 is not in 10..255' \
 		'$.nodes[1].distances[1]: the distance of a node to itself is 10'

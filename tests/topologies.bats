@@ -83,6 +83,12 @@ seen() {
 		map(.distances) == [[10, 31, 20], [31, 10, 17], [20, 17, 10]]' report.jsonl
 }
 
+@test "a node of CPUs without memory, and distances that are not the same both ways" {
+	seen 2 2 2 1 2n2l1c1t --node-memory 256,0 --distance 0,1=28 --distance 1,0=23
+	jq -se 'map(select(.kind == "guest"))[0].nodes | map(.memory_mib > 0) == [true, false] and
+		map(.distances) == [[10, 28], [23, 10]]' report.jsonl
+}
+
 @test "a preset" {
 	preset=$(ktstr-topo --list | awk '$3 == 4 {print $1; exit}')
 	ktstr-topo "$preset" >plan.json

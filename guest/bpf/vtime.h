@@ -41,29 +41,47 @@ void OP(enqueue, struct task_struct *p, u64 enq_flags)
 }
 #endif
 
+static u64 ran_since(s32 cpu)
+{
+	/* The remainder is for the verifier, which a compiler's way to compare with a power of two does not convince. */
+	return bpf_ktime_get_ns() - running_since[(u32)cpu % MAX_CPUS];
+}
+
 #ifndef OWN_DISPATCH
+/*
+ * The task that ran is not in the queue yet: without it a task of little weight had every second turn beside one of much. It
+ * runs on when with what it has just had it is still before all who wait.
+ */
 void OP(dispatch, s32 cpu, struct task_struct *prev)
 {
+	if (prev && (prev->scx.flags & SCX_TASK_QUEUED) && prev->pid) {
+		u64 vtime = prev->scx.dsq_vtime + CHARGE(prev, ran_since(cpu));
+		struct task_struct *first;
+		bool goes_on = false;
+
+		bpf_for_each(scx_dsq, first, SHARED_DSQ, 0) {
+			goes_on = before(vtime, first->scx.dsq_vtime);
+			break;
+		}
+		if (goes_on) {
+			task_set_slice(prev, slice_ns);
+			return;
+		}
+	}
 	dsq_move_to_local(SHARED_DSQ);
 }
 #endif
 
 void OP(running, struct task_struct *p)
 {
-	s32 cpu = scx_bpf_task_cpu(p);
-
 	if (before(vtime_now, p->scx.dsq_vtime))
 		vtime_now = p->scx.dsq_vtime;
-	if (cpu >= 0 && cpu < MAX_CPUS)
-		running_since[cpu] = bpf_ktime_get_ns();
+	running_since[(u32)scx_bpf_task_cpu(p) % MAX_CPUS] = bpf_ktime_get_ns();
 }
 
 void OP(stopping, struct task_struct *p, bool runnable)
 {
-	s32 cpu = scx_bpf_task_cpu(p);
-
-	if (cpu >= 0 && cpu < MAX_CPUS)
-		task_set_vtime(p, p->scx.dsq_vtime + CHARGE(p, bpf_ktime_get_ns() - running_since[cpu]));
+	task_set_vtime(p, p->scx.dsq_vtime + CHARGE(p, ran_since(scx_bpf_task_cpu(p))));
 }
 
 void OP(enable, struct task_struct *p)

@@ -34,8 +34,10 @@ enum outcome cgroup_set_cpus(const char *root, const char *name, const struct cp
 enum outcome cgroup_set_mems(const char *root, const char *name, const struct cpumask *mems,
 			     const struct cpumask *effective, struct kt_err *err);
 enum outcome cgroup_set_limits(const char *root, const char *name, const struct limits *l, struct kt_err *err);
-/* Returns when all of its tasks, and those of the cgroups in it, are frozen. */
+/* Ask for it: all of its tasks, and those of the cgroups in it, freeze when they run next. */
 enum outcome cgroup_freeze(const char *root, const char *name, struct kt_err *err);
+/* 0 when all are frozen; 1 when they are not after limit_ms without news; -1 and err. */
+int cgroup_await_frozen(const char *root, const char *name, int limit_ms, struct kt_err *err);
 enum outcome cgroup_thaw(const char *root, const char *name, struct kt_err *err);
 /* The processes that are in it, in rising order; -1 terminated. The caller frees it. */
 pid_t *cgroup_procs(const char *root, const char *name, struct kt_err *err);

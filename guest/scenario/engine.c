@@ -237,15 +237,19 @@ static int write_baseline(const struct engine *e, struct kt_err *err)
 	return fflush(e->out) ? kt_fail(err, "cannot write a record: %s", strerror(errno)) : 0;
 }
 
-static void count_tasks(struct engine *e, size_t first, size_t n)
+void engine_count_tasks(struct engine *e, size_t first)
 {
-	const struct batch *b = &e->spec->batches[first], *last = b + n - 1;
-	size_t workers = n ? last->first + last->n - b->first : 0;
-	pid_t *pids = xcalloc(workers, sizeof(*pids));
+	pid_t *pids = xcalloc(e->crew.n, sizeof(*pids));
+	size_t n = 0;
 
-	for (size_t i = 0; i < workers; i++)
-		pids[i] = e->crew.members[b->first + i].pid;
-	sched_count_tasks(&e->sched, pids, workers);
+	for (size_t i = first; i < e->scene.nr_batches; i++) {
+		const struct batch *b = &e->spec->batches[i];
+
+		for (unsigned k = b->first; e->crew.batches[i].forked && k < b->first + b->n; k++)
+			if (e->crew.members[k].pid > 0)
+				pids[n++] = e->crew.members[k].pid;
+	}
+	sched_count_tasks(&e->sched, pids, n);
 	free(pids);
 }
 
@@ -268,7 +272,7 @@ enum outcome engine_start(struct engine *e, size_t first, struct kt_err *err)
 		return OUTCOME_ERROR;
 	if (e->opts->verbose)
 		say_who(e, first);
-	count_tasks(e, first, n);
+	engine_count_tasks(e, first);
 	if (!e->zero_ns && stand_ready(e, err))
 		return OUTCOME_ERROR;
 	uint64_t go_ns = crew_go(&e->crew, first, n);

@@ -72,6 +72,8 @@ enum outcome engine_make_def(struct engine *e, const struct cgroup_def *def, str
 enum outcome engine_confine(struct engine *e, const struct scene_cgroup *cg, struct kt_err *err);
 /* Start all batches of the scene from number first on. */
 enum outcome engine_start(struct engine *e, size_t first, struct kt_err *err);
+/* Note how many of the workers that live, of the batches from number first on, are tasks of the scheduler under test. */
+void engine_count_tasks(struct engine *e, size_t first);
 /* Stop the batches that do not run any more in the scene; n cgroups that may be frozen are thawed. */
 int engine_stop(struct engine *e, const char *const *thaw, size_t n, struct kt_err *err);
 /* What needs cgroups, and there are none. */

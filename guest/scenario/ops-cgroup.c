@@ -83,13 +83,37 @@ enum outcome op_run_set_limits(struct engine *e, const struct op *op, json_t **r
 	return cgroup_set_limits(engine_root(e), a->cgroup, &a->limits, err);
 }
 
+/*
+ * A task freezes when it runs. Under a scheduler that starves it, that is when the kernel's watchdog has thrown the scheduler out:
+ * giving up before would hide the starvation.
+ */
+static enum outcome await_frozen(struct engine *e, const char *name, struct kt_err *err)
+{
+	enum { LIMIT_S = 5, PART_MS = 1000 };
+	uint64_t limit_ns = (uint64_t)LIMIT_S * NSEC_PER_SEC + (e->sched.enabled ? 2 * (uint64_t)e->spec->watchdog_timeout_ns : 0);
+	uint64_t until = now_ns() + limit_ns;
+
+	for (int ret = 1; ret;) {
+		engine_kick(e);
+		if (now_ns() >= until) {
+			kt_fail(err, "cgroup '%s' is not frozen %d s after it was asked for", name, (int)(limit_ns / NSEC_PER_SEC));
+			return OUTCOME_ERROR;
+		}
+		ret = cgroup_await_frozen(engine_root(e), name, PART_MS, err);
+		if (ret < 0)
+			return OUTCOME_ERROR;
+	}
+	return OUTCOME_DONE;
+}
+
 enum outcome op_run_freeze_cgroup(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
 {
 	(void)result;
 	if (!engine_root(e))
 		return engine_no_cgroups("it", err);
 	e->froze = true;
-	return cgroup_freeze(engine_root(e), name_of(op), err);
+	enum outcome o = cgroup_freeze(engine_root(e), name_of(op), err);
+	return o == OUTCOME_DONE ? await_frozen(e, name_of(op), err) : o;
 }
 
 enum outcome op_run_unfreeze_cgroup(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)

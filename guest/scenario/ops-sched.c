@@ -11,8 +11,10 @@ static enum outcome attach(struct engine *e, const struct scheduler_def *def, st
 {
 	enum outcome o = sched_attach(&e->sched, def, e->spec->watchdog_timeout_ns, err);
 
-	/* Its counters begin again. */
+	/* Its counters begin again, and who runs already are its tasks from now on. */
 	sched_phase_begin(&e->sched);
+	if (o == OUTCOME_DONE)
+		engine_count_tasks(e, 0);
 	return o;
 }
 

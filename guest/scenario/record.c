@@ -65,6 +65,8 @@ static void set_more(json_t *j, const struct engine *e, unsigned i)
 
 	if (b->group)
 		set_member(j, "group", json_integer(b->group));
+	if (w->type->role)
+		set_member(j, "role", json_string(w->type->role(w, w->args)));
 	if (m->has_affinity)
 		set_member(j, "affinity", json_string(cpulist_format(&m->affinity, list)));
 	if (w->outside) {

@@ -3,6 +3,7 @@
 #include "guest/scenario/scenario.h"
 #include "guest/scenario/engine.h"
 #include "guest/hw.h"
+#include "guest/sched/kernel.h"
 #include "guest/scenario/record.h"
 #include "guest/work/work.h"
 #include <sched.h>
@@ -215,6 +216,11 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 		return OUTCOME_ERROR;
 	if (e->spec->scheduler.kind != SCHEDULER_NONE && !e->opts->guest) {
 		kt_fail(err, "a scheduler is loaded in a guest only: use ktstr-boot, or ktstr run");
+		return OUTCOME_UNSUPPORTED;
+	}
+	const struct batch *ext = spec_ext_batch(e->spec);
+	if (ext && !kernel_has_sched_ext()) {
+		kt_fail(err, "%s: policy Ext: the kernel has no sched_ext (CONFIG_SCHED_CLASS_EXT)", ext->path);
 		return OUTCOME_UNSUPPORTED;
 	}
 	o = kernel_symbols(e, err);

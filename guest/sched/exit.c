@@ -28,9 +28,12 @@ static const struct kind {
 	{ 66, "unreg_kern", "unregistered from the main kernel" },
 	{ 67, "sysrq", "disabled by sysrq-S" },
 	{ 68, "parent", "parent exiting" },
+	{ 69, "parent_kill", "killed by parent scheduler" },
 	{ 1024, "error", "runtime error" },
 	{ 1025, "error_bpf", "scx_bpf_error" },
 	{ 1026, "error_stall", "runnable task stall" },
+	{ 1027, "error_reenq", "reenqueue limit" },
+	{ 1028, "error_rescue", "rescue bandwidth overload" },
 };
 
 /* An instance of its own: nobody else's events, and a buffer no larger than a dump. */
@@ -177,6 +180,7 @@ json_t *exit_describe(struct exit_watch *w, const json_t *own)
 	const char *own_reason = json_string_value(json_object_get(own, "reason"));
 	const char *own_message = json_string_value(json_object_get(own, "msg"));
 	json_int_t number = json_integer_value(json_object_get(own, "kind"));
+	json_t *code = json_object_get(own, "code"); /* an object need not note it */
 
 	read_log(w);
 	from_log(w->log, reason, sizeof(reason), message, sizeof(message));
@@ -186,6 +190,6 @@ json_t *exit_describe(struct exit_watch *w, const json_t *own)
 		snprintf(message, sizeof(message), "%s", own_message);
 	const struct kind *k = kind_of(*reason ? reason : NULL, (int)number);
 	return KT_PACK("{ss sI so ss ss}", "kind", k ? k->name : "unknown", "kind_number", k ? (json_int_t)k->number : number,
-		       "code", number ? json_incref(json_object_get(own, "code")) : json_null(), "reason", reason,
+		       "code", number && code ? json_incref(code) : json_null(), "reason", reason,
 		       "message", message);
 }

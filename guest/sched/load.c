@@ -2,8 +2,8 @@
 /*
  * usage: ktstr-load [--timeout-ms N] OBJ [NAME=JSON...]
  *
- * Loads the sched_ext scheduler in OBJ, any BPF object with one struct_ops map of sched_ext_ops, with its options set
- * (options.h), attaches it, and stays until SIGTERM or SIGINT. Then it lets go of the scheduler and writes to stdout, as
+ * Loads the sched_ext scheduler in OBJ, any BPF object with one struct_ops map of sched_ext_ops or sched_ext_ops_cid, with its
+ * options set (options.h), attaches it, and stays until SIGTERM or SIGINT. Then it lets go of the scheduler and writes to stdout, as
  * one JSON object, what the object's own record of its end says: the variable "uei", {"kind","code","reason","msg"}, which
  * sched_ext schedulers have by convention; and "programs", what it took to verify each. What libbpf and the verifier have to
  * say goes to stderr.

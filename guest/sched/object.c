@@ -27,7 +27,10 @@ static bool is_ops(const struct bpf_object *obj, const struct bpf_map *map)
 {
 	const struct btf_type *t = bpf_map__type(map) == BPF_MAP_TYPE_STRUCT_OPS ? object_value_type(obj, map) : NULL;
 
-	return t && streq(btf__name_by_offset(bpf_object__btf(obj), t->name_off), "sched_ext_ops");
+	const char *name = t ? btf__name_by_offset(bpf_object__btf(obj), t->name_off) : "";
+
+	/* The second form speaks of CPUs by topological ids, from 7.2 on. */
+	return streq(name, "sched_ext_ops") || streq(name, "sched_ext_ops_cid");
 }
 
 int object_open(const char *path, struct bpf_object **obj, struct bpf_map **ops, struct kt_err *err)
@@ -50,7 +53,7 @@ int object_open(const char *path, struct bpf_object **obj, struct bpf_map **ops,
 		*ops = map;
 	}
 	if (!*ops)
-		return kt_fail(err, "'%s' has no struct_ops map of sched_ext_ops: it is not a sched_ext scheduler", path);
+		return kt_fail(err, "'%s' has no struct_ops map of sched_ext_ops, nor of sched_ext_ops_cid: it is not a sched_ext scheduler", path);
 	return 0;
 }
 

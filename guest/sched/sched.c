@@ -158,7 +158,7 @@ static char *loader_end(const struct sched *s, const json_t *record)
 /* Why it never came to be. */
 static void why_not(const struct sched *s, const json_t *record, struct kt_err *err)
 {
-	_cleanup_free_ char *cause = sched_cause(json_object_get(record, "output"));
+	_cleanup_free_ char *cause = sched_cause(json_object_get(record, "output"), json_object_get(record, "kernel_log"));
 	_cleanup_free_ char *end = loader_end(s, record);
 	bool timed_out = json_is_true(json_object_get(record, "timed_out"));
 

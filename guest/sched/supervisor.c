@@ -244,11 +244,11 @@ static bool wait_enabled(struct supervisor *v, int64_t begin)
  * Whether the kernel asks for a restart: SCX_ECODE_ACT_RESTART is set in the exit code. Where the code is not known, every exit
  * by the kernel itself (unreg_kern) asks for one.
  */
-static bool wants_restart(const struct supervisor *v, const json_t *exit)
+static bool wants_restart(const json_t *exit)
 {
 	const json_t *code = json_object_get(exit, "code");
 
-	return !v->asked && streq(json_string_value(json_object_get(exit, "kind")), "unreg_kern") &&
+	return streq(json_string_value(json_object_get(exit, "kind")), "unreg_kern") &&
 		(!json_is_integer(code) || json_integer_value(code) >> 48 & 1);
 }
 
@@ -261,14 +261,14 @@ static bool restarted(struct supervisor *v, int64_t at)
 	for (int64_t until = at + grace_ns; !v->gone && !v->asked && kt_now_ns() < until;)
 		pump(v, until); /* the kernel's log comes a little later than the state */
 	json_auto_t *exit = exit_describe(v->watch, NULL);
-	if (!wants_restart(v, exit))
+	if (v->asked || !wants_restart(exit))
 		return false;
 	if (v->s->results) {
 		end(v);
 		json_auto_t *own = results(v);
 		json_decref(exit);
 		exit = exit_describe(v->watch, own);
-		if (!wants_restart(v, exit))
+		if (!wants_restart(exit))
 			return false;
 		/* The next one has results of its own. */
 		v->earlier_bytes += v->out.tail.total;
@@ -305,6 +305,10 @@ _Noreturn void supervisor_main(const struct supervise *s)
 		kt_fail(&err, "cannot set up the supervisor: %s", strerror(errno));
 		fail(&v, err.msg);
 	}
+	if (kernel_has_sched_ext() && !kernel_state_is("disabled")) {
+		kt_fail(&err, "another scheduler is attached already: %s", kernel_ops(ops, sizeof(ops)));
+		fail(&v, err.msg);
+	}
 	v.watch = exit_watch_create();
 	if (listen(&v, &err) || start(&v, &err))
 		fail(&v, err.msg);
@@ -323,9 +327,13 @@ _Noreturn void supervisor_main(const struct supervise *s)
 	}
 	at = enabled ? at : kt_now_ns();
 	asked = enabled ? asked : v.asked;
+	bool loader_lives = !v.childless;
 	end(&v);
 	json_auto_t *own = results(&v);
 	json_t *exit = v.went ? v.went : enabled || v.gone ? exit_describe(v.watch, own) : json_null();
+	/* It was asked to end while the scheduler was being loaded again: the scheduler did not die. */
+	bool reloading = enabled && !asked && v.asked && loader_lives && wants_restart(exit);
+	asked |= reloading;
 	json_t *log = exit_kernel_log(v.watch);
 	json_t *output = s->results ? json_array() : output_lines(&v.out);
 	json_auto_t *errors = output_lines(&v.err);
@@ -333,6 +341,8 @@ _Noreturn void supervisor_main(const struct supervise *s)
 	json_t *record = KT_PACK("{ss sI sb so sb so so so so}", "event", "ended", "at_ns", (json_int_t)at, "asked", asked, "exit", exit,
 			"timed_out", timed_out, "loader", loader_record(&v), "output", output, "kernel_log", log,
 			"dump", exit_dump(v.watch));
+	if (reloading)
+		json_object_set_new(record, "reloading", json_true());
 	if (json_object_get(own, "programs"))
 		json_object_set(record, "programs", json_object_get(own, "programs"));
 	say(&v, record);

@@ -16,6 +16,7 @@
  *   {"event":"enabled", "at_ns", "ops", "load_ns"}
  *   {"event":"restarted", "at_ns", "ops", "load_ns", "exit": {...}}
  *   {"event":"ended", "at_ns", "asked", "exit": {...}, "loader": {...}, "output": [...], "kernel_log": [...], "dump": [...]}
+ *       and "reloading": true when it was asked to end while the scheduler was being loaded again
  * "ended" without "enabled" means that the scheduler was never enabled. SIGTERM asks the supervisor to end. Times are
  * CLOCK_MONOTONIC.
  */

@@ -70,6 +70,12 @@ static void asymmetric_waker_run(struct worker *w, const void *args)
 	ring_run(w, 2, w->member == WAKEE, asymmetric_waker_work);
 }
 
+static const char *asymmetric_waker_role(const struct worker *w, const void *args)
+{
+	(void)args;
+	return w->member == WAKER ? "waker" : "wakee";
+}
+
 static const struct row rows[] = {
 	{ .name = "waker_class", .kind = ROW_ENUM, .offset = offsetof(struct asymmetric, class[WAKER]), .names = class_names,
 	  .help = "scheduling class of the first of a pair" },
@@ -89,6 +95,7 @@ const struct work_type work_asymmetric_waker = {
 	.args = rows,
 	.args_size = sizeof(struct asymmetric),
 	.group_size = ring_pair,
+	.role = asymmetric_waker_role,
 	.traits_of = asymmetric_waker_traits_of,
 	.prepare = asymmetric_waker_prepare,
 	.run = asymmetric_waker_run,

@@ -164,6 +164,11 @@ static int epoll_storm_verify(const struct worker *group, unsigned n, const void
 	return 0;
 }
 
+static const char *epoll_storm_role(const struct worker *w, const void *args)
+{
+	return w->member < ((const struct storm *)args)->producers ? "producer" : "consumer";
+}
+
 static const struct row rows[] = {
 	{ .name = "producers", .kind = ROW_UINT, .offset = offsetof(struct storm, producers), .min = 1, .max = 512, .def = 1,
 	  .help = "workers that write events" },
@@ -183,6 +188,7 @@ const struct work_type work_epoll_storm = {
 	.args = rows,
 	.args_size = sizeof(struct storm),
 	.group_size = epoll_storm_group_size,
+	.role = epoll_storm_role,
 	.setup = epoll_storm_setup,
 	.run = epoll_storm_run,
 	.verify = epoll_storm_verify,

@@ -54,6 +54,12 @@ void fan_out_done(struct worker *w, unsigned receivers)
 		futex_wake(done_of(w), 1);
 }
 
+const char *fan_out_role(const struct worker *w, const void *args)
+{
+	(void)args;
+	return fan_out_is_messenger(w) ? "messenger" : "receiver";
+}
+
 int fan_out_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err)
 {
 	(void)args;

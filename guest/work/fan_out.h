@@ -23,6 +23,8 @@ bool fan_out_gather(struct worker *w, unsigned receivers);
 /* A receiver: wait for a round, *round being the last one it saw (0 before the first). False: the stop. */
 bool fan_out_receive(struct worker *w, uint32_t *round);
 void fan_out_done(struct worker *w, unsigned receivers);
+/* A type's role(). */
+const char *fan_out_role(const struct worker *w, const void *args);
 /* A type's verify(), where every round is a unit: the receivers are at the messenger's round or at the one that the stop
  * cut short. */
 int fan_out_verify(const struct worker *group, unsigned n, const void *args, struct kt_err *err);

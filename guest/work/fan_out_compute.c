@@ -98,6 +98,7 @@ const struct work_type work_fan_out_compute = {
 	.args = rows,
 	.args_size = sizeof(struct compute),
 	.group_size = fan_out_compute_group_size,
+	.role = fan_out_role,
 	.prepare = fan_out_compute_prepare,
 	.run = fan_out_compute_run,
 	.verify = fan_out_compute_verify,

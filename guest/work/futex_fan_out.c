@@ -55,6 +55,7 @@ const struct work_type work_futex_fan_out = {
 	.args = rows,
 	.args_size = sizeof(struct futex_fan_out),
 	.group_size = futex_fan_out_group_size,
+	.role = fan_out_role,
 	.run = futex_fan_out_run,
 	.verify = fan_out_verify,
 };

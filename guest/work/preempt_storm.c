@@ -50,6 +50,12 @@ static unsigned preempt_storm_group_size(const void *args)
 	return ((const struct storm *)args)->cfs_workers + 1;
 }
 
+static const char *preempt_storm_role(const struct worker *w, const void *args)
+{
+	(void)args;
+	return is_rt(w) ? "rt" : "cfs";
+}
+
 static const struct row rows[] = {
 	{ .name = "cfs_workers", .kind = ROW_UINT, .offset = offsetof(struct storm, cfs_workers), .min = 1, .max = 4095,
 	  .def = 2, .help = "workers that spin, with the policy they were given" },
@@ -70,6 +76,7 @@ const struct work_type work_preempt_storm = {
 	.args = rows,
 	.args_size = sizeof(struct storm),
 	.group_size = preempt_storm_group_size,
+	.role = preempt_storm_role,
 	.traits = WORK_ROOT,
 	.prepare = preempt_storm_prepare,
 	.run = preempt_storm_run,

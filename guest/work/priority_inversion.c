@@ -152,6 +152,13 @@ static const char *const modes[] = { "Plain", "Pi", NULL };
 	{ .name = key, .alias = key "_count", .kind = ROW_UINT, .offset = offsetof(struct inversion, field), .min = 1, \
 	  .max = 1024, .def = 1, .help = text }
 
+static const char *priority_inversion_role(const struct worker *w, const void *args)
+{
+	static const char *const names[] = { [HIGH] = "high", [MEDIUM] = "medium", [LOW] = "low" };
+
+	return names[tier_of(w, args)];
+}
+
 static const struct row rows[] = {
 	TIER("high", high, "SCHED_FIFO 2 workers, which want the mutex every millisecond"),
 	TIER("medium", medium, "SCHED_FIFO 1 workers, which spin every millisecond"),
@@ -177,6 +184,7 @@ const struct work_type work_priority_inversion = {
 	.traits = WORK_ROOT | WORK_LASTING,
 	.check = priority_inversion_check,
 	.group_size = priority_inversion_group_size,
+	.role = priority_inversion_role,
 	.setup = priority_inversion_setup,
 	.prepare = priority_inversion_prepare,
 	.run = priority_inversion_run,

@@ -132,6 +132,11 @@ static unsigned producer_consumer_imbalance_group_size(const void *args)
 	return a->producers + a->consumers;
 }
 
+static const char *producer_consumer_imbalance_role(const struct worker *w, const void *args)
+{
+	return w->member < ((const struct imbalance *)args)->producers ? "producer" : "consumer";
+}
+
 static const struct row rows[] = {
 	{ .name = "producers", .kind = ROW_UINT, .offset = offsetof(struct imbalance, producers), .min = 1, .max = 1024,
 	  .def = 2, .help = "workers that put items into the queue" },
@@ -156,6 +161,7 @@ const struct work_type work_producer_consumer_imbalance = {
 	.args = rows,
 	.args_size = sizeof(struct imbalance),
 	.group_size = producer_consumer_imbalance_group_size,
+	.role = producer_consumer_imbalance_role,
 	.setup = producer_consumer_imbalance_setup,
 	.run = producer_consumer_imbalance_run,
 	.verify = producer_consumer_imbalance_verify,

@@ -38,6 +38,11 @@ static unsigned rt_starvation_group_size(const void *args)
 	return a->rt + a->cfs;
 }
 
+static const char *rt_starvation_role(const struct worker *w, const void *args)
+{
+	return w->member < ((const struct starvation *)args)->rt ? "rt" : "cfs";
+}
+
 static const struct row rows[] = {
 	{ .name = "rt", .alias = "rt_workers", .kind = ROW_UINT, .offset = offsetof(struct starvation, rt), .min = 1,
 	  .max = 1024, .def = 1, .help = "SCHED_FIFO workers, the first ones of the group" },
@@ -58,6 +63,7 @@ const struct work_type work_rt_starvation = {
 	.args = rows,
 	.args_size = sizeof(struct starvation),
 	.group_size = rt_starvation_group_size,
+	.role = rt_starvation_role,
 	.traits = WORK_ROOT,
 	.prepare = rt_starvation_prepare,
 	.run = rt_starvation_run,

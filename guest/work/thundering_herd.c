@@ -60,6 +60,7 @@ const struct work_type work_thundering_herd = {
 	.args = rows,
 	.args_size = sizeof(struct herd),
 	.group_size = thundering_herd_group_size,
+	.role = fan_out_role,
 	.run = thundering_herd_run,
 	.verify = fan_out_verify,
 };

@@ -58,6 +58,9 @@ struct work_type {
 	const char *(*dest)(const void *args);
 	/* Workers form groups of this size, by index; NULL: 1. */
 	unsigned (*group_size)(const void *args);
+	/* What this worker does that others of its group do not, in one word; workers are compared within a role only. NULL: all do
+	 * the same. */
+	const char *(*role)(const struct worker *w, const void *args);
 	/* In the parent, before the group is forked: the memory it shares, its pipes. 0, or -1 and err. Descriptors go
 	 * into the fds of the worker that uses them; the parent closes those after the fork. */
 	int (*setup)(struct worker *group, unsigned n, const void *args, struct kt_err *err);

@@ -31,14 +31,19 @@ static void load_plan(const char *path, struct boot_inputs *in, struct kt_errs *
 /* The spec's memory, spread as the plan spreads it. */
 static void scale_memory(struct topo *plan, uint64_t wanted_mib)
 {
+	unsigned last = 0;
 	uint64_t total = 0, floor = MAX(MIN_MEMORY_MIB, MIN_MEMORY_PER_CPU_MIB * plan->nr_cpus), want, left;
 
-	for (unsigned i = 0; i < plan->nr_nodes; i++)
+	for (unsigned i = 0; i < plan->nr_nodes; i++) {
 		total += plan->nodes[i].memory_mib;
+		last = plan->nodes[i].memory_mib ? i : last;
+	}
 	want = MAX(floor, wanted_mib ? wanted_mib : total);
 	left = want;
 	for (unsigned i = 0; i < plan->nr_nodes; i++) {
-		uint64_t share = i == plan->nr_nodes - 1 ? left : MAX(1, want * plan->nodes[i].memory_mib / total);
+		if (!plan->nodes[i].memory_mib)
+			continue;
+		uint64_t share = i == last ? left : MAX(1, want * plan->nodes[i].memory_mib / total);
 
 		plan->nodes[i].memory_mib = share;
 		left -= MIN(left, share);

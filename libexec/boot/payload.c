@@ -58,7 +58,8 @@ int boot_make_payload(struct boot_inputs *in, struct kt_err *err)
 	drop_checks(spec);
 	if (!f)
 		return kt_fail(err, "cannot make the payload: %s", strerror(errno));
-	int r = boot_pack_schedulers(&in->schedulers, &in->spec, in->profile, spec, f, err) < 0 || add_json(f, "run/ktstr/plan.json", in->plan_json, err) < 0 ||
+	int r = boot_pack_schedulers(&in->schedulers, &in->spec, in->profile, &in->kernel, spec, f, err) < 0 ||
+		add_json(f, "run/ktstr/plan.json", in->plan_json, err) < 0 ||
 		add_json(f, "run/ktstr/spec.json", spec, err) < 0 ||
 		cpio_add(f, "run/ktstr/args", 0100644, args, strlen(args), err) < 0;
 	if (!r)

@@ -42,6 +42,19 @@ void records_emit_console(struct records *r, const struct tail *console)
 	tail_lines(console, CONSOLE_TAIL_LINES, emit_console_line, r);
 }
 
+void records_pass_on_splats(struct records *r, const struct splats *splats)
+{
+	for (unsigned i = 0; i < splats->kept; i++) {
+		_cleanup_free_ char *text = printable(splats->text[i], strlen(splats->text[i]));
+
+		records_pass_on(r, KT_PACK("{ss,ss}", "kind", "splat", "text", text));
+	}
+	/* No pattern that is meant for one complaint allows what was not kept. */
+	_cleanup_free_ char *more = splats->more ? xasprintf("(%u more complaints)", splats->more) : NULL;
+	if (more)
+		records_pass_on(r, KT_PACK("{ss,ss}", "kind", "splat", "text", more));
+}
+
 /* What of the host's is in the guest, with digests; NULL: nothing. */
 static json_t *files_in_guest(const struct closure *programs, const struct boot_schedulers *schedulers)
 {

@@ -27,6 +27,8 @@ struct host_facts {
 void records_emit(struct records *r, json_t *record);
 /* Write a record that belongs to the guest's run, and keep it in `said` while a guest is being set up. Takes the reference. */
 void records_pass_on(struct records *r, json_t *record);
+/* What the kernel complained of, a record each. */
+void records_pass_on_splats(struct records *r, const struct splats *splats);
 /* The last lines of the console as log records. */
 void records_emit_console(struct records *r, const struct tail *console);
 json_t *run_record(const struct boot_inputs *in);

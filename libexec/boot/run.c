@@ -76,6 +76,8 @@ static int set_up(void *ctx, struct checkpoint *c, struct kt_err *err)
 	if (!r)
 		r = events_finish(e, &run->result, err);
 	vm_kill(&run->guest.vm);
+	records_pass_on_splats(&run->records, &run->guest.vm.splats);
+	run->guest.vm.splats = (struct splats){ 0 };
 	c->said = KT_PACK("{so sO* sO*}", "records", take(run->records.said), "symbols", e->memory->symbols,
 			  "memory", e->memory->found);
 	return r;
@@ -177,7 +179,8 @@ static void close_report(struct run *run, const struct boot_inputs *in)
 	struct records *out = &run->records;
 	bool failed = r->outcome != OUTCOME_DONE && !out->reader_gone;
 
-	if (failed)
+	records_pass_on_splats(out, &run->guest.vm.splats);
+	if (failed || run->guest.vm.splats.kept)
 		records_emit_console(out, &run->guest.vm.console_tail);
 	records_emit(out, host_record(&run->facts, in));
 	records_emit(out, KT_PACK("{ss,ss,ss}", "kind", "end", "outcome", outcome_name(r->outcome),

@@ -20,7 +20,38 @@ static bool is_program(const char *path)
 	return fd >= 0 && read(fd, magic, 4) == 4 && (!memcmp(magic, "\177ELF", 4) || !memcmp(magic, "#!", 2));
 }
 
-/* A declaration by --scheduler: a BPF object by its name, a binary, or else a file of JSON. */
+/* Add dir/name to the places; true if it is there. */
+static bool look_at(struct strv *places, const char *dir, size_t len, const char *name)
+{
+	struct stat st;
+
+	strv_add(places, "%.*s%s%s", (int)len, dir, len ? "/" : "", name);
+	return !stat(places->v[places->n - 1], &st) && S_ISREG(st.st_mode);
+}
+
+static bool look_in_path(struct strv *places, const char *path, const char *name)
+{
+	size_t n;
+
+	for (const char *dir; (dir = path_next(&path, &n));)
+		if (n && look_at(places, dir, n, name))
+			return true;
+	return false;
+}
+
+/* One of ktstr's own objects, by its bare name; NULL: there is none, or a file of that name comes before it. */
+static char *own_object(const char *name)
+{
+	_cleanup_free_ char *dir = boot_own_path("../guest/bpf", "bpf"), *file = xasprintf("%s.bpf.o", name);
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, file);
+	struct strv places = { 0 };
+	bool other = look_in_path(&places, getenv("KTSTR_SCHEDULERS"), name);
+
+	strv_deinit(&places);
+	return other || access(path, R_OK) ? NULL : take(file);
+}
+
+/* A declaration by --scheduler: one of ktstr's, a BPF object by its name, a binary, or else a file of JSON. */
 static json_t *declared(const char *arg, bool *from_file, struct kt_err *err)
 {
 	const char *slash = strrchr(arg, '/');
@@ -31,6 +62,9 @@ static json_t *declared(const char *arg, bool *from_file, struct kt_err *err)
 		return json_string("none");
 	if (n > 2 && streq(arg + n - 2, ".o"))
 		return KT_PACK("{ss}", "bpf", arg);
+	_cleanup_free_ char *own = slash || strchr(arg, '.') || is_program(arg) ? NULL : own_object(arg);
+	if (own)
+		return KT_PACK("{ss}", "bpf", own);
 	if (is_program(arg) || !strchr(slash ? slash : arg, '.'))
 		return KT_PACK("{ss}", "binary", arg);
 	*from_file = true;
@@ -50,25 +84,6 @@ void boot_override_scheduler(const char *arg, json_t *spec, struct spec_dirs *di
 	/* What the command line names itself is where the user is; what a file names is beside it. */
 	_cleanup_free_ char *copy = xstrdup(arg);
 	dirs->scheduler = xstrdup(from_file ? dirname(copy) : ".");
-}
-
-/* Add dir/name to the places; true if it is there. */
-static bool look_at(struct strv *places, const char *dir, size_t len, const char *name)
-{
-	struct stat st;
-
-	strv_add(places, "%.*s%s%s", (int)len, dir, len ? "/" : "", name);
-	return !stat(places->v[places->n - 1], &st) && S_ISREG(st.st_mode);
-}
-
-static bool look_in_path(struct strv *places, const char *path, const char *name)
-{
-	size_t n;
-
-	for (const char *dir; (dir = path_next(&path, &n));)
-		if (n && look_at(places, dir, n, name))
-			return true;
-	return false;
 }
 
 /* Where the object or binary is; the places that were looked at are in the error. */
@@ -168,12 +183,17 @@ void boot_check_sched_ext(const struct spec *spec, const struct kernel *kernel)
 
 	for (size_t i = 0; i < spec->nr_staged && (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN); i++)
 		def = &spec->staged[i];
-	if (def->kind == SCHEDULER_NONE || def->kind == SCHEDULER_BUILTIN || kernel->sched_ext != TRI_NO)
+	const struct batch *ext = spec_ext_batch(spec);
+	bool by_scheduler = def->kind != SCHEDULER_NONE && def->kind != SCHEDULER_BUILTIN;
+
+	if ((!by_scheduler && !ext) || kernel->sched_ext != TRI_NO)
 		return;
+	_cleanup_free_ char *who = by_scheduler ? xasprintf("the scheduler '%s'", def->name) :
+		xasprintf("policy Ext of %s%s", ext->path, ext->group ? ".groups" : "");
 	_cleanup_free_ char *other = kernel_with_sched_ext();
 	_cleanup_free_ char *use = other ? xasprintf("use --kernel %s, or another that ", other) : xstrdup("one that has it is what ");
-	die(KT_CANNOT_TELL, "kernel %s has no sched_ext (CONFIG_SCHED_CLASS_EXT), which the scheduler '%s' needs: %s'ktstr kernel "
-	    "fetch' gets", kernel->release, def->name, use);
+	die(KT_CANNOT_TELL, "kernel %s has no sched_ext (CONFIG_SCHED_CLASS_EXT), which %s needs: %s'ktstr kernel fetch' gets",
+	    kernel->release, who, use);
 }
 
 struct boot_schedulers boot_find_schedulers(const struct spec *spec, const struct spec_dirs *dirs, struct closure *programs)
@@ -184,6 +204,31 @@ struct boot_schedulers boot_find_schedulers(const struct spec *spec, const struc
 	for (size_t i = 0; i < spec->nr_staged; i++)
 		add_scheduler(&all, &spec->staged[i], dirs->spec, programs);
 	return all;
+}
+
+/*
+ * What libbpf reads when an object has extern variables that are named after options of the kernel's configuration. Each byte that
+ * the guest reads takes time there, so only objects with such variables get it: they have a section for them.
+ */
+static int add_kernel_config(const struct kernel *kernel, FILE *cpio, struct kt_err *err)
+{
+	_cleanup_free_ char *copy = xstrdup(kernel->vmlinux), *path = xasprintf("%s/config", dirname(copy));
+	_cleanup_free_ char *name = xasprintf("boot/config-%s", kernel->release);
+	size_t size;
+
+	if (!kernel->name || access(path, R_OK))
+		return 0; /* libbpf will complain, and the guest say what that means */
+	_cleanup_free_ void *data = read_file(path, &size);
+	return cpio_add(cpio, "boot", 040755, NULL, 0, err) || cpio_add(cpio, name, 0100644, data, size, err) ? -1 : 0;
+}
+
+static bool asks_for_config(const char *path)
+{
+	static const char section[] = ".kconfig";
+	size_t size;
+	_cleanup_free_ void *data = read_file(path, &size);
+
+	return memmem(data, size, section, sizeof(section) - 1);
 }
 
 /* Put the flags of the profile into a declaration: the guest knows of none. */
@@ -218,10 +263,11 @@ static int pack_object(struct boot_scheduler *s, const json_t *options, FILE *cp
 	return cpio_add(cpio, name, 0100644, data, size, err);
 }
 
-int boot_pack_schedulers(struct boot_schedulers *all, const struct spec *spec, uint32_t profile, json_t *guest_spec, FILE *cpio,
-			 struct kt_err *err)
+int boot_pack_schedulers(struct boot_schedulers *all, const struct spec *spec, uint32_t profile, const struct kernel *kernel,
+			 json_t *guest_spec, FILE *cpio, struct kt_err *err)
 {
 	json_t *staged = json_object_get(guest_spec, "staged_schedulers");
+	bool config = false;
 
 	if (staged)
 		json_object_set_new(guest_spec, "staged_schedulers", json_copy(staged)); /* the original is the report's */
@@ -229,6 +275,7 @@ int boot_pack_schedulers(struct boot_schedulers *all, const struct spec *spec, u
 	for (struct boot_scheduler *s = all->v; s < all->v + all->n; s++) {
 		if (s->def->kind == SCHEDULER_BUILTIN)
 			continue;
+		config |= asks_for_config(s->path);
 		json_t *own = json_copy(s->def->json);
 		json_object_set_new(own, scheduler_kind_name(s->def->kind), json_string(s->in_guest));
 		if (s->def == &spec->scheduler) {
@@ -242,7 +289,7 @@ int boot_pack_schedulers(struct boot_schedulers *all, const struct spec *spec, u
 		if (s->def->kind == SCHEDULER_BPF && pack_object(s, json_object_get(own, "options"), cpio, err))
 			return -1;
 	}
-	return 0;
+	return config ? add_kernel_config(kernel, cpio, err) : 0;
 }
 
 void boot_list_objects(const struct boot_schedulers *all, json_t *files)

@@ -37,10 +37,10 @@ void boot_check_sched_ext(const struct spec *spec, const struct kernel *kernel);
 struct boot_schedulers boot_find_schedulers(const struct spec *spec, const struct spec_dirs *dirs, struct closure *programs);
 /*
  * Add the schedulers to the archive for the guest, and set their paths in the guest's spec. The spec's own scheduler gets the flags
- * of `profile`. 0, or -1 and err.
+ * of `profile`. The configuration of `kernel` goes along when a scheduler asks for it. 0, or -1 and err.
  */
-int boot_pack_schedulers(struct boot_schedulers *s, const struct spec *spec, uint32_t profile, json_t *guest_spec, FILE *cpio,
-			 struct kt_err *err);
+int boot_pack_schedulers(struct boot_schedulers *s, const struct spec *spec, uint32_t profile, const struct kernel *kernel,
+			 json_t *guest_spec, FILE *cpio, struct kt_err *err);
 /* Append the objects that were packed to `files`, a list like that of closure_to_json(). */
 void boot_list_objects(const struct boot_schedulers *s, json_t *files);
 

@@ -131,7 +131,8 @@ const json_t *result_object(const struct results *out)
 /* The defaults, then the spec. */
 static void settings_merge(const struct report *r, struct setting *set)
 {
-	bool defaults = !r->spec.expected.contains && !r->spec.expected.matches;
+	/* Who starved after the scheduler's death, whether that was expected or not, is not news. */
+	bool defaults = !r->spec.expected.contains && !r->spec.expected.matches && !r->scheduler.died;
 
 	for (size_t i = 0; checks[i]; i++) {
 		const struct asserted *a = r->spec.assert ? &r->spec.assert[i] : NULL;

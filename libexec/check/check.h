@@ -14,8 +14,8 @@
  *   skip          nothing to judge (a spread needs two workers)
  * The verdict is the strongest of them: fail > inconclusive > pass > skip. Four rules keep a pass from
  * being empty:
- *   - With an error of the scheduler expected ("expect"), only checks that cannot be switched off, and those that the
- *     spec asks for by name, are made: who starved under a scheduler that is meant to die is not news.
+ *   - With an error of the scheduler expected ("expect"), and after the scheduler's death, only checks that cannot be switched off,
+ *     and those that the spec asks for by name, are made: who starved under a scheduler that died is not news.
  *   - A check that the spec asks for by name and that could judge no cgroup at all is inconclusive.
  *   - A worker that could not be measured makes the result of its cgroup inconclusive, unless the others
  *     fail it already.
@@ -30,7 +30,7 @@
 #include "libexec/report/report.h"
 
 enum check_on {
-	CHECK_ALWAYS,  /* cannot be switched off */
+	CHECK_ALWAYS,  /* cannot be switched off; a threshold of its own replaces the default */
 	CHECK_DEFAULT, /* unless "not_starved" is false, which a threshold of its own overrides */
 	CHECK_ASKED,   /* only when the spec has its key */
 };
@@ -64,7 +64,7 @@ struct check {
 	struct row row;
 	const char *unit;    /* of its value and threshold: "" for a ratio; NULL: it has none */
 	bool less_is_worse;  /* its threshold is a floor */
-	double virtual_default, real_default; /* thresholds on the two clocks; of CHECK_DEFAULT only */
+	double virtual_default, real_default; /* thresholds on the two clocks; of checks that are on by themselves */
 	/* One of them: of each cgroup, or of the run as a whole. */
 	void (*eval)(const struct report_cgroup *cg, double threshold, struct results *out);
 	/* Instead of eval: of a payload, for each time that it was run. */
@@ -92,7 +92,7 @@ json_t *checks_run(const struct report *r);
 /* Figures that checks and statistics share. */
 struct spread {
 	unsigned measured, unmeasured; /* completed workers, with and without wall time */
-	double lo, hi;                 /* off-CPU time in % of wall time */
+	double lo, hi;                 /* time kept from a CPU in % of wall time */
 };
 struct spread cgroup_spread(const struct report_cgroup *cg);
 struct cpumask cgroup_cpus(const struct report_cgroup *cg); /* that its workers ran on */

@@ -4,6 +4,7 @@
  * Makefile.
  */
 CHECK(scheduler)
+CHECK(splat)
 CHECK(completed)
 CHECK(payload)
 CHECK(not_starved)
@@ -13,6 +14,7 @@ CHECK(isolation)
 CHECK(throughput_cv)
 CHECK(min_work_rate)
 CHECK(weights)
+CHECK(quota)
 CHECK(fallback)
 CHECK(keep_last)
 CHECK(scx_events)

@@ -2,7 +2,7 @@
 /*
  * Throughput parity: a second on the CPU should be worth the same to every worker. The coefficient
  * of variation is the population's standard deviation over its mean. Workers of different work
- * types count different things, so each work type of a cgroup is a population of its own.
+ * types, and with different roles, count different things, so each of these in a cgroup is a population of its own.
  */
 #include "libexec/check/check.h"
 
@@ -13,7 +13,12 @@ double worker_rate(const struct report_worker *w)
 	return w->cpu_time_ns ? (double)w->work_units * NSEC_PER_SEC / w->cpu_time_ns : -1;
 }
 
-static void eval_work(const struct report_cgroup *cg, const char *work, double threshold, struct results *out)
+static bool same_work(const struct report_worker *a, const struct report_worker *b)
+{
+	return streq(a->work, b->work) && streq(a->role, b->role);
+}
+
+static void eval_work(const struct report_cgroup *cg, const struct report_worker *of, double threshold, struct results *out)
 {
 	unsigned measured = 0, unmeasured = 0;
 	double sum = 0, squares = 0;
@@ -21,7 +26,7 @@ static void eval_work(const struct report_cgroup *cg, const char *work, double t
 	for (unsigned i = 0; i < cg->nr_workers; i++) {
 		const struct report_worker *w = &cg->workers[i];
 
-		if (!w->completed || !streq(w->work, work))
+		if (!w->completed || !same_work(w, of))
 			continue;
 		if (worker_rate(w) < 0) {
 			unmeasured++;
@@ -31,14 +36,15 @@ static void eval_work(const struct report_cgroup *cg, const char *work, double t
 		sum += worker_rate(w);
 	}
 	if (measured + unmeasured < 2) {
-		result_add(out, VERDICT_SKIP, 0, "a throughput CV needs two workers of work type %s", work);
+		result_add(out, VERDICT_SKIP, 0, "a throughput CV needs two workers of work type %s%s%s", of->work, *of->role ? " with role " : "",
+			   of->role);
 		return;
 	}
 	double mean = measured ? sum / measured : 0;
 	for (unsigned i = 0; i < cg->nr_workers; i++) {
 		const struct report_worker *w = &cg->workers[i];
 
-		if (w->completed && streq(w->work, work) && worker_rate(w) >= 0)
+		if (w->completed && same_work(w, of) && worker_rate(w) >= 0)
 			squares += (worker_rate(w) - mean) * (worker_rate(w) - mean);
 	}
 	double cv = mean > 0 ? sqrt(squares / measured) / mean : 0;
@@ -60,16 +66,16 @@ static void eval(const struct report_cgroup *cg, double threshold, struct result
 	for (unsigned i = 0; i < cg->nr_workers; i++) {
 		unsigned first = 0;
 
-		while (!streq(cg->workers[first].work, cg->workers[i].work))
+		while (!same_work(&cg->workers[first], &cg->workers[i]))
 			first++;
 		if (first == i)
-			eval_work(cg, cg->workers[i].work, threshold, out);
+			eval_work(cg, &cg->workers[i], threshold, out);
 	}
 }
 
 const struct check check_throughput_cv = {
 	.name = "throughput_cv",
-	.summary = "a CPU second yields the same work for all workers of a work type in a cgroup",
+	.summary = "a CPU second yields the same work for all workers of a work type and role in a cgroup",
 	.formula = "stddev / mean over the workers of work_units / CPU s, > threshold",
 	.on = CHECK_ASKED,
 	.row = CHECK_THRESHOLD("max_throughput_cv", 1e9, "the largest coefficient of variation of work units per CPU second"),

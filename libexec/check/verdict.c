@@ -80,6 +80,15 @@ static json_t *stats(const struct report *r)
 		       "worst_gap_ns", (json_int_t)t.max_gap_ns, "cgroups", t.cgroups);
 }
 
+/* The run could not be done because the scheduler under test did not load: that is its fault, and no trouble of ours. */
+static bool did_not_load(const struct report *r)
+{
+	const json_t *end = r->scheduler.end;
+
+	return r->outcome == OUTCOME_ERROR && end && !json_is_object(json_object_get(end, "exit")) &&
+		json_object_get(json_object_get(end, "loader"), "exit");
+}
+
 /* Why the report cannot be judged: a verdict, and *why to be freed; or VERDICT_PASS, and *why is left alone. */
 static enum verdict unjudgeable(const struct report *r, char **why)
 {
@@ -101,7 +110,7 @@ static enum verdict unjudgeable(const struct report *r, char **why)
 	}
 	if (r->outcome != OUTCOME_DONE) {
 		*why = xstrdup(r->reason ? r->reason : "no reason given");
-		return outcome_verdict(r->outcome);
+		return did_not_load(r) ? VERDICT_FAIL : outcome_verdict(r->outcome);
 	}
 	for (size_t i = 0; i < r->nr_cgroups; i++) {
 		const struct report_cgroup *cg = &r->cgroups[i];
@@ -131,10 +140,16 @@ static json_t *scheduler(const struct report *r)
 
 	if (!s->wanted)
 		return json_null();
-	return KT_PACK("{s:s?, s:O*, s:b, s:b, s:b, s:I, s:I, s:O?}", "name", s->name, "profile",
+	return KT_PACK("{s:s?, s:O*, s:b, s:b, s:b, s:I, s:I, s:I, s:O?}", "name", s->name, "profile",
 		       json_object_get(r->run, "profile"), "enabled", s->enabled > 0, "attached", s->attached,
-		       "died", s->died, "workers", (json_int_t)s->tasks, "workers_under", (json_int_t)s->tasks_under,
-		       "end", s->end);
+		       "died", s->died, "restarts", (json_int_t)s->restarts, "workers", (json_int_t)s->tasks,
+		       "workers_under", (json_int_t)s->tasks_under, "end", s->end);
+}
+
+/* The one result of a scheduler that did not load. */
+static json_t *not_loaded(const char *why)
+{
+	return KT_PACK("[{s:s, s:s, s:s}]", "check", "scheduler", "verdict", "fail", "reason", why);
 }
 
 json_t *verdict_build(const struct report *r)
@@ -148,8 +163,8 @@ json_t *verdict_build(const struct report *r)
 	if (judged)
 		json_object_update(doc, judged);
 	else
-		json_object_update_new(doc, KT_PACK("{s:s, s:s, s:[]}", "verdict", verdict_name(verdict), "reason", why,
-						    "checks"));
+		json_object_update_new(doc, KT_PACK("{s:s, s:s, s:o}", "verdict", verdict_name(verdict), "reason", why, "checks",
+						    verdict == VERDICT_FAIL ? not_loaded(why) : json_array()));
 	json_object_set_new(doc, "stats", judged ? stats(r) : json_null());
 	json_object_set_new(doc, "scheduler", scheduler(r));
 	json_object_set_new(doc, "log", judged ? json_array() : report_log_tail(r));

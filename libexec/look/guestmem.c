@@ -67,6 +67,9 @@ int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const
 	for (unsigned i = 0; i < m->nr_ram; i++) {
 		m->size[i] = plan->nodes[i].memory_mib << 20;
 		total += m->size[i];
+		/* A node without memory has a file, which QEMU does not map. */
+		if (!m->size[i])
+			continue;
 		if (name_in_maps(ram[i], &file, err) ||
 		    find_mapping(maps, &(struct mapping){ .inode = file.inode, .major = file.major, .minor = file.minor }, &found, err))
 			return -1;

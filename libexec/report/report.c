@@ -164,6 +164,19 @@ static bool read_end(const struct jcur *c, struct report *r)
 	return true;
 }
 
+static bool read_splat(const struct jcur *c, struct report *r)
+{
+	const char *text;
+
+	if (!report_need_str(c, "text", &text))
+		return false;
+	if (json_array_size(r->splats) >= REPORT_SPLATS)
+		return jcur_error(c, "is one of more than %d splats", REPORT_SPLATS);
+	r->splats = r->splats ? r->splats : json_array();
+	json_array_append_new(r->splats, json_string(text));
+	return true;
+}
+
 /* Keep the line as it came: it is parsed only when somebody wants to see it. */
 static void keep_log(struct report *r, const char *line, size_t len)
 {
@@ -197,7 +210,7 @@ static const struct kind {
 	const char *name;
 	bool (*read)(const struct jcur *c, struct report *r); /* NULL: kept as it is, see keep_log() */
 } kinds[] = { { "run", read_run }, { "worker", report_read_worker }, { "payload", report_read_payload }, { "scheduler", report_read_scheduler },
-	      { "end", read_end }, { "log", NULL } };
+	      { "splat", read_splat }, { "end", read_end }, { "log", NULL } };
 
 static const struct kind *kind_find(const char *name, size_t len)
 {
@@ -339,6 +352,7 @@ void report_deinit(struct report *r)
 	spec_deinit(&r->spec);
 	free(r->reason);
 	report_scheduler_deinit(&r->scheduler);
+	json_decref(r->splats);
 	kt_errs_deinit(&r->defects);
 	for (size_t i = 0; i < REPORT_TAIL; i++)
 		free(r->tail[i].line);

@@ -22,6 +22,7 @@ enum {
 	REPORT_PARSED_MAX = 1 << 18, /* bytes of a guest's record that is parsed; in memory it takes up to 80 times as much */
 	REPORT_TAIL = 20,            /* the last log records are kept */
 	REPORT_SCX_PHASES = 1000,    /* records of phases that are kept */
+	REPORT_SPLATS = 100,         /* complaints of the kernel that are kept; ktstr-boot writes fewer */
 	REPORT_DEFECTS = 20,         /* the first defects are kept */
 };
 
@@ -31,6 +32,7 @@ struct report_scheduler {
 	char *name;                     /* its name in the records */
 	bool builtin;                   /* part of the kernel: no scheduling class tells its tasks from others */
 	unsigned enabled;               /* how often it was enabled */
+	unsigned restarts;              /* how often the kernel let go of it, and it was loaded again or was about to be */
 	bool attached;                  /* after the last record */
 	bool died;                      /* it ended once although nobody asked for its end */
 	int64_t died_at_ns;
@@ -48,10 +50,12 @@ struct report_worker {
 	const struct report_cgroup *cgroup;
 	unsigned index;
 	int64_t tid;
-	char work[32];
+	int64_t first_phase, last_phase; /* in which it started and stopped; 0: not known */
+	char work[32], role[32]; /* role: of a work type whose workers differ; "" of the others */
 	struct cpumask cpuset, cpus_used;
 	int64_t work_units, iterations, migrations;
 	int64_t cpu_time_ns, wall_time_ns, off_cpu_ns;
+	int64_t run_delay_ns;  /* waited for a CPU, as the kernel counts it; -1: the kernel does not count it for this worker */
 	int64_t max_gap_ns, max_gap_at_ns, max_gap_cpu;
 	bool completed;
 	enum worker_end end;
@@ -97,6 +101,7 @@ struct report {
 	struct report_payload *payload_runs;
 	size_t nr_payload_runs;
 	struct report_scheduler scheduler;
+	json_t *splats;                 /* first lines of the kernel's complaints, REPORT_SPLATS at most; NULL: none came */
 	enum outcome outcome;
 	char *reason;                   /* of the outcome; NULL: the record has none */
 	unsigned long lines;

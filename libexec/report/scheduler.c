@@ -59,7 +59,10 @@ bool report_read_scheduler(const struct jcur *c, struct report *r)
 	if (streq(event, "enabled")) {
 		s->attached = true;
 		s->enabled++;
+	} else if (streq(event, "restarted")) {
+		s->restarts++;
 	} else if (streq(event, "ended")) {
+		s->restarts += json_is_true(json_object_get(c->j, "reloading"));
 		return read_scheduler_end(c, s);
 	} else if (streq(event, "phase")) {
 		struct jcur events;

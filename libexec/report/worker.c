@@ -81,13 +81,20 @@ static bool read_wake_latency(const struct jcur *c, struct report_cgroup *cg)
 	return true;
 }
 
+static bool read_phase(const struct jcur *phases, size_t i, int64_t *ret)
+{
+	struct jcur phase = jcur_at(phases, i);
+
+	return jcur_int(&phase, 1, REPORT_INT_MAX, ret);
+}
+
 bool report_read_worker(const struct jcur *c, struct report *r)
 {
 	if (!r->workers)
 		return false; /* no run record to hold it against, or a bad one, which has been said */
 	struct report_worker *w = worker_slot(c, r);
-	struct jcur completed, exit, wake;
-	const char *work;
+	struct jcur completed, exit, wake, delay, own, phases;
+	const char *work, *role = "";
 
 	if (!w || !report_need_int(c, "tid", 1, MAX_TID, &w->tid) || !report_need_str(c, "work", &work) ||
 	    !report_need_cpus(c, "cpuset", &w->cpuset) || !report_need_cpus(c, "cpus_used", &w->cpus_used) ||
@@ -106,7 +113,16 @@ bool report_read_worker(const struct jcur *c, struct report *r)
 	if (strlen(work) >= sizeof(w->work))
 		return jcur_error(c, "work '%.40s...' is no work type", work);
 	memcpy(w->work, work, strlen(work) + 1);
+	if (jcur_get(c, "role", &own) && (!jcur_str(&own, &role) || strlen(role) >= sizeof(w->role)))
+		return jcur_error(&own, "is no role");
+	memcpy(w->role, role, strlen(role) + 1);
 	if (jcur_get(c, "wake_latency", &wake) && !read_wake_latency(&wake, &r->cgroups[w->cgroup->index]))
+		return false;
+	if (jcur_get(c, "phases", &phases) && (!jcur_is_array(&phases, 2) || !read_phase(&phases, 0, &w->first_phase) ||
+					       !read_phase(&phases, 1, &w->last_phase)))
+		return false;
+	w->run_delay_ns = -1;
+	if (jcur_get(c, "run_delay_ns", &delay) && !jcur_int(&delay, 0, REPORT_INT_MAX, &w->run_delay_ns))
 		return false;
 	w->present = true;
 	return true;

@@ -213,16 +213,16 @@ bool scheduler_parse(const struct jcur *c, void *out, void *ctx)
 	return ok;
 }
 
-static bool parse_matches(const struct jcur *c, void *out, void *ctx)
+bool spec_parse_regex(const struct jcur *c, void *out, void *ctx)
 {
 	char why[200];
 	const char *s;
 	regex_t re;
 
+	(void)out;
 	(void)ctx;
 	if (!jcur_str(c, &s))
 		return false;
-	((struct expected_exit *)out)->matches = s;
 	int bad = regcomp(&re, s, REG_EXTENDED | REG_NOSUB);
 	if (!bad) {
 		regfree(&re);
@@ -230,6 +230,11 @@ static bool parse_matches(const struct jcur *c, void *out, void *ctx)
 	}
 	regerror(bad, &re, why, sizeof(why));
 	return jcur_error(c, "'%s' is not an extended regular expression: %s", s, why);
+}
+
+static bool parse_matches(const struct jcur *c, void *out, void *ctx)
+{
+	return spec_parse_regex(c, out, ctx) && jcur_str(c, &((struct expected_exit *)out)->matches);
 }
 
 static const struct row exit_rows[] = {

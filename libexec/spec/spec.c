@@ -256,6 +256,14 @@ json_t *spec_batches_to_json(const struct spec *s)
 	return list;
 }
 
+const struct batch *spec_ext_batch(const struct spec *s)
+{
+	for (size_t i = 0; i < s->nr_batches; i++)
+		if (s->batches[i].work->policy.kind == POLICY_EXT)
+			return &s->batches[i];
+	return NULL;
+}
+
 const struct scheduler_def *spec_scheduler(const struct spec *s, const char *name)
 {
 	if (s->scheduler.kind != SCHEDULER_NONE && streq(s->scheduler.name, name))

@@ -205,6 +205,8 @@ struct spec {
  * own reference to the document.
  */
 int spec_from_json(json_t *doc, const char *file, const struct topo *plan, struct spec *ret, struct kt_errs *errs);
+/* The first batch whose policy is Ext, which takes a kernel with sched_ext; or NULL. */
+const struct batch *spec_ext_batch(const struct spec *s);
 /* One of its schedulers, staged or not, by name; or NULL. */
 const struct scheduler_def *spec_scheduler(const struct spec *s, const char *name);
 /*
@@ -244,6 +246,8 @@ void spec_print_assert_keys(FILE *f, const char *prefix);
 
 void spec_add_program(struct spec *s, const struct program *p);
 bool spec_parse_name(const struct jcur *c, const char **ret, size_t max, bool nested);
+/* A row's parse() of an extended regular expression; keeps nothing. */
+bool spec_parse_regex(const struct jcur *c, void *out, void *ctx);
 /* The name of a cgroup: one that may be made. */
 bool spec_parse_cgroup_name(const struct jcur *c, const char **ret);
 bool spec_parse_cgroup(const struct jcur *c, struct cgroup_def *def, struct spec_reader *rd);

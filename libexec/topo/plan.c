@@ -292,6 +292,7 @@ static void read_qemu(const struct jcur *root, struct topo *t)
 {
 	static const char *const keys[] = { "version", "args", NULL };
 	struct jcur qemu, args;
+	uint64_t memory = 0;
 
 	if (!jcur_get(root, "qemu", &qemu) || !jcur_is_object(&qemu))
 		return;
@@ -307,9 +308,13 @@ static void read_qemu(const struct jcur *root, struct topo *t)
 			   i);
 		break;
 	}
-	for (unsigned i = 0; i < t->nr_nodes; i++)
-		if (!t->nodes[i].memory_mib)
-			jcur_error(&qemu, "node %u has no memory: every node that QEMU makes has some", i);
+	for (unsigned i = 0; i < t->nr_nodes; i++) {
+		memory += t->nodes[i].memory_mib;
+		if (!t->nodes[i].memory_mib && !cpumask_count(&t->nodes[i].cpus))
+			jcur_error(&qemu, "node %u has neither CPUs nor memory: a guest does not see such a node", i);
+	}
+	if (t->nr_nodes && !memory)
+		jcur_error(&qemu, "no node has memory");
 }
 
 int topo_from_json(json_t *plan, const char *file, struct topo *ret, struct kt_errs *errs)

@@ -16,7 +16,7 @@
  * CPUs are in rising order; in a plan with "qemu" they are 0..n-1, in one of a host they are the host's own numbers
  * and may have holes. apic_id is absent where nobody knows it (a host). A memory-only node has "cpus":"". The sum
  * of memory_mib is the machine's memory; ktstr-boot scales it, keeping proportions, when a spec sets memory_mb.
- * qemu.args name node i's memory backend "ram<i>" (-numa node,memdev=ram<i>; or, when there is one node, the
+ * qemu.args name the memory backend of a node i with memory "ram<i>" (-numa node,memdev=ram<i>; or, when there is one node, the
  * machine's memory-backend=ram0, and no -numa); ktstr-boot adds -m and those objects. A plan made with --no-qemu
  * has no "qemu" member and cannot be booted, only looked at, or run on a bare host. args are pairs of an option and its
  * value, the option one of -cpu -smp -numa -device -machine.
@@ -60,9 +60,10 @@ void topo_deinit(struct topo *t);
  * Read the topology of the machine whose /sys is at sysroot/sys ("" is this machine): what is online, numbered as in
  * a plan, with the CPU and node numbers that the kernel uses. The LLC is the highest cache that the kernel shows for a
  * CPU, cut at node borders as the kernel's scheduling domains are; without cache information it is the package. The
- * name is NnNlNcNt, or "host" when the machine is not so regular; there are no APIC ids and no QEMU arguments.
+ * name is NnNlNcNt, or "host" when the machine is not so regular; there are no APIC ids and no QEMU arguments. A plan takes
+ * no holes in the numbers of nodes: with close_holes the nodes are counted instead, else a machine with holes is refused.
  */
-int topo_from_sysfs(const char *sysroot, struct topo *ret, struct kt_err *err);
+int topo_from_sysfs(const char *sysroot, bool close_holes, struct topo *ret, struct kt_err *err);
 
 /*
  * 0 when both have the same CPUs, with the same node, LLC, core and thread, and the same nodes and distances; else 1

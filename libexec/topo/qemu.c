@@ -130,12 +130,18 @@ static bool at_least(const struct qemu_version *v, unsigned major, unsigned mino
 }
 
 /*
- * The model decides whether an L3 is per die. From 9.1 on, QEMU aborts when a guest reads a CPUID leaf beyond the
- * last one and the last one is 0x1f, as it is for older models with several dies; SapphireRapids ends at 0x20.
+ * The model decides whether an L3 is per die, and programs choose their code by it: gcc's target_clones ask for the model and
+ * not for each instruction. So it is one whose instructions TCG has: a Haswell without TSX has AVX2 and FMA, and no AVX-512.
  */
-static const char *cpu_model(const struct qemu_version *v)
+#define CPU_MODEL "Haswell-noTSX"
+
+/*
+ * From 9.1 on, QEMU aborts when a guest reads a CPUID leaf beyond the last one and the last one is 0x1f, as it is with
+ * several dies: the last one is 0x20 there.
+ */
+static const char *cpu_options(const struct qemu_version *v)
 {
-	return at_least(v, 9, 1) ? "SapphireRapids" : "Skylake-Server";
+	return at_least(v, 9, 1) ? ",level=32" : "";
 }
 
 /* What the q35 machine takes. */
@@ -229,7 +235,10 @@ static void add_nodes(struct topo *t)
 	bool plain = true;
 
 	for (unsigned i = 0; i < t->nr_nodes; i++)
-		add(t, "-numa", "node,nodeid=%u,memdev=ram%u", i, i);
+		if (t->nodes[i].memory_mib)
+			add(t, "-numa", "node,nodeid=%u,memdev=ram%u", i, i);
+		else
+			add(t, "-numa", "node,nodeid=%u", i);
 	for (unsigned i = 0; i < t->nr_nodes; i++)
 		if (cpumask_count(&t->nodes[i].cpus))
 			add(t, "-numa", "cpu,node-id=%u,socket-id=%u", i, i);
@@ -250,7 +259,7 @@ void topo_qemu_args(struct topo *t, const struct qemu_version *v)
 	bool regular = grid_cpus(&g) == t->nr_cpus;
 	snprintf(t->qemu_version, sizeof(t->qemu_version), "%s", v->text);
 	/* No random numbers, and no MWAIT, which would keep idle CPUs busy; nor a warning for what TCG lacks. */
-	add(t, "-cpu", "%s,-rdrand,-rdseed,-monitor,check=off", cpu_model(v));
+	add(t, "-cpu", CPU_MODEL "%s,-rdrand,-rdseed,-monitor,check=off", cpu_options(v));
 	add(t, "-smp", "%u,maxcpus=%llu,sockets=%u,dies=%u,cores=%u,threads=%u", regular ? t->nr_cpus : 1,
 	    (unsigned long long)grid_cpus(&g), g.sockets, g.dies, g.cores, g.threads);
 	if (t->nr_nodes > 1)
@@ -262,6 +271,6 @@ void topo_qemu_args(struct topo *t, const struct qemu_version *v)
 		add(t, "-device", "intel-iommu,intremap=on,eim=on");
 	/* CPU 0 is there already. */
 	for (unsigned i = 1; i < t->nr_cpus && !regular; i++)
-		add(t, "-device", "%s-x86_64-cpu,socket-id=%u,die-id=%u,core-id=%u,thread-id=%u", cpu_model(v),
+		add(t, "-device", CPU_MODEL "-x86_64-cpu,socket-id=%u,die-id=%u,core-id=%u,thread-id=%u",
 		    g.places[i].socket, g.places[i].die, g.places[i].core, g.places[i].thread);
 }

@@ -251,10 +251,24 @@ void topo_renumber(struct topo *t)
 
 void topo_set_memory(struct topo *t, uint64_t total_mib)
 {
-	for (unsigned i = 0, left = t->nr_nodes; left; i++, left--) {
+	unsigned with = topo_nodes_with_memory(t), left = with ? with : t->nr_nodes;
+
+	for (unsigned i = 0; i < t->nr_nodes; i++) {
+		if (with && !t->nodes[i].memory_mib)
+			continue;
 		t->nodes[i].memory_mib = (total_mib + left - 1) / left;
 		total_mib -= t->nodes[i].memory_mib;
+		left--;
 	}
+}
+
+unsigned topo_nodes_with_memory(const struct topo *t)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < t->nr_nodes; i++)
+		n += t->nodes[i].memory_mib > 0;
+	return n;
 }
 
 int topo_add_memory_node(struct topo *t, uint64_t mib, struct kt_err *err)
@@ -272,21 +286,39 @@ int topo_add_memory_node(struct topo *t, uint64_t mib, struct kt_err *err)
 	return 0;
 }
 
-int topo_set_distance(struct topo *t, const char *text, struct kt_err *err)
+/* "0,1=30", within the plan. */
+static int parse_distance(const struct topo *t, const char *text, int64_t *node, int64_t *distance, struct kt_err *err)
 {
 	_cleanup_free_ char *copy = xstrdup(text);
-	int64_t node[2], distance;
 	char *value = strchr(copy, '=');
 
 	if (!value)
 		return kt_fail(err, "--distance: '%s' is not like 0,1=30", text);
 	*value++ = '\0';
 	if (topo_parse_list(copy, "--distance", 2, 0, t->nr_nodes - 1, node, err) ||
-	    kt_parse_i64(value, "--distance", TOPO_LOCAL_DISTANCE + 1, TOPO_MAX_DISTANCE - 1, &distance, err))
+	    kt_parse_i64(value, "--distance", TOPO_LOCAL_DISTANCE + 1, TOPO_MAX_DISTANCE - 1, distance, err))
 		return -1;
 	if (node[0] == node[1])
 		return kt_fail(err, "--distance: '%s': the distance of a node to itself is always %d", text,
 			       TOPO_LOCAL_DISTANCE);
-	t->nodes[node[0]].distances[node[1]] = t->nodes[node[1]].distances[node[0]] = distance;
+	return 0;
+}
+
+int topo_set_distances(struct topo *t, const char *const *texts, unsigned n, struct kt_err *err)
+{
+	bool given[TOPO_MAX_NODES][TOPO_MAX_NODES] = { 0 };
+	int64_t node[2], distance;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (parse_distance(t, texts[i], node, &distance, err))
+			return -1;
+		if (given[node[0]][node[1]])
+			return kt_fail(err, "--distance: '%s': the distance from node %d to node %d is given twice", texts[i],
+				       (int)node[0], (int)node[1]);
+		given[node[0]][node[1]] = true;
+		t->nodes[node[0]].distances[node[1]] = distance;
+		if (!given[node[1]][node[0]])
+			t->nodes[node[1]].distances[node[0]] = distance;
+	}
 	return 0;
 }

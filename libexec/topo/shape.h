@@ -40,11 +40,12 @@ void topo_renumber(struct topo *t);
 
 /* A list of n numbers, each in [min, max]: "1,3". what names it in the error. */
 int topo_parse_list(const char *list, const char *what, unsigned n, int64_t min, int64_t max, int64_t *ret, struct kt_err *err);
-/* Share total MiB out over the nodes there are, as evenly as whole MiB allow. */
+/* Share total MiB out over the nodes that have memory, or over all when none has, as evenly as whole MiB allow. */
 void topo_set_memory(struct topo *t, uint64_t total_mib);
+unsigned topo_nodes_with_memory(const struct topo *t);
 /* Add a node without CPUs, at the default distance from all others. */
 int topo_add_memory_node(struct topo *t, uint64_t mib, struct kt_err *err);
-/* Set the distance between two nodes, both ways: "0,1=30". */
-int topo_set_distance(struct topo *t, const char *text, struct kt_err *err);
+/* Set distances, each "0,1=30": from node 0 to node 1, and back where the way back is not given as well. */
+int topo_set_distances(struct topo *t, const char *const *texts, unsigned n, struct kt_err *err);
 
 #endif

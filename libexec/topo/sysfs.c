@@ -122,10 +122,11 @@ static int read_distances(const char *root, unsigned node, unsigned nr_nodes, un
 	return 0;
 }
 
-static int read_node(const char *root, unsigned node, const struct cpumask *online, struct topo *t,
+/* The node of this number, as the i-th of the plan. */
+static int read_node(const char *root, unsigned node, unsigned i, const struct cpumask *online, struct topo *t,
 		     struct kt_err *err)
 {
-	struct topo_node *n = &t->nodes[node];
+	struct topo_node *n = &t->nodes[i];
 	char buf[TEXT_LEN], path[4096];
 
 	if (read_text(root, buf, sizeof(buf), err, "node/node%u/cpulist", node) ||
@@ -137,12 +138,33 @@ static int read_node(const char *root, unsigned node, const struct cpumask *onli
 	return read_distances(root, node, t->nr_nodes, n->distances, err);
 }
 
-static int read_nodes(const char *root, const struct cpumask *online, struct topo *t, struct kt_err *err)
+/* What is online, by the file that lists it; where a dump of a machine lacks that, by the directories that are there. */
+static int read_online(const char *root, const char *what, struct cpumask *ret, struct kt_err *err)
+{
+	char buf[TEXT_LEN];
+
+	*ret = (struct cpumask){ 0 };
+	if (!read_text(root, buf, sizeof(buf), NULL, "%s/online", what))
+		return cpulist_parse(buf, ret, err) ? kt_context(err, "%s/online", what) : 0;
+	for (unsigned i = 0; i < CPUMASK_MAX; i++) {
+		_cleanup_free_ char *dir = xasprintf("%s/sys/devices/system/%s/%s%u", root, what, what, i);
+		bool off = !read_text(root, buf, sizeof(buf), NULL, "%s/%s%u/online", what, what, i) && streq(buf, "0");
+
+		if (!off && !access(dir, F_OK))
+			cpumask_set(ret, i);
+	}
+	return 0;
+}
+
+static int read_nodes(const char *root, const struct cpumask *online, bool close_holes, struct topo *t, struct kt_err *err)
 {
 	char buf[TEXT_LEN], path[4096];
 	struct cpumask nodes;
+	unsigned i = 0;
 
-	if (read_text(root, buf, sizeof(buf), NULL, "node/online")) {
+	if (read_online(root, "node", &nodes, err))
+		return -1;
+	if (!cpumask_count(&nodes) && read_text(root, buf, sizeof(buf), NULL, "node/online")) {
 		t->nr_nodes = 1;
 		t->nodes = xcalloc(1, sizeof(*t->nodes));
 		snprintf(path, sizeof(path), "%s/proc/meminfo", root);
@@ -151,15 +173,15 @@ static int read_nodes(const char *root, const struct cpumask *online, struct top
 						  .distances = { TOPO_LOCAL_DISTANCE } };
 		return 0;
 	}
-	if (cpulist_parse(buf, &nodes, err))
-		return kt_context(err, "node/online");
 	t->nr_nodes = cpumask_count(&nodes);
-	if (!t->nr_nodes || t->nr_nodes > TOPO_MAX_NODES || cpumask_next(&nodes, t->nr_nodes) != CPUMASK_MAX)
-		return kt_fail(err, "nodes '%s' are online: a plan takes nodes 0 to at most %d, without holes",
-			       buf, TOPO_MAX_NODES - 1);
+	if (!t->nr_nodes || t->nr_nodes > TOPO_MAX_NODES)
+		return kt_fail(err, "nodes '%s' are online: a plan takes 1 to %d nodes", cpulist_format(&nodes, buf), TOPO_MAX_NODES);
+	if (!close_holes && cpumask_next(&nodes, t->nr_nodes) != CPUMASK_MAX)
+		return kt_fail(err, "nodes '%s' are online: a plan takes nodes without holes in their numbers (--renumber closes them)",
+			       cpulist_format(&nodes, buf));
 	t->nodes = xcalloc(t->nr_nodes, sizeof(*t->nodes));
-	for (unsigned i = 0; i < t->nr_nodes; i++)
-		if (read_node(root, i, online, t, err))
+	for (unsigned n = cpumask_next(&nodes, 0); n < CPUMASK_MAX; n = cpumask_next(&nodes, n + 1))
+		if (read_node(root, n, i++, online, t, err))
 			return -1;
 	return 0;
 }
@@ -225,19 +247,16 @@ static void set_name(struct topo *t)
 		snprintf(t->name, sizeof(t->name), "host");
 }
 
-int topo_from_sysfs(const char *sysroot, struct topo *ret, struct kt_err *err)
+int topo_from_sysfs(const char *sysroot, bool close_holes, struct topo *ret, struct kt_err *err)
 {
 	_cleanup_(topo_deinit) struct topo t = { 0 };
-	char buf[TEXT_LEN];
 	struct cpumask online;
 
-	if (read_text(sysroot, buf, sizeof(buf), err, "cpu/online"))
+	if (read_online(sysroot, "cpu", &online, err))
 		return -1;
-	if (cpulist_parse(buf, &online, err))
-		return kt_context(err, "cpu/online");
 	if (!cpumask_count(&online))
-		return kt_fail(err, "%s/sys/devices/system/cpu/online names no CPU", sysroot);
-	if (read_nodes(sysroot, &online, &t, err))
+		return kt_fail(err, "%s/sys/devices/system/cpu names no CPU that is online", sysroot);
+	if (read_nodes(sysroot, &online, close_holes, &t, err))
 		return -1;
 	t.cpus = xcalloc(cpumask_count(&online), sizeof(*t.cpus));
 	for (unsigned cpu = cpumask_next(&online, 0); cpu < CPUMASK_MAX; cpu = cpumask_next(&online, cpu + 1))

@@ -57,6 +57,8 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 	strv_add(ret, "none");
 	for (unsigned i = 0; i < plan->nr_nodes; i++) {
 		total += plan->nodes[i].memory_mib;
+		if (!plan->nodes[i].memory_mib)
+			continue;
 		strv_add(ret, "-object");
 		strv_add(ret, "memory-backend-file,id=ram%u,size=%lluM,mem-path=/proc/self/fd/%u,share=%s", i,
 			 (unsigned long long)plan->nodes[i].memory_mib, VM_FD_RAM0 + i, start == VM_RUN ? "off" : "on");

@@ -178,6 +178,8 @@ static bool drain(struct vm *vm, int *fd, struct tail *tail)
 
 	while ((n = read(*fd, buf, sizeof(buf))) > 0) {
 		tail_add(tail, buf, (size_t)n);
+		if (fd == &vm->console)
+			splats_add(&vm->splats, buf, (size_t)n);
 		for (size_t i = 0; fd == &vm->console && i < ARRAY_SIZE(vm->console_to); i++)
 			if (vm->console_to[i]) {
 				fwrite(buf, 1, (size_t)n, vm->console_to[i]);

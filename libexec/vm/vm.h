@@ -18,6 +18,7 @@
 #include "libexec/lib/tail.h"
 #include "libexec/topo/plan.h"
 #include "libexec/vm/shim.h"
+#include "libexec/vm/splat.h"
 
 /* Descriptors in the QEMU process. */
 enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
@@ -76,6 +77,7 @@ struct vm {
 	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
 	struct tail console_tail, err_tail; /* for error messages */
 	char console_ring[32768], err_ring[32768];
+	struct splats splats;  /* what the kernel complained of on the console */
 	FILE *console_to[2];   /* copies of the console: live, kept; NULL: none */
 	int out_size;          /* bytes that the out pipe holds; vm_init()'s: VM_OUT_LARGE */
 	int status;            /* wait status once pid is 0 again */
