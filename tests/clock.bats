@@ -166,6 +166,41 @@ spinners() {
 	[[ $stderr == *"no virtual clock with this QEMU: KTSTR_TURN_NS is not set"* ]]
 }
 
+# A library between QEMU and ktstr-turns.so has QEMU believe that each turn is 200 ns longer than it is: while it boots, 13 instructions.
+@test "a turn that goes on beyond its end: 125, and by how much" {
+	cat >late.c <<-'END'
+		#define _GNU_SOURCE
+		#include <dlfcn.h>
+		#include <time.h>
+		int clock_gettime(clockid_t clock, struct timespec *t)
+		{
+			int r = ((int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime"))(clock, t);
+			if (clock == CLOCK_MONOTONIC && t->tv_sec == 1 && t->tv_nsec >= 200 && t->tv_nsec <= 50000)
+				t->tv_nsec -= 200;
+			return r;
+		}
+	END
+	gcc -shared -fPIC -o late.so late.c
+	printf '#!/bin/sh\nLD_PRELOAD="%s/late.so:$LD_PRELOAD" exec qemu-system-x86_64 "$@"\n' "$PWD" >other-qemu
+	chmod +x other-qemu
+	ktstr-topo 1n1l1c1t >plan.json
+	KTSTR_QEMU=$PWD/other-qemu run -125 --separate-stderr ktstr-boot --plan plan.json "$BATS_FILE_TMPDIR/futex.json"
+	[[ $stderr == *"no virtual clock with this QEMU: a turn of a vCPU went on for 208 ns beyond its end, and an instruction takes 16 ns"* ]]
+	[[ ${lines[-1]} == *'"outcome":"unsupported"'* ]]
+}
+
+# A turn ends with an instruction: 50000 ns are 781.25 of 64 ns.
+@test "how turns went is in the host record: given, none too long, and the main thread never beside a vCPU" {
+	turns() { jq -es 'map(select(.kind == "host"))[0].turns | .given > 500 and .main_thread_releases == 0 and .longest_overrun_ns == $late' \
+		--argjson late "$1" whole; }
+	boot mixed >got
+	turns 0
+	boot mixed --ns-per-insn 64 >got
+	turns 48
+	ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" --clock real --cold "$BATS_FILE_TMPDIR/futex.json" >real
+	jq -es 'map(select(.kind == "host"))[0] | has("turns") | not' real
+}
+
 @test "another seed is another schedule, and repeats" {
 	boot mixed --seed 1 >one
 	boot mixed --seed 1 >again

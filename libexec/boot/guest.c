@@ -15,6 +15,7 @@ int guest_start(struct guest *g, enum vm_start start, const struct checkpoint *b
 	vm_deinit(&g->vm);
 	vm_init(&g->vm);
 	g->vm.turns = c->virtual_clock ? c->turns : -1;
+	g->vm.ns_per_insn = 1U << vm_shift(c, start);
 	g->vm.signals = g->signals;
 	memcpy(g->vm.console_to, g->console_to, sizeof(g->vm.console_to));
 	if (!c->virtual_clock && g->asks)

@@ -93,7 +93,13 @@ static double since_start(const struct host_facts *f, int64_t ns)
 	return ns ? ms(ns - f->start_ns) : -1;
 }
 
-json_t *host_record(const struct host_facts *f, const struct boot_inputs *in)
+static json_t *turns_to_json(const struct shim_page *p)
+{
+	return !p ? NULL : KT_PACK("{sI,sI,sI}", "given", (json_int_t)p->turns, "longest_overrun_ns", (json_int_t)p->overrun_ns,
+				   "main_thread_releases", (json_int_t)p->releases);
+}
+
+json_t *host_record(const struct host_facts *f, const struct shim_page *turns, const struct boot_inputs *in)
 {
 	double load[3] = { 0 };
 	struct rusage ru;
@@ -101,11 +107,11 @@ json_t *host_record(const struct host_facts *f, const struct boot_inputs *in)
 	getrusage(RUSAGE_SELF, &ru);
 	if (getloadavg(load, 3) < 0)
 		load[0] = -1;
-	return KT_PACK("{ss,s{sf,sf,sf,sf,sf,sf,sf},ss,ss,ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms",
+	return KT_PACK("{ss,s{sf,sf,sf,sf,sf,sf,sf},so*,ss,ss,ss,ss,ss,ss,ss,ss,sf,si}", "kind", "host", "wall_ms",
 		       "checkpoint_find", ms(f->booted.find_ns), "checkpoint_build", ms(f->booted.build_ns),
 		       "ready_build", ms(f->ready.build_ns), "enabled", since_start(f, f->enabled_ns),
 		       "started", since_start(f, f->started_ns), "first_worker", since_start(f, f->first_worker_ns),
-		       "total", since_start(f, kt_now_ns()),
+		       "total", since_start(f, kt_now_ns()), "turns", turns_to_json(turns),
 		       "checkpoint", f->booted.how, "checkpoint_key", f->booted.key, "ready", f->ready.how, "ready_key", f->ready.key,
 		       "qemu", in->vm_config.qemu, "kernel", in->kernel.vmlinux, "kernel_why", in->kernel.why,
 		       "accel_reason", in->accel_reason, "load1", load[0], "maxrss_kib", (int)ru.ru_maxrss);

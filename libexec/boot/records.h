@@ -32,6 +32,7 @@ void records_pass_on_splats(struct records *r, const struct splats *splats);
 /* The last lines of the console as log records. */
 void records_emit_console(struct records *r, const struct tail *console);
 json_t *run_record(const struct boot_inputs *in);
-json_t *host_record(const struct host_facts *f, const struct boot_inputs *in);
+/* turns: what ktstr-turns.so says of the guest that ran last; NULL: none ran on the virtual clock. */
+json_t *host_record(const struct host_facts *f, const struct shim_page *turns, const struct boot_inputs *in);
 
 #endif

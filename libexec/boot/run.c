@@ -112,6 +112,16 @@ static int get_ready(struct run *run, const char *spec_name)
 	return 0;
 }
 
+/* What the guest has said counts only if its clock held to the end. */
+static void finish_run(struct run *run)
+{
+	struct result *r = &run->result;
+
+	events_follow(&run->events, false, r);
+	if (r->outcome == OUTCOME_DONE && !vm_clock_holds(&run->guest.vm, SHIM_GIVES_TURNS, &r->why))
+		r->outcome = OUTCOME_UNSUPPORTED;
+}
+
 static void run_guest(struct run *run, bool cold, bool prepare, const char *spec_name)
 {
 	const struct vm_config *c = run->guest.config;
@@ -126,7 +136,7 @@ static void run_guest(struct run *run, bool cold, bool prepare, const char *spec
 	else if ((!twice || !get_ready(run, spec_name)) &&
 		 !guest_start(&run->guest, cold ? VM_COLD : VM_RUN, &run->booted, twice ? &run->ready : NULL,
 			      run->events.deadline_ns, &r->why))
-		events_follow(&run->events, false, r);
+		finish_run(run);
 	run->facts.started_ns = run->guest.started_ns;
 	vm_kill(&run->guest.vm);
 }
@@ -182,7 +192,7 @@ static void close_report(struct run *run, const struct boot_inputs *in)
 	records_pass_on_splats(out, &run->guest.vm.splats);
 	if (failed || run->guest.vm.splats.kept)
 		records_emit_console(out, &run->guest.vm.console_tail);
-	records_emit(out, host_record(&run->facts, in));
+	records_emit(out, host_record(&run->facts, run->guest.vm.shim, in));
 	records_emit(out, KT_PACK("{ss,ss,ss}", "kind", "end", "outcome", outcome_name(r->outcome),
 				  "reason", r->outcome == OUTCOME_DONE ? "" : r->why.msg));
 	if (failed && !out->reader_gone)

@@ -160,8 +160,6 @@ static int boot_and_save(struct vm *vm, const struct vm_config *cfg, const struc
 		return -1;
 	if (vm_qmp_event(vm, "GUEST_PANICKED", kt_now_ns() + boot_limit_ns, err) < 0)
 		return kt_context(err, "the guest did not come up");
-	if (!vm_clock_holds(vm, SHIM_GIVES_TURNS, err))
-		return -1;
 	return vm_save(vm, c->state, kt_now_ns() + (int64_t)SAVE_LIMIT_S * NSEC_PER_SEC, err);
 }
 
@@ -189,6 +187,7 @@ static int run_to_checkpoint(const struct vm_config *cfg, const struct checkpoin
 
 	vm_init(vm);
 	vm->turns = cfg->virtual_clock ? cfg->turns : -1;
+	vm->ns_per_insn = 1U << vm_shift(cfg, VM_BOOT);
 	vm->signals = o->signals;
 	memcpy(vm->console_to, o->console_to, sizeof(vm->console_to));
 	if (payload < 0)

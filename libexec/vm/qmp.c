@@ -204,6 +204,8 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 
 int vm_save(struct vm *vm, int to, int64_t deadline_ns, struct kt_err *err)
 {
+	if (!vm_clock_holds(vm, SHIM_GIVES_TURNS, err))
+		return -1;
 	/* On the virtual clock it waits to be told (libexec/vm/shim-ask.c); else QEMU stops by itself. */
 	if ((vm->turns >= 0 && vm_qmp(vm, "stop", NULL, deadline_ns, err)) || vm_qmp_event(vm, "STOP", deadline_ns, err))
 		return kt_context(err, "the guest does not stop");

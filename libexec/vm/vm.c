@@ -40,11 +40,19 @@ static int make_shim_page(struct vm *vm, struct kt_err *err)
 
 bool vm_clock_holds(struct vm *vm, enum shim_state least, struct kt_err *err)
 {
-	if (vm->turns < 0 || (vm->shim && atomic_load(&vm->shim->state) >= least))
+	const struct shim_page *p = vm->shim;
+	int64_t overrun_ns = p ? atomic_load(&p->overrun_ns) : 0;
+
+	if (vm->turns < 0 || (p && atomic_load(&p->state) >= least && overrun_ns < vm->ns_per_insn))
 		return true;
 	vm->no_clock = true;
+	if (p && atomic_load(&p->state) >= least) {
+		kt_fail(err, "no virtual clock with this QEMU: a turn of a vCPU went on for %lld ns beyond its end, and an instruction "
+			"takes %u ns; use --clock real", (long long)overrun_ns, vm->ns_per_insn);
+		return false;
+	}
 	kt_fail(err, "no virtual clock with this QEMU: %s; a QEMU built with modules enabled, as Debian's is, has what "
-		"ktstr-turns.so needs; or use --clock real", !vm->shim || atomic_load(&vm->shim->state) == SHIM_ABSENT ?
+		"ktstr-turns.so needs; or use --clock real", !p || atomic_load(&p->state) == SHIM_ABSENT ?
 		"it has not loaded ktstr-turns.so, or exports nothing" : "it does not ask ktstr-turns.so for turns");
 	return false;
 }

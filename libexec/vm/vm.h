@@ -73,6 +73,7 @@ struct vm {
 	int answer;            /* an eventfd: ends the wait of a guest that asks (guestlink.h) */
 	int turns;             /* ktstr-turns.so, open: QEMU gets it and must have loaded it; -1: without. The caller's */
 	const struct shim_page *shim; /* what ktstr-turns.so in this QEMU says of itself; NULL: without */
+	unsigned ns_per_insn;  /* of the virtual clock: a turn ends with an instruction, and may go on for less than one */
 	bool no_clock;         /* vm_clock_holds() has said no */
 	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
 	struct tail console_tail, err_tail; /* for error messages */
@@ -107,8 +108,9 @@ enum vm_event { VM_EV_OUT, VM_EV_QMP, VM_EV_EXIT, VM_EV_SIGNAL, VM_EV_TIMEOUT };
  */
 enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns);
 /*
- * Has ktstr-turns.so come as far as it must have by now? Always true on the real clock. False, and err: this QEMU has no virtual
- * clock. Before `cont` it must have the vCPU thread; whatever a guest has said it said in a turn.
+ * Has ktstr-turns.so come as far as it must have by now, and has each turn ended within what it was given? Always true on the real
+ * clock. False, and err: this QEMU has no virtual clock. Before `cont` it must have the vCPU thread; whatever a guest has said it
+ * said in a turn.
  */
 bool vm_clock_holds(struct vm *vm, enum shim_state least, struct kt_err *err);
 /* Why QEMU is gone, in words; fills buf. */
