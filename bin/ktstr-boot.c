@@ -32,11 +32,13 @@ static const char usage[] =
 	"      --cold             boot, do not use or make a checkpoint\n"
 	"      --console          show the kernel's console on stderr\n"
 	"      --keep DIR         write console.log, qemu.cmd and payload.cpio into DIR\n"
+	"      --fingerprint FILE write hashes of the guest's memory and registers to FILE every 10 ms of guest time\n"
+	"      --fingerprint-us N every N us instead\n"
 	"      --prepare          make the checkpoint if it is not there, and run nothing\n"
 	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
 	"  -h, --help             this text\n";
 
-enum { OPT_BASE = 256, OPT_CLOCK, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_WORK_TYPE, OPT_SCHEDULER,
+enum { OPT_BASE = 256, OPT_CLOCK, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_FINGERPRINT, OPT_FINGERPRINT_US, OPT_WORK_TYPE, OPT_SCHEDULER,
 	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES };
 
 static const struct option longopts[] = {
@@ -57,6 +59,8 @@ static const struct option longopts[] = {
 	{ "cold", no_argument, NULL, OPT_COLD },
 	{ "console", no_argument, NULL, OPT_CONSOLE },
 	{ "keep", required_argument, NULL, OPT_KEEP },
+	{ "fingerprint", required_argument, NULL, OPT_FINGERPRINT },
+	{ "fingerprint-us", required_argument, NULL, OPT_FINGERPRINT_US },
 	{ "prepare", no_argument, NULL, OPT_PREPARE },
 	{ "dry-run", no_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
@@ -110,6 +114,8 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 		case OPT_COLD: o->cold = true; break;
 		case OPT_CONSOLE: o->console_live = true; break;
 		case OPT_KEEP: o->keep = optarg; break;
+		case OPT_FINGERPRINT: o->fingerprint = optarg; break;
+		case OPT_FINGERPRINT_US: o->fingerprint_ns = number("--fingerprint-us", optarg, 1, 1000000000) * NSEC_PER_USEC; break;
 		case OPT_PREPARE: o->prepare = true; break;
 		case 'n': o->dry_run = o->accel.no_canary = true; break;
 		case 'h': fputs(usage, stdout); exit(KT_OK);
@@ -118,6 +124,8 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 	}
 	if (o->cold && o->prepare)
 		die_usage("--prepare makes a checkpoint, and --cold wants none");
+	if (o->fingerprint && (o->cold || o->prepare))
+		die_usage("--fingerprint is of a run that starts from a checkpoint, and %s makes none", o->cold ? "--cold" : "--prepare");
 	if (optind != argc - 1)
 		die_usage(optind == argc ? "no spec given" : "more than one spec given");
 	o->spec.path = argv[optind];
@@ -126,7 +134,7 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 int main(int argc, char **argv)
 {
 	int64_t start_ns = kt_now_ns();
-	struct boot_options o = { .seed = -1 };
+	struct boot_options o = { .seed = -1, .fingerprint_ns = 10 * NSEC_PER_MSEC };
 	struct boot_inputs in = { 0 };
 
 	kt_init("ktstr-boot");

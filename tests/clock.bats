@@ -22,6 +22,7 @@ setup_file() {
 setup() {
 	runs=${KTSTR_FULL:-1}
 	busy=()
+	qemu=${KTSTR_QEMU:-qemu-system-x86_64}
 }
 
 teardown() {
@@ -153,14 +154,14 @@ spinners() {
 }
 
 @test "a QEMU without ktstr-turns.so has no virtual clock: 125, and why" {
-	printf '#!/bin/sh\nunset LD_PRELOAD\nexec qemu-system-x86_64 "$@"\n' >other-qemu
+	printf '#!/bin/sh\nunset LD_PRELOAD\nexec %s "$@"\n' "$qemu" >other-qemu
 	chmod +x other-qemu
 	KTSTR_QEMU=$PWD/other-qemu run -125 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" \
 		"$BATS_FILE_TMPDIR/futex.json"
 	[[ $stderr == *"no virtual clock with this QEMU: "*"use --clock real"* ]]
 	[[ ${lines[-1]} == *'"outcome":"unsupported"'* ]]
 	# It says so itself when it is loaded and does not find what it needs.
-	printf '#!/bin/sh\nunset KTSTR_TURN_NS\nexec qemu-system-x86_64 "$@"\n' >other-qemu
+	printf '#!/bin/sh\nunset KTSTR_TURN_NS\nexec %s "$@"\n' "$qemu" >other-qemu
 	KTSTR_QEMU=$PWD/other-qemu run -125 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" \
 		"$BATS_FILE_TMPDIR/futex.json"
 	[[ $stderr == *"no virtual clock with this QEMU: KTSTR_TURN_NS is not set"* ]]
@@ -181,7 +182,7 @@ spinners() {
 		}
 	END
 	gcc -shared -fPIC -o late.so late.c
-	printf '#!/bin/sh\nLD_PRELOAD="%s/late.so:$LD_PRELOAD" exec qemu-system-x86_64 "$@"\n' "$PWD" >other-qemu
+	printf '#!/bin/sh\nLD_PRELOAD="%s/late.so:$LD_PRELOAD" exec %s "$@"\n' "$PWD" "$qemu" >other-qemu
 	chmod +x other-qemu
 	ktstr-topo 1n1l1c1t >plan.json
 	KTSTR_QEMU=$PWD/other-qemu run -125 --separate-stderr ktstr-boot --plan plan.json "$BATS_FILE_TMPDIR/futex.json"
@@ -197,8 +198,55 @@ spinners() {
 	turns 0
 	boot mixed --ns-per-insn 64 >got
 	turns 48
-	ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" --clock real --cold "$BATS_FILE_TMPDIR/futex.json" >real
-	jq -es 'map(select(.kind == "host"))[0] | has("turns") | not' real
+	ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" --clock real --cold "$BATS_FILE_TMPDIR/futex.json" >without
+	jq -es 'map(select(.kind == "host"))[0] | has("turns") | not' without
+}
+
+# The kernel's list of tasks, 70 kB, again and again through a pipe of 8 KiB, whose reader waits for its own reader.
+@test "a guest that floods its console, read slowly by a user who has no large pipes: the same report" {
+	local unprivileged=()
+	[ "$(id -u)" != 0 ] || unprivileged=(setpriv "--bounding-set=-sys_admin,-sys_resource")
+	printf '#!/bin/sh\necho 8 >/proc/sys/kernel/printk\nwhile :; do echo t >/proc/sysrq-trigger; done\n' >flood
+	chmod +x flood
+	jq -n --arg flood "$PWD/flood" '{name: "flood", memory_mb: 256, payloads: {flood: {program: $flood}},
+		backdrop: {ops: [{RunPayload: "flood"}]},
+		steps: [{setup: [{name: "a", workers: 2, work: "Mixed"}], hold: {fixed_s: 0.2}}]}' >"$BATS_FILE_TMPDIR/flood.json"
+	ktstr-topo 1n1l1c1t >"$BATS_FILE_TMPDIR/one.json"
+	boot flood --plan "$BATS_FILE_TMPDIR/one.json" --keep . >want
+	[ "$(wc -c <console.log)" -gt 30000 ]
+	mkfifo console
+	while read -r line; do
+		echo "$line"
+	done <console >shown 3>&- &
+	"${unprivileged[@]}" "$TREE/tests/helper/few-pipes" ktstr-boot --plan "$BATS_FILE_TMPDIR/one.json" --console \
+		"$BATS_FILE_TMPDIR/flood.json" >whole 2>console
+	wait $!
+	diff want <(grep -v '^{"kind":"host",' whole)
+	[ "$(wc -c <shown)" -gt 30000 ]
+}
+
+@test "--fingerprint: changes nothing, repeats, and tells where two runs begin to differ" {
+	local file="$BATS_FILE_TMPDIR/mixed.json"
+	as_wanted mixed --fingerprint one
+	as_wanted mixed --fingerprint two
+	cmp one two
+	# One each 10 ms of 0.1 s, and the first.
+	[ "$(grep -cE '^[0-9]+ [0-9a-f]{16} [0-9a-f]{16}$' one)" = "$(wc -l <one)" ]
+	[ "$(wc -l <one)" -ge 11 ]
+	awk 'NR > 2 && $1 - before > 10100000 { exit 1 } { before = $1 }' one
+	# The guest is told its seed in the run: the same until then.
+	boot mixed --seed 1 --fingerprint seed >got
+	cmp <(head -n 1 one) <(head -n 1 seed)
+	fails 1 cmp -s one seed
+	boot mixed --fingerprint fine --fingerprint-us 1000 >got
+	[ "$(wc -l <fine)" -gt $((5 * $(wc -l <one))) ]
+	run -129 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" --cold --fingerprint x "$file"
+	[[ $stderr == *"--cold makes none"* ]]
+	run -129 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" --clock real --fingerprint x "$file"
+	[[ $stderr == *"belongs to the virtual clock"* ]]
+	# A disk that is full: the run is lost, and says so.
+	run -128 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" --fingerprint /dev/full "$file"
+	[[ $stderr == *"no fingerprint: cannot write: No space left on device"* ]]
 }
 
 @test "another seed is another schedule, and repeats" {
@@ -235,7 +283,7 @@ spinners() {
 
 # vm.h, THE RULE. QEMU tells of every command that it is sent: the start of the guest is the last.
 @test "nothing is sent to QEMU while the guest runs" {
-	printf '#!/bin/sh\nexec qemu-system-x86_64 -trace handle_qmp_command -D "%s" "$@"\n' "$PWD/commands" >traced-qemu
+	printf '#!/bin/sh\nexec %s -trace handle_qmp_command -D "%s" "$@"\n' "$qemu" "$PWD/commands" >traced-qemu
 	chmod +x traced-qemu
 	KTSTR_QEMU=$PWD/traced-qemu as_wanted futex
 	grep -q '"qmp_capabilities"' commands

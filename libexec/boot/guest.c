@@ -16,6 +16,7 @@ int guest_start(struct guest *g, enum vm_start start, const struct checkpoint *b
 	vm_init(&g->vm);
 	g->vm.turns = c->virtual_clock ? c->turns : -1;
 	g->vm.ns_per_insn = 1U << vm_shift(c, start);
+	g->vm.fingerprint = start == VM_RUN && c->fingerprint_ns ? c->fingerprint : -1;
 	g->vm.signals = g->signals;
 	memcpy(g->vm.console_to, g->console_to, sizeof(g->vm.console_to));
 	if (!c->virtual_clock && g->asks)

@@ -120,6 +120,16 @@ static struct vm_config describe_machine(const struct boot_inputs *in)
 	return c;
 }
 
+static void open_fingerprint(const struct boot_options *o, struct vm_config *c)
+{
+	if (!c->virtual_clock)
+		die_usage("--fingerprint compares what repeats: it belongs to the virtual clock");
+	c->fingerprint = open(o->fingerprint, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	if (c->fingerprint < 0)
+		die(KT_TROUBLE, "cannot write '%s': %s", o->fingerprint, strerror(errno));
+	c->fingerprint_ns = o->fingerprint_ns;
+}
+
 void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in)
 {
 	struct kt_errs errs = { 0 };
@@ -150,6 +160,8 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 	in->accel_reason = boot_choose_accel(&o->accel, signals, &in->vm_config);
 	if (in->vm_config.virtual_clock)
 		boot_check_virtual_clock(in->kernel.release, in->plan.nr_cpus);
+	if (o->fingerprint)
+		open_fingerprint(o, &in->vm_config);
 	load_programs(in);
 	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */
 	in->timeout_ns = o->timeout_ns ? o->timeout_ns :

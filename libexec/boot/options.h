@@ -37,6 +37,8 @@ struct boot_options {
 	const char *work_type;   /* of swappable cgroups */
 	int64_t seed;            /* -1: the spec's */
 	int64_t timeout_ns;      /* 0: by the spec's duration and the plan's CPUs */
+	const char *fingerprint; /* file for the fingerprints of the run */
+	int64_t fingerprint_ns;  /* one every so many ns of guest time */
 	bool cold, console_live, dry_run, list_profiles;
 	bool prepare;            /* make the checkpoint and run nothing */
 };

@@ -48,6 +48,9 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 		strv_add(ret, "KTSTR_ANSWER_FD=%d", VM_FD_ANSWER);
 		if (saves)
 			strv_add(ret, "KTSTR_SAVES=%s", start == VM_BOOT ? "all" : "changes");
+		if (start == VM_RUN && c->fingerprint_ns)
+			strv_add(ret, "KTSTR_FINGERPRINT=%d %lld %d %u", VM_FD_FINGERPRINT, (long long)c->fingerprint_ns, VM_FD_RAM0,
+				 plan->nr_nodes);
 	}
 	strv_add(ret, "%s", c->qemu);
 	for (const char *const *flag = (const char *const[]){ "-nodefaults", "-no-user-config", "-no-reboot", NULL }; *flag;

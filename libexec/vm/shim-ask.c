@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
+ * What the guest writes. When a pipe is full the vCPU thread stands until the host has read. QEMU alone would have its main loop wait for
+ * that, and the guest find its serial port busy for as long as the host takes.
+ *
  * Questions to the host. A byte GUESTLINK_ASK that the guest sends to KTSTR_OUT_FD is where the vCPU thread stands until the host
  * has answered on KTSTR_ANSWER_FD, an eventfd. No clock moves meanwhile, and no vCPU.
  *
@@ -13,6 +16,7 @@
 #include "libexec/vm/shim.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,7 +52,10 @@ void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 {
 	if (copies && (flags & MAP_TYPE) == MAP_SHARED && is_file(fd))
 		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
-	return (void *)syscall(SYS_mmap, at, size, prot, flags, fd, offset);
+	void *p = (void *)syscall(SYS_mmap, at, size, prot, flags, fd, offset);
+	if (p != MAP_FAILED && fd >= 0)
+		shim_fingerprint_mapped(p, size, fd);
+	return p;
 }
 
 void *mmap64(void *, size_t, int, int, int, off_t) __attribute__((alias("mmap")));
@@ -95,6 +102,10 @@ ssize_t writev(int fd, const struct iovec *v, int n)
 	if (asks && answer_fd < 0)
 		return 1; /* it is not part of what the guest says */
 	ssize_t r = libc_writev(fd, v, n);
+	while (r < 0 && errno == EAGAIN && shim_vcpu_thread) {
+		poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
+		r = libc_writev(fd, v, n);
+	}
 	int e = errno;
 	if (asks && r == 1)
 		while (read(answer_fd, &answer, sizeof(answer)) < 0 && errno == EINTR)

@@ -7,6 +7,7 @@
  *     order.c       whose turn it is: pure
  *     shim-hold.c   the main thread and the vCPU thread run one after the other
  *     shim-ask.c    the guest waits for the host; a guest that is to be saved stands still
+ *     shim-fingerprint.c  hashes of the guest, now and then
  *     shim-qemu.c   the names that QEMU exports, in one table
  */
 #ifndef KT_SHIM_H
@@ -64,6 +65,15 @@ void shim_all_idle(void);
 void shim_ask_init(void);
 /* True, once: the guest has rung to be saved. */
 bool shim_rang(void);
+
+/* shim-fingerprint.c. */
+struct order;
+void shim_fingerprint_init(void);
+/* QEMU has mapped the file fd. */
+void shim_fingerprint_mapped(const void *at, size_t size, int fd);
+extern int64_t shim_fingerprint_at_ns; /* when the next is due; INT64_MAX: never */
+/* Between two turns, at guest time now. */
+void shim_fingerprint(const struct order *o, int64_t now);
 #endif
 
 #endif

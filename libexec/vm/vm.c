@@ -12,11 +12,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 11 + TOPO_MAX_NODES };
+enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 12 + TOPO_MAX_NODES };
 
 void vm_init(struct vm *vm)
 {
-	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .answer = -1, .turns = -1,
+	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .answer = -1, .turns = -1, .fingerprint = -1,
 			  .signals = -1, .out_size = VM_OUT_LARGE };
 	vm->console_tail = (struct tail){ vm->console_ring, sizeof(vm->console_ring) };
 	vm->err_tail = (struct tail){ vm->err_ring, sizeof(vm->err_ring) };
@@ -86,8 +86,10 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	_cleanup_close_ int shim = -1;
 	if (vm->turns >= 0 && (shim = make_shim_page(vm, err)) < 0)
 		return -1;
-	fcntl(out_end, F_SETPIPE_SZ, vm->out_size); /* smaller is slower, not wrong */
-	fcntl(console_end, F_SETPIPE_SZ, CONSOLE_PIPE_SIZE); /* when it is full QEMU has its main loop wait: THE RULE */
+	fcntl(out_end, F_SETPIPE_SZ, vm->out_size);
+	fcntl(console_end, F_SETPIPE_SZ, CONSOLE_PIPE_SIZE);
+	if (vm->out_size == VM_OUT_SMALL && fcntl(out_end, F_GETPIPE_SZ) > VM_OUT_SMALL) /* larger is wrong: it would not wait */
+		return kt_fail(err, "cannot make a pipe of %d bytes", VM_OUT_SMALL);
 
 #define MAP(fd, as) (fds[n++] = (struct spawn_fd){ fd, as })
 	MAP(-1, STDIN_FILENO);
@@ -105,6 +107,8 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	MAP(vm->answer, VM_FD_ANSWER);
 	if (shim >= 0)
 		MAP(shim, VM_FD_SHIM);
+	if (vm->fingerprint >= 0)
+		MAP(vm->fingerprint, VM_FD_FINGERPRINT);
 	for (unsigned i = 0; i < nr_ram; i++)
 		MAP(ram[i], VM_FD_RAM0 + (int)i);
 #undef MAP

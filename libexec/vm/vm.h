@@ -22,7 +22,7 @@
 
 /* Descriptors in the QEMU process. */
 enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
-       VM_FD_ANSWER = VM_FD_RAM0 + TOPO_MAX_NODES, VM_FD_SHIM };
+       VM_FD_ANSWER = VM_FD_RAM0 + TOPO_MAX_NODES, VM_FD_SHIM, VM_FD_FINGERPRINT };
 
 /*
  * The longest turn of a vCPU on the virtual clock. Four busy ones: each runs again after 150 us, or 350 when a turn of its own
@@ -48,6 +48,8 @@ struct vm_config {
 	int turns;             /* ktstr-turns.so, open, for the virtual clock; -1: not there */
 	unsigned icount_shift; /* 1 instruction is 2^shift ns of guest time */
 	int64_t seed;          /* the guest asks for it when it has been set up */
+	int fingerprint;       /* file for the fingerprints of a guest that runs (VM_RUN): libexec/vm/shim-fingerprint.c */
+	int64_t fingerprint_ns; /* one every so many ns of guest time; 0: none */
 };
 
 /*
@@ -63,7 +65,8 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret);
 
 /*
  * A guest that floods its out pipe waits there, in its own time, until the host reads. A small one is slower, but a guest
- * that wants to wait for the host need not write much more than it holds.
+ * that wants to wait for the host need not write much more than it holds. On the virtual clock the same is true of the console's
+ * pipe; on the real one QEMU's main loop waits for the host. A user with 64 MiB of pipes gets no large ones any more.
  */
 enum { VM_OUT_LARGE = 1 << 20, VM_OUT_SMALL = 4096 };
 
@@ -71,6 +74,7 @@ struct vm {
 	pid_t pid;             /* 0 when there is none */
 	int pidfd, qmp, out, console, err;
 	int answer;            /* an eventfd: ends the wait of a guest that asks (guestlink.h) */
+	int fingerprint;       /* QEMU gets it; -1: none. The caller's */
 	int turns;             /* ktstr-turns.so, open: QEMU gets it and must have loaded it; -1: without. The caller's */
 	const struct shim_page *shim; /* what ktstr-turns.so in this QEMU says of itself; NULL: without */
 	unsigned ns_per_insn;  /* of the virtual clock: a turn ends with an instruction, and may go on for less than one */
