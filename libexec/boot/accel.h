@@ -11,7 +11,10 @@
  * when it is not known yet whether KVM works here. A signal (signals is a signalfd) ends the canary and the program.
  */
 char *boot_choose_accel(const struct accel_options *o, int signals, struct vm_config *c);
-/* End the program when this kernel cannot run with so many CPUs on the virtual clock. */
-void boot_check_virtual_clock(const char *kernel_release, unsigned nr_cpus);
+/*
+ * End the program when this QEMU or this kernel, with so many CPUs, cannot run on the virtual clock. by_name: --clock virtual was given,
+ * so a QEMU that is not tested will do.
+ */
+void boot_check_virtual_clock(const char *qemu_version, bool by_name, const char *kernel_release, unsigned nr_cpus);
 
 #endif

@@ -159,7 +159,7 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 	in->vm_config = describe_machine(in);
 	in->accel_reason = boot_choose_accel(&o->accel, signals, &in->vm_config);
 	if (in->vm_config.virtual_clock)
-		boot_check_virtual_clock(in->kernel.release, in->plan.nr_cpus);
+		boot_check_virtual_clock(in->plan.qemu_version, o->accel.clock == CLOCK_IS_VIRTUAL, in->kernel.release, in->plan.nr_cpus);
 	if (o->fingerprint)
 		open_fingerprint(o, &in->vm_config);
 	load_programs(in);

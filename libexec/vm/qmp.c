@@ -4,6 +4,7 @@
  * QEMU's docs/interop/qmp-spec.
  */
 #include "libexec/vm/vm.h"
+#include <fcntl.h>
 #include <sys/socket.h>
 
 /* A run needs some dozens of messages; a guest can have QEMU send events without end. */
@@ -202,6 +203,26 @@ int vm_qmp_event(struct vm *vm, const char *event, int64_t deadline_ns, struct k
 	}
 }
 
+/* QEMU 11 writes its state to a file only if it may open the file by a name, which that of a set of descriptors is. */
+static bool wants_file_uri(const struct vm *vm)
+{
+	return strtol(vm->qemu_version, NULL, 10) >= 11;
+}
+
+static int save_to(struct vm *vm, int to, int64_t deadline_ns, struct kt_err *err)
+{
+	_cleanup_free_ char *path = xasprintf("/proc/self/fd/%d", to);
+
+	if (!wants_file_uri(vm))
+		return vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), to, deadline_ns, err) < 0 ? -1 :
+			vm_qmp(vm, "migrate", KT_PACK("{ss}", "uri", "fd:state"), deadline_ns, err);
+	_cleanup_close_ int writes = open(path, O_WRONLY | O_CLOEXEC); /* as QEMU asks for it */
+	if (writes < 0)
+		return kt_fail(err, "%s", strerror(errno));
+	return vm_qmp_fd(vm, "add-fd", KT_PACK("{si}", "fdset-id", 1), writes, deadline_ns, err) < 0 ? -1 :
+		vm_qmp(vm, "migrate", KT_PACK("{ss}", "uri", "file:/dev/fdset/1"), deadline_ns, err);
+}
+
 int vm_save(struct vm *vm, int to, int64_t deadline_ns, struct kt_err *err)
 {
 	if (!vm_clock_holds(vm, SHIM_GIVES_TURNS, err))
@@ -209,16 +230,16 @@ int vm_save(struct vm *vm, int to, int64_t deadline_ns, struct kt_err *err)
 	/* On the virtual clock it waits to be told (libexec/vm/shim-ask.c); else QEMU stops by itself. */
 	if ((vm->turns >= 0 && vm_qmp(vm, "stop", NULL, deadline_ns, err)) || vm_qmp_event(vm, "STOP", deadline_ns, err))
 		return kt_context(err, "the guest does not stop");
-	if (vm_qmp_fd(vm, "getfd", KT_PACK("{ss}", "fdname", "state"), to, deadline_ns, err) < 0 ||
-	    vm_qmp(vm, "migrate", KT_PACK("{ss}", "uri", "fd:state"), deadline_ns, err) < 0 ||
-	    vm_qmp_event(vm, "MIGRATION:completed", deadline_ns, err) < 0)
+	if (save_to(vm, to, deadline_ns, err) < 0 || vm_qmp_event(vm, "MIGRATION:completed", deadline_ns, err) < 0)
 		return kt_context(err, "cannot save the guest's state");
 	return 0;
 }
 
 int vm_load(struct vm *vm, int64_t deadline_ns, struct kt_err *err)
 {
-	if (vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("fd:%d", VM_FD_STATE)), deadline_ns, err) < 0 ||
+	const char *by = wants_file_uri(vm) ? "file:/proc/self/fd/" : "fd:";
+
+	if (vm_qmp(vm, "migrate-incoming", KT_PACK("{so}", "uri", json_sprintf("%s%d", by, VM_FD_STATE)), deadline_ns, err) < 0 ||
 	    vm_qmp_event(vm, "MIGRATION:completed", deadline_ns, err) < 0)
 		return kt_context(err, "cannot load the checkpoint");
 	return 0;
