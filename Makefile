@@ -226,6 +226,6 @@ clean:
 	rm -rf .check .fuzz
 	rm -f .flags tests/helper/usual tests/helper/usual.skel.h
 
-.PHONY: all packages deps kernel demo check bench fuzz lint install uninstall clean FORCE
+.PHONY: all packages deps kernel demo check bench soak fuzz lint install uninstall clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find bin libexec guest tests .fuzz -name '*.d' 2>/dev/null)
