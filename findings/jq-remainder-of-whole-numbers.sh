@@ -5,7 +5,7 @@
 #
 # Packages: jq 1.6-2.1+deb12u2 (bookworm) and 1.7.1-6+deb13u4 (trixie).
 # Expected: 5 % 3.9 is 1.1, as fmod has it, and 1e19 % 7 is something from 0 to 6.
-# Seen: 2, which is 5 % 3, in both. 1e19 % 7 is -1 in 1.6 and 0 in 1.7 (it is 4), without a word.
+# Seen: 2, which is 5 % 3, in both. 1e19 % 7 is -1 in 1.6 and 0 in 1.7 (it is 3), without a word.
 
 set -u
 work=$(mktemp -d) || exit 77

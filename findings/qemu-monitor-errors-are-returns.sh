@@ -55,7 +55,7 @@ emulate() {
 		-L "$work/root/usr/share/qemu" -L "$work/root/usr/share/seabios" -nodefaults -display none -no-reboot "$@"
 }
 
-# talk COMMAND -- ARGUMENT...: QEMU stopped before the first instruction, with QMP on the terminal.
+# talk COMMAND ARGUMENT...: QEMU stopped before the first instruction, with QMP on the terminal.
 talk() {
 	say=$1; shift
 	printf '%s\n' '{"execute":"qmp_capabilities"}' "$say" '{"execute":"quit"}' | emulate -S -qmp stdio -m 64 -smp 4 "$@"
