@@ -18,7 +18,7 @@ static json_t *judge(const uint8_t *data, size_t size)
 
 	if (code != KT_OK && code != KT_NO && code != KT_CANNOT_TELL && code != KT_TROUBLE)
 		BUG("exit code %d", code);
-	if ((r.nr_defects || r.outcome == REPORT_TRUNCATED) && code != KT_TROUBLE)
+	if ((r.nr_defects || r.outcome == OUTCOME_TRUNCATED) && code != KT_TROUBLE)
 		BUG("judged, in spite of %s", r.nr_defects ? r.defects.msgs[0] : "its missing end");
 	return verdict;
 }
