@@ -108,8 +108,8 @@ $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
-SHIM = shim shim-qemu shim-hold shim-ask order
-$(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h Makefile
+SHIM = shim shim-qemu shim-hold shim-ask shim-compute order
+$(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h libexec/vm/compute.h Makefile
 	$(call msg,LD,$@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -I. -DKTSTR_SHIM -shared -fPIC -o $@ $(SHIM:%=libexec/vm/%.c)
 
