@@ -3,7 +3,7 @@
 #define OWN_DISPATCH
 #include "fifo.h"
 
-const volatile u32 rounds = 300000;
+const volatile u32 rounds = 1800000;
 u64 sum;
 
 static long turn(u64 i, void *ctx)

@@ -217,6 +217,8 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 		kt_fail(err, "a scheduler is loaded in a guest only: use ktstr-boot, or ktstr run");
 		return OUTCOME_UNSUPPORTED;
 	}
+	if (e->opts->model && crew_model(&e->crew, err))
+		return OUTCOME_UNSUPPORTED;
 	o = kernel_symbols(e, err);
 	if (o != OUTCOME_DONE)
 		return o;
