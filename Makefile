@@ -43,7 +43,7 @@ LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
 LIB += closure/closure closure/libs closure/dynamic closure/nss spec/program spec/payload
 LIB += lib/cache lib/digest kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
 LIB += vm/vm vm/args vm/qmp vm/splat state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink look/guestmem look/btf
-WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
+WORK = work worker compute affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
 WORK += fan_out_compute asymmetric_waker wake_chain epoll_storm thundering_herd sequence
@@ -68,7 +68,7 @@ TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogra
 TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog tests/helper/order tests/helper/guestmem
 IN_IMAGE = guest/ktstr-work guest/init guest/sched/ktstr-load
 STATIC = bin/ktstr-work $(IN_IMAGE)
-STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
+STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness tests/helper/compute-probe
 IMAGE = guest/ktstr.img
 TURNS = libexec/ktstr-turns.so
 VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-scenarios ktstr-sweep ktstr-verify
@@ -128,8 +128,8 @@ $(FUZZ:%=.fuzz/%): .fuzz/%: .fuzz/tests/fuzz/%.o .fuzz/libktstr.a
 .fuzz/cpio: FUZZ_WRAP = openat unlinkat symlinkat mkdirat
 .fuzz/bzimage: FUZZ_WRAP = fork
 
-SHIM = shim shim-qemu shim-hold shim-ask shim-fingerprint order
-$(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h libexec/lib/exits.list Makefile
+SHIM = shim shim-qemu shim-hold shim-ask shim-compute shim-fingerprint order
+$(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h libexec/vm/compute.h libexec/lib/exits.list Makefile
 	$(call msg,LD,$@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -I. -DKTSTR_SHIM -shared -fPIC -o $@ $(SHIM:%=libexec/vm/%.c)
 

@@ -25,6 +25,7 @@ static const char usage[] =
 	"      --list-profiles    print the profiles that the scheduler can be run with, and run nothing\n"
 	"      --clock CLOCK      virtual (default where KVM is not usable) or real\n"
 	"      --accel ACCEL      auto (default), kvm or tcg\n"
+	"      --compute HOW      virtual clock: model what workers compute, or execute it; overrides the spec's\n"
 	"      --ns-per-insn N    virtual clock: guest nanoseconds per instruction, a power of two (default 1)\n"
 	"  -s, --seed N           another, equally valid schedule; overrides the spec's seed\n"
 	"      --work-type NAME   what the workers of swappable cgroups do instead of what the spec says\n"
@@ -38,7 +39,7 @@ static const char usage[] =
 	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
 	"  -h, --help             this text\n";
 
-enum { OPT_BASE = 256, OPT_CLOCK, OPT_ACCEL, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_FINGERPRINT, OPT_FINGERPRINT_US, OPT_WORK_TYPE, OPT_SCHEDULER,
+enum { OPT_BASE = 256, OPT_CLOCK, OPT_ACCEL, OPT_COMPUTE, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_FINGERPRINT, OPT_FINGERPRINT_US, OPT_WORK_TYPE, OPT_SCHEDULER,
 	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES };
 
 static const struct option longopts[] = {
@@ -52,6 +53,7 @@ static const struct option longopts[] = {
 	{ "list-profiles", no_argument, NULL, OPT_LIST_PROFILES },
 	{ "clock", required_argument, NULL, OPT_CLOCK },
 	{ "accel", required_argument, NULL, OPT_ACCEL },
+	{ "compute", required_argument, NULL, OPT_COMPUTE },
 	{ "ns-per-insn", required_argument, NULL, OPT_NS_PER_INSN },
 	{ "seed", required_argument, NULL, 's' },
 	{ "work-type", required_argument, NULL, OPT_WORK_TYPE },
@@ -102,6 +104,7 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 		case OPT_LIST_PROFILES: o->list_profiles = true; break;
 		case OPT_CLOCK: o->accel.clock = choice("--clock", optarg, (const char *[]){ "auto", "virtual", "real", NULL }); break;
 		case OPT_ACCEL: o->accel.accel = choice("--accel", optarg, (const char *[]){ "auto", "kvm", "tcg", NULL }); break;
+		case OPT_COMPUTE: o->compute = choice("--compute", optarg, spec_compute_names); break;
 		case OPT_NS_PER_INSN:
 			v = number("--ns-per-insn", optarg, 1, 1024);
 			if (v & (v - 1))
@@ -134,7 +137,7 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 int main(int argc, char **argv)
 {
 	int64_t start_ns = kt_now_ns();
-	struct boot_options o = { .seed = -1, .fingerprint_ns = 10 * NSEC_PER_MSEC };
+	struct boot_options o = { .seed = -1, .compute = -1, .fingerprint_ns = 10 * NSEC_PER_MSEC };
 	struct boot_inputs in = { 0 };
 
 	kt_init("ktstr-boot");

@@ -46,6 +46,7 @@ static const char help[] =
 	"  --host             run on this machine as it is, as root: plan, cgroups and the report's first record are its own\n"
 	"  --work-type NAME   what the workers of swappable cgroups do instead of what the spec says\n"
 	"  --virtual-clock    in ktstr-boot's guest: time is counted in instructions\n"
+	"  --model-compute    in ktstr-boot's guest: model what the workers compute (ktstr-boot(1), Clocks)\n"
 	"  --guest            in ktstr-boot's guest: speak to its host (guest/hw.h)\n"
 	"  --args-from-stdin  alone: read the arguments, one a line, from stdin\n"
 	"  --check            check the spec against the plan, and run nothing\n"
@@ -86,12 +87,13 @@ static void more_args(int *argc, char ***argv)
 
 static void parse_options(int argc, char **argv, struct options *o)
 {
-	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, HOST, WORK_TYPE, VIRTUAL_CLOCK, GUEST, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
+	enum { PLAN = 256, SEED, CGROUP_ROOT, NO_CGROUPS, HOST, WORK_TYPE, VIRTUAL_CLOCK, MODEL, GUEST, ARGS, CHECK_OPT, RESOLVE_OPT, LIST, LIST_KEYS };
 	static const struct option longopts[] = {
 		{ "plan", required_argument, NULL, PLAN }, { "seed", required_argument, NULL, SEED },
 		{ "cgroup-root", required_argument, NULL, CGROUP_ROOT }, { "no-cgroups", no_argument, NULL, NO_CGROUPS },
 		{ "host", no_argument, NULL, HOST }, { "work-type", required_argument, NULL, WORK_TYPE },
 		{ "virtual-clock", no_argument, NULL, VIRTUAL_CLOCK },
+		{ "model-compute", no_argument, NULL, MODEL },
 		{ "guest", no_argument, NULL, GUEST },
 		{ "args-from-stdin", no_argument, NULL, ARGS },
 		{ "check", no_argument, NULL, CHECK_OPT }, { "resolve", no_argument, NULL, RESOLVE_OPT },
@@ -115,6 +117,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case HOST: o->host = true; break;
 		case WORK_TYPE: o->work_type = optarg; break;
 		case VIRTUAL_CLOCK: o->scenario.virtual_clock = true; break;
+		case MODEL: o->scenario.model = true; break;
 		case GUEST: o->scenario.guest = true; break;
 		case ARGS: break; /* main() */
 		case CHECK_OPT: o->mode = CHECK; break;
@@ -131,6 +134,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 	o->spec = argv[optind];
 	if (o->host && (!streq(o->plan, "-") || !o->scenario.cgroup_root || !streq(o->scenario.cgroup_root, "/sys/fs/cgroup")))
 		die_usage("--host has its plan and its cgroups from this machine");
+	if (o->scenario.model && !o->scenario.guest)
+		die_usage("--model-compute is for ktstr-boot's guest: here computing is executed");
 	if (o->host)
 		return;
 	if (streq(o->spec, "-") && streq(o->plan, "-"))
@@ -173,10 +178,10 @@ static void say_run(const struct spec *spec, const struct topo *plan, int64_t se
 	struct kt_err err;
 
 	uname(&uts);
-	_cleanup_json_ json_t *run = KT_PACK("{ss,si,ss,sO,so,so,s{ss},s{ss},ss,ss,si,sI}", "kind", "run", "ktstr", 1, "name",
+	_cleanup_json_ json_t *run = KT_PACK("{ss,si,ss,sO,so,so,s{ss},s{ss},ss,ss,ss,si,sI}", "kind", "run", "ktstr", 1, "name",
 		spec->name, "spec", spec->json, "batches", spec_batches_to_json(spec), "plan", topo_to_json(plan), "kernel",
-		"release", uts.release, "qemu", "version", "", "accel", "none", "clock", "real", "ns_per_insn", 1, "seed",
-		(json_int_t)seed);
+		"release", uts.release, "qemu", "version", "", "accel", "none", "clock", "real", "compute", "execute", "ns_per_insn", 1,
+		"seed", (json_int_t)seed);
 	if (kt_json_line(stdout, run, &err))
 		die(KT_TROUBLE, "%s", err.msg);
 }

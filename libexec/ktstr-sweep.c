@@ -23,7 +23,7 @@ static const char usage[] =
 	"      --json             JSON Lines instead of text\n"
 	"  -h, --help             this text\n"
 	"Other options go to ktstr-boot: -k, --kernel, --scheduler, --profile, --required-flags, --excluded-flags,\n"
-	"--clock, --accel, --ns-per-insn, -t, --timeout.\n";
+	"--clock, --accel, --compute, --ns-per-insn, -t, --timeout.\n";
 
 enum { OPT_DIR = 256, OPT_JSON, OPT_SCHEDULER, OPT_PASSED };
 enum { MAX_SEEDS = 100000, MAX_JOBS = 1024 };
@@ -42,6 +42,7 @@ static const struct option longopts[] = {
 	{ "excluded-flags", required_argument, NULL, OPT_PASSED },
 	{ "clock", required_argument, NULL, OPT_PASSED },
 	{ "accel", required_argument, NULL, OPT_PASSED },
+	{ "compute", required_argument, NULL, OPT_PASSED },
 	{ "ns-per-insn", required_argument, NULL, OPT_PASSED },
 	{ "timeout", required_argument, NULL, 't' },
 	{ "help", no_argument, NULL, 'h' },

@@ -108,13 +108,15 @@ have_kernel() {
 	cmp want <(grep -v '^{"kind":"host",' whole)
 }
 
+# Turns are for what is executed; tests/compute.bats has what is modelled.
+
 # spinners MORE: one on each of four CPUs, for long enough that the kernel adds up its counters meanwhile, PAUSE after PAUSE; MORE
 # are members of their cgroups. All do the same, in exactly the time that was asked for.
 spinners() {
 	ktstr-topo 1n2l2c1t >plan.json
 	jq -n --argjson more "$1" '{name: "spinners", duration_s: 2.5,
 		cgroups: [range(4) | {name: "p\(.)", workers: 1, cpuset: {exact: [.]}} + $more]}' >spinners.json
-	ktstr-boot --plan plan.json spinners.json >report
+	ktstr-boot --plan plan.json --compute execute spinners.json >report
 	jq -es 'map(select(.kind == "worker").work_units) | length == 4 and max - min < max / 100' report
 	jq -es 'map(select(.kind == "worker").wall_time_ns) | max - 2500000000 | fabs < 1000000' report
 	jq -es 'map(select(.kind == "worker").max_gap_ns) | max < 500000' report
@@ -133,7 +135,7 @@ spinners() {
 @test "a vCPU that is woken runs at once, beside busy ones" {
 	spec woken '[{"name":"s","workers":2,"cpuset":{"exact":[0,1]}},{"name":"f","workers":2,"work":"FutexPingPong","cpuset":{"exact":[2,3]}}]'
 	ktstr-topo 1n2l2c1t >plan.json
-	ktstr-boot --plan plan.json woken.json >report
+	ktstr-boot --plan plan.json --compute execute woken.json >report
 	[ "$(jq -s 'map(select(.wake_latency) | .wake_latency | .sum | tonumber) | add' report)" -lt \
 		"$(jq -s 'map(select(.wake_latency) | .wake_latency.count * 15000) | add' report)" ]
 	jq -es 'map(select(.kind == "worker" and .work == "SpinWait").work_units) | length == 2 and max - min < max / 100' report
@@ -147,7 +149,7 @@ spinners() {
 		{"name":"t4","workers":1,"work":{"TimerLatency":{"interval_us":100}},"cpuset":{"exact":[4]}}]'
 	ktstr-topo 1n1l5c1t >plan.json
 	for seed in 0 1 4; do
-		ktstr-boot --plan plan.json --seed $seed timers.json >report
+		ktstr-boot --plan plan.json --compute execute --seed $seed timers.json >report
 		jq -es 'map(select(.kind == "worker" and .work == "SpinWait").work_units) |
 			length == 2 and max - min < max / 100 * (if $seed == 0 then 0.3 else 3 end)' --argjson seed $seed report
 	done

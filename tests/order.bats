@@ -51,3 +51,10 @@ order() {
 	run -0 "$TREE/tests/helper/order" <<<"vcpus 1 wake a next pass 50000 next pass 50700 next"
 	[ "${lines[-1]}" = "3 turns, overrun 700" ]
 }
+
+@test "order: who uses up turns is busy, until it idles; who executes for less is not" {
+	order "vcpus 3 wake a wake b next pass 50000 next busy pass 50000 next busy wake c pass 20000 cut next pass 5000 idle c next busy" \
+		"a 50000 | b 50000 | busy 1 | a 50000 | busy 2 | c 50000 | b 50000 | busy 2"
+	order "vcpus 2 wake a wake b next pass 50000 next pass 50000 next busy idle a next busy rest busy" \
+		"a 50000 | b 50000 | a 50000 | busy 2 | b 50000 | busy 1 | busy 0"
+}

@@ -127,6 +127,17 @@ int crew_create(const struct spec *spec, bool virtual_clock, struct crew *ret, s
 	return 0;
 }
 
+int crew_model(struct crew *c, struct kt_err *err)
+{
+	struct compute_costs compute;
+
+	if (compute_init(&compute, err))
+		return -1;
+	for (size_t i = 0; i < c->spec->nr_batches; i++)
+		c->batches[i].go->compute = compute;
+	return 0;
+}
+
 void crew_read_schedstat(pid_t pid, struct schedstat *ret)
 {
 	char path[64], text[128];
@@ -285,6 +296,7 @@ static void close_books(struct crew *c, const struct batch *b)
 			continue;
 		if (!w->started)
 			w->last_ns = worker_start_ns(w);
+		compute_settle(w);
 		worker_close_gap(w, c->members[i].end_ns);
 	}
 }

@@ -71,6 +71,8 @@ struct crew_ops {
 
 /* Lay out the workers of a spec. The spec must stay. virtual_clock: see struct go. */
 int crew_create(const struct spec *spec, bool virtual_clock, struct crew *ret, struct kt_err *err);
+/* Before any is started: what they compute is to be modelled. -1 and err: this machine cannot do that. */
+int crew_model(struct crew *c, struct kt_err *err);
 /* Give them what they have of the seed. Before the first go: again, if it was not known before. */
 void crew_sow(struct crew *c, int64_t seed);
 /* Kills what is left of it. */

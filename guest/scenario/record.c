@@ -75,6 +75,8 @@ static void set_more(json_t *j, const struct engine *e, unsigned i)
 		set_member(j, "run_delay_ns", json_integer(minus(m->after.delay_ns, m->before.delay_ns)));
 		set_member(j, "timeslices", json_integer(minus(m->after.timeslices, m->before.timeslices)));
 	}
+	if (w->modelled_ns)
+		set_member(j, "modelled_ns", json_integer((json_int_t)w->modelled_ns));
 	if (w->detail[0])
 		set_member(j, "detail", json_string(w->detail));
 	if (w->type->latency)

@@ -223,6 +223,8 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 		kt_fail(err, "%s: policy Ext: the kernel has no sched_ext (CONFIG_SCHED_CLASS_EXT)", ext->path);
 		return OUTCOME_UNSUPPORTED;
 	}
+	if (e->opts->model && crew_model(&e->crew, err))
+		return OUTCOME_UNSUPPORTED;
 	o = kernel_symbols(e, err);
 	if (o != OUTCOME_DONE)
 		return o;

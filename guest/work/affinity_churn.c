@@ -55,7 +55,7 @@ static void affinity_churn_run(struct worker *w, const void *args)
 			atomic_store(&w->mail.word, 1);
 			continue;
 		}
-		worker_spin(a->spin);
+		worker_compute(w, a->spin);
 		w->iterations++;
 		worker_tick(w, 1);
 	}
@@ -91,7 +91,7 @@ const struct work_type work_affinity_churn = {
 	.latency = "from asking to be on another CPU to running there",
 	.args = rows,
 	.args_size = sizeof(struct churn),
-	.traits = WORK_PINS,
+	.traits = WORK_PINS | WORK_COMPUTES,
 	.check = affinity_check_several,
 	.prepare = affinity_churn_prepare,
 	.run = affinity_churn_run,

@@ -61,7 +61,7 @@ static void asymmetric_waker_work(struct worker *w, const void *args)
 	const struct asymmetric *a = args;
 
 	if (w->member == WAKER)
-		worker_spin(a->burst);
+		worker_compute(w, a->burst);
 }
 
 static void asymmetric_waker_run(struct worker *w, const void *args)
@@ -94,6 +94,7 @@ const struct work_type work_asymmetric_waker = {
 	.latency = "from just before the wake-up to the second one's return from its wait; the first one's is not recorded",
 	.args = rows,
 	.args_size = sizeof(struct asymmetric),
+	.traits = WORK_COMPUTES,
 	.group_size = ring_pair,
 	.role = asymmetric_waker_role,
 	.traits_of = asymmetric_waker_traits_of,

@@ -13,10 +13,8 @@ static void bursty_run(struct worker *w, const void *args)
 	while (worker_running(w)) {
 		uint64_t until = w->last_ns + a->burst_ns;
 
-		while (worker_running(w) && w->last_ns < until) {
-			worker_spin(SPINS);
-			worker_tick(w, 1);
-		}
+		while (worker_running(w) && w->last_ns < until)
+			worker_compute_until(w, SPINS, 1, until);
 		if (worker_running(w))
 			worker_sleep(w, a->sleep_ns);
 		w->iterations++;
@@ -37,6 +35,7 @@ const struct work_type work_bursty = {
 	.name = "Bursty",
 	.summary = "Spins for a while, then sleeps: wake-up placement, and what a sleeper may claim when it comes back.",
 	.unit = "1024 spins",
+	.traits = WORK_COMPUTES,
 	.gap = "the sleep that was asked for; beyond it counts",
 	.args = rows,
 	.args_size = sizeof(struct bursty),

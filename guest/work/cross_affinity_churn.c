@@ -61,7 +61,7 @@ static void cross_affinity_churn_run(struct worker *w, const void *args)
 			worker_woken(w, w->last_ns);
 		else
 			other = NULL;
-		worker_spin(a->spin);
+		worker_compute(w, a->spin);
 		w->iterations++;
 		worker_tick(w, 1);
 	}
@@ -100,7 +100,7 @@ const struct work_type work_cross_affinity_churn = {
 	.latency = "from asking for it until the other may not use the CPU any more: the change that takes one",
 	.args = rows,
 	.args_size = sizeof(struct churn),
-	.traits = WORK_PINS | WORK_OTHERS,
+	.traits = WORK_PINS | WORK_OTHERS | WORK_COMPUTES,
 	.check = affinity_check_several,
 	.prepare = cross_affinity_churn_prepare,
 	.run = cross_affinity_churn_run,

@@ -12,7 +12,7 @@ static unsigned futex_fan_out_group_size(const void *args)
 static void message_loop(struct worker *w, const struct futex_fan_out *a)
 {
 	while (worker_running(w)) {
-		worker_spin(a->spin);
+		worker_compute(w, a->spin);
 		fan_out_send(w);
 		if (!fan_out_gather(w, a->fan_out))
 			break;
@@ -31,7 +31,7 @@ static void futex_fan_out_run(struct worker *w, const void *args)
 		return;
 	}
 	while (worker_running(w) && fan_out_receive(w, &round)) {
-		worker_spin(a->spin);
+		worker_compute(w, a->spin);
 		fan_out_done(w, a->fan_out);
 		w->iterations++;
 		worker_tick(w, 1);
@@ -54,6 +54,7 @@ const struct work_type work_futex_fan_out = {
 	.latency = "of receivers: from just before the messenger wakes them to the return from the wait, when it waited by then",
 	.args = rows,
 	.args_size = sizeof(struct futex_fan_out),
+	.traits = WORK_COMPUTES,
 	.group_size = futex_fan_out_group_size,
 	.role = fan_out_role,
 	.run = futex_fan_out_run,

@@ -9,7 +9,7 @@ static void futex_ping_pong_work(struct worker *w, const void *args)
 	const struct ping_pong *a = args;
 
 	(void)w;
-	worker_spin(a->spin);
+	worker_compute(w, a->spin);
 }
 
 static void futex_ping_pong_run(struct worker *w, const void *args)
@@ -33,6 +33,7 @@ const struct work_type work_futex_ping_pong = {
 	.latency = "from just before the turn is handed over to the partner's return from its wait, when it waited by then",
 	.args = rows,
 	.args_size = sizeof(struct ping_pong),
+	.traits = WORK_COMPUTES,
 	.group_size = ring_pair,
 	.run = futex_ping_pong_run,
 	.verify = ring_verify,

@@ -22,10 +22,8 @@ static void idle_churn_run(struct worker *w, const void *args)
 	while (worker_running(w)) {
 		uint64_t until = w->last_ns + a->burst_ns;
 
-		while (worker_running(w) && w->last_ns < until) {
-			worker_spin(SPINS);
-			worker_tick(w, 0);
-		}
+		while (worker_running(w) && w->last_ns < until)
+			worker_compute_until(w, SPINS, 0, until);
 		until = w->last_ns + a->sleep_ns;
 		if (!worker_running(w) || !worker_sleep_until(w, until))
 			continue;
@@ -49,6 +47,7 @@ const struct work_type work_idle_churn = {
 	.name = "IdleChurn",
 	.summary = "Short bursts and short sleeps, in turn: going idle and coming back, timer wake-ups, idle CPU selection.",
 	.unit = "one burst and one sleep",
+	.traits = WORK_COMPUTES,
 	.gap = "the sleep that was asked for; beyond it counts",
 	.latency = "from the end of the sleep that was asked for to the return from it; includes the timer's slack",
 	.args = rows,

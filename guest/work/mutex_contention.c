@@ -18,7 +18,7 @@ static void mutex_contention_run(struct worker *w, const void *args)
 	struct guarded *g = w->shared;
 
 	while (worker_running(w)) {
-		worker_spin(a->work);
+		worker_compute(w, a->work);
 		if (!mutex_trylock(&g->mutex)) {
 			uint64_t since = now_ns();
 
@@ -26,7 +26,7 @@ static void mutex_contention_run(struct worker *w, const void *args)
 				return;
 			histogram_record(&w->wake_latency, now_ns() - since);
 		}
-		worker_spin(a->hold);
+		worker_compute(w, a->hold);
 		g->count++;
 		mutex_unlock(&g->mutex);
 		w->iterations++;
@@ -78,6 +78,7 @@ const struct work_type work_mutex_contention = {
 	.latency = "from wanting the mutex to holding it, when another held it",
 	.args = rows,
 	.args_size = sizeof(struct contention),
+	.traits = WORK_COMPUTES,
 	.group_size = mutex_contention_group_size,
 	.setup = mutex_contention_setup,
 	.run = mutex_contention_run,

@@ -47,7 +47,7 @@ static void page_fault_churn_run(struct worker *w, const void *args)
 			worker_tick(w, 0);
 			((volatile char *)w->own)[page % pages * PAGE] = 1;
 			worker_woken(w, w->last_ns);
-			worker_spin(a->spin);
+			worker_compute(w, a->spin);
 			worker_tick(w, 1);
 		}
 		if (!give_back(w, a))
@@ -101,6 +101,7 @@ const struct work_type work_page_fault_churn = {
 	.latency = "of a page fault, from the touch to what comes after it",
 	.args = rows,
 	.args_size = sizeof(struct churn),
+	.traits = WORK_COMPUTES,
 	.prepare = page_fault_churn_prepare,
 	.run = page_fault_churn_run,
 	.verify = page_fault_churn_verify,

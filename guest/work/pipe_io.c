@@ -8,8 +8,7 @@ static void pipe_io_work(struct worker *w, const void *args)
 {
 	const struct pipe_io *a = args;
 
-	(void)w;
-	worker_spin(a->burst);
+	worker_compute(w, a->burst);
 }
 
 static void pipe_io_run(struct worker *w, const void *args)
@@ -33,6 +32,7 @@ const struct work_type work_pipe_io = {
 	.latency = "from just before the write to the partner's return from read(), when it was in read() by then",
 	.args = rows,
 	.args_size = sizeof(struct pipe_io),
+	.traits = WORK_COMPUTES,
 	.group_size = ring_pair,
 	.setup = ring_pipes,
 	.run = pipe_io_run,

@@ -19,7 +19,7 @@ static void policy_churn_run(struct worker *w, const void *args)
 		for (size_t i = 0; i < ARRAY_SIZE(steps) && worker_running(w); i++) {
 			if (policy_set(steps[i].policy, steps[i].prio, &w->err))
 				return;
-			worker_spin(a->spin);
+			worker_compute(w, a->spin);
 			worker_tick(w, 1);
 		}
 		w->iterations++;
@@ -44,7 +44,7 @@ const struct work_type work_policy_churn = {
 	.unit = "the spins with one policy",
 	.args = rows,
 	.args_size = sizeof(struct churn),
-	.traits = WORK_ROOT,
+	.traits = WORK_ROOT | WORK_COMPUTES,
 	.prepare = policy_churn_prepare,
 	.run = policy_churn_run,
 };

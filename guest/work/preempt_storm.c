@@ -22,7 +22,8 @@ static void preempt_others(struct worker *w, const struct storm *a)
 	if (!worker_sleep_until(w, until))
 		return;
 	histogram_record(&w->wake_latency, w->last_ns - until);
-	worker_spin(a->rt_burst);
+	worker_compute(w, a->rt_burst);
+	w->iterations++;
 	worker_tick(w, 1);
 }
 
@@ -32,10 +33,8 @@ static void preempt_storm_run(struct worker *w, const void *args)
 		if (is_rt(w)) {
 			preempt_others(w, args);
 		} else {
-			worker_spin(SPINS);
-			worker_tick(w, 1);
+			w->iterations += worker_compute_until(w, SPINS, 1, UINT64_MAX);
 		}
-		w->iterations++;
 	}
 }
 
@@ -77,7 +76,7 @@ const struct work_type work_preempt_storm = {
 	.args_size = sizeof(struct storm),
 	.group_size = preempt_storm_group_size,
 	.role = preempt_storm_role,
-	.traits = WORK_ROOT,
+	.traits = WORK_ROOT | WORK_COMPUTES,
 	.prepare = preempt_storm_prepare,
 	.run = preempt_storm_run,
 };

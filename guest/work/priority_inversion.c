@@ -63,7 +63,7 @@ static bool hold_mutex(struct worker *w, const struct inversion *a, struct arena
 		return false;
 	if (tier_of(w, a) == HIGH)
 		worker_woken(w, w->last_ns);
-	worker_spin(a->hold);
+	worker_compute(w, a->hold);
 	s->count++;
 	unlock_mutex(w, a, s);
 	return true;
@@ -83,7 +83,7 @@ static void priority_inversion_run(struct worker *w, const void *args)
 			worker_sleep_until(w, next);
 		}
 		if (tier == MEDIUM)
-			worker_spin(a->work);
+			worker_compute(w, a->work);
 		else if (!hold_mutex(w, a, w->shared))
 			return;
 		w->iterations++;
@@ -181,7 +181,7 @@ const struct work_type work_priority_inversion = {
 	.latency = "of the high ones, from wanting the mutex to holding it",
 	.args = rows,
 	.args_size = sizeof(struct inversion),
-	.traits = WORK_ROOT | WORK_LASTING,
+	.traits = WORK_ROOT | WORK_LASTING | WORK_COMPUTES,
 	.check = priority_inversion_check,
 	.group_size = priority_inversion_group_size,
 	.role = priority_inversion_role,

@@ -91,7 +91,7 @@ static void producer_consumer_imbalance_run(struct worker *w, const void *args)
 		} else {
 			if (!take_one(w, w->shared, a->depth))
 				return;
-			worker_spin(a->consume);
+			worker_compute(w, a->consume);
 		}
 		w->iterations++;
 		worker_tick(w, 1);
@@ -160,6 +160,7 @@ const struct work_type work_producer_consumer_imbalance = {
 	.latency = "of consumers, from an item's put to its take: waiting in the queue counts",
 	.args = rows,
 	.args_size = sizeof(struct imbalance),
+	.traits = WORK_COMPUTES,
 	.group_size = producer_consumer_imbalance_group_size,
 	.role = producer_consumer_imbalance_role,
 	.setup = producer_consumer_imbalance_setup,

@@ -17,11 +17,8 @@ static void rt_starvation_run(struct worker *w, const void *args)
 {
 	const struct starvation *a = args;
 
-	while (worker_running(w)) {
-		worker_spin(a->burst);
-		w->iterations++;
-		worker_tick(w, 1);
-	}
+	while (worker_running(w))
+		w->iterations += worker_compute_until(w, (uint64_t)a->burst, 1, UINT64_MAX);
 }
 
 static int rt_starvation_prepare(struct worker *w, const void *args, struct kt_err *err)
@@ -64,7 +61,7 @@ const struct work_type work_rt_starvation = {
 	.args_size = sizeof(struct starvation),
 	.group_size = rt_starvation_group_size,
 	.role = rt_starvation_role,
-	.traits = WORK_ROOT,
+	.traits = WORK_ROOT | WORK_COMPUTES,
 	.prepare = rt_starvation_prepare,
 	.run = rt_starvation_run,
 };

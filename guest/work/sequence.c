@@ -58,7 +58,7 @@ static void run_phase(struct worker *w, const struct phase *p)
 	}
 	while (worker_running(w) && w->last_ns < until) {
 		switch (p->kind) {
-		case PHASE_SPIN: worker_spin(SPINS); break;
+		case PHASE_SPIN: worker_compute_until(w, SPINS, 1, until); continue;
 		case PHASE_YIELD: sched_yield(); break;
 		case PHASE_IO: io_once(w); break;
 		case PHASE_ALU: w->wrong |= !alu_run(width); break;
@@ -196,6 +196,7 @@ const struct work_type work_sequence = {
 	.gap = "the sleep that was asked for, in sleep and I/O phases; beyond it counts, and so do yields",
 	.args = rows,
 	.args_size = sizeof(struct sequence),
+	.traits = WORK_COMPUTES,
 	.setup = sequence_setup,
 	.prepare = sequence_prepare,
 	.run = sequence_run,

@@ -42,7 +42,7 @@ static void signal_storm_run(struct worker *w, const void *args)
 	struct worker *partner = &w->group[!w->member];
 
 	while (worker_running(w)) {
-		worker_spin(a->work);
+		worker_compute(w, a->work);
 		for (int64_t i = 0; i < a->signals; i++) {
 			if (!send_one(partner)) {
 				worker_wait_stop(w);
@@ -99,6 +99,7 @@ const struct work_type work_signal_storm = {
 	.latency = "from just before a signal is sent, the first of those pending, to its handler",
 	.args = rows,
 	.args_size = sizeof(struct storm),
+	.traits = WORK_COMPUTES,
 	.group_size = signal_storm_group_size,
 	.prepare = signal_storm_prepare,
 	.run = signal_storm_run,

@@ -25,8 +25,8 @@ static void wake_chain_work(struct worker *w, const void *args)
 	const struct wake_chain *a = args;
 
 	worker_tick(w, 0);
-	for (uint64_t until = w->last_ns + a->work_ns; w->last_ns < until && worker_running(w); worker_tick(w, 0))
-		worker_spin(SPINS);
+	for (uint64_t until = w->last_ns + a->work_ns; w->last_ns < until && worker_running(w);)
+		worker_compute_until(w, SPINS, 0, until);
 }
 
 static void wake_chain_run(struct worker *w, const void *args)
@@ -52,6 +52,7 @@ const struct work_type work_wake_chain = {
 	.latency = "from just before a worker wakes the next to that one's return from its wait, when it waited by then",
 	.args = rows,
 	.args_size = sizeof(struct wake_chain),
+	.traits = WORK_COMPUTES,
 	.group_size = wake_chain_group_size,
 	.setup = wake_chain_setup,
 	.run = wake_chain_run,

@@ -41,6 +41,7 @@ static void describe_type(FILE *f, const struct work_type *t)
 	fprintf(f, "    workers: %s%u\n", t->group_size ? "a multiple of " : "any number from ", work_group_size(t, args));
 	fprintf(f, "    latency: %s\n", t->latency ? t->latency : "none is measured");
 	fprintf(f, "    not in a gap: %s\n", t->gap ? t->gap : "nothing; all time between two units counts");
+	fprintf(f, "    computing: %s\n", t->traits & WORK_COMPUTES ? "spins can be modelled, 20 us and more at a time" : "all of it is executed");
 	if (t->args) {
 		fputs("    parameters:\n", f);
 		rows_describe(f, "        ", t->args);

@@ -39,6 +39,7 @@ enum work_trait {
 	WORK_OTHERS = 32,  /* works on other workers of its cgroup */
 	WORK_STAYS = 64,   /* has cgroups of its own below that it was born in: it cannot be moved to another */
 	WORK_LASTING = 128, /* what check() asks for has to be so for as long as it runs */
+	WORK_COMPUTES = 256, /* its spins can be modelled: worker_compute() */
 };
 
 struct work_type {

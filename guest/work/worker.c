@@ -183,6 +183,7 @@ void worker_begin(struct worker *w)
 		cpumask_set(&w->cpus_used, cpu);
 	w->last_ns = worker_start_ns(w);
 	w->started = true;
+	compute_begin(w);
 	worker_tick(w, 0);
 }
 

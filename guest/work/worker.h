@@ -11,6 +11,7 @@
 
 #include "libexec/lib/cpulist.h"
 #include "libexec/lib/histogram.h"
+#include "guest/work/compute.h"
 #include "guest/work/work.h"
 #include <stdatomic.h>
 
@@ -25,6 +26,7 @@ struct go {
 	unsigned n;
 	uint64_t start_ns;        /* written before word */
 	bool virtual_clock;       /* the machine counts instructions: PAUSE lets every other vCPU have a turn first */
+	struct compute_costs compute;
 	_Atomic uint64_t stop_ns; /* written before stop */
 };
 
@@ -56,6 +58,10 @@ struct worker {
 	struct cpumask cpus_used;
 	struct kt_err err;      /* why it could not be prepared, or why its work failed */
 	void *own;              /* prepare()'s: work_alloc() */
+	uint32_t computed, charged; /* what its ports said last: modulo 2^32 */
+	uint64_t modelled_ns;   /* of its computing */
+	uint64_t compute_unit_ns, compute_rest_ns; /* of the units that it computes; 0: none. Of a unit that is not done yet */
+	unsigned compute_units; /* work units for each */
 	bool wrong;             /* its work had a wrong result: work_verify_right() */
 	struct cpumask cpus_allowed; /* where it might run when it got ready */
 
@@ -90,6 +96,13 @@ static inline bool worker_running(const struct worker *w)
 
 /* Work: n times four instructions that wait for each other and touch no memory. Costs the same wherever it is called. */
 void worker_spin(uint64_t n);
+/* The same, executed or modelled. Ends early for no stop. */
+void worker_compute(struct worker *w, uint64_t n);
+/*
+ * Compute in pieces of so many spins and a tick, each of which counts so many work units: one piece, or, where computing is modelled, as many
+ * as there are until the next interrupt, but not beyond a time on the clock (UINT64_MAX: none). Returns how many. For a loop, after a tick.
+ */
+uint64_t worker_compute_until(struct worker *w, uint64_t spins, unsigned units, uint64_t until);
 /* A checkpoint, after units of work: the gap since the last one, the CPU, the clock in w->last_ns. */
 void worker_tick(struct worker *w, uint64_t units);
 /* Sleep, on purpose: the time asked for is in no gap, time beyond it is. Ends early when the worker must stop. */

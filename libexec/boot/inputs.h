@@ -20,6 +20,7 @@ struct boot_inputs {
 	int payload;              /* the archive that the guest unpacks: a memfd */
 	char payload_sha256[SHA256_HEX_SIZE]; /* of what is in the archive: files of the host by their digests */
 	struct memory_ops memory;
+	enum spec_compute compute; /* on the real clock: COMPUTE_EXECUTE */
 	int64_t seed;
 	struct vm_config vm_config; /* points to the plan and the kernel above */
 	char *accel_reason;

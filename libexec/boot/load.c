@@ -162,6 +162,9 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 		boot_check_virtual_clock(in->plan.qemu_version, o->accel.clock == CLOCK_IS_VIRTUAL, in->kernel.release, in->plan.nr_cpus);
 	if (o->fingerprint)
 		open_fingerprint(o, &in->vm_config);
+	if (!in->vm_config.virtual_clock && o->compute == COMPUTE_MODEL)
+		die_usage("--compute model belongs to the virtual clock");
+	in->compute = !in->vm_config.virtual_clock ? COMPUTE_EXECUTE : o->compute < 0 ? in->spec.compute : (enum spec_compute)o->compute;
 	load_programs(in);
 	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */
 	in->timeout_ns = o->timeout_ns ? o->timeout_ns :

@@ -35,6 +35,7 @@ struct boot_options {
 	const char *plan, *kernel;
 	const char *keep;        /* the directory for the files of keep.h */
 	const char *work_type;   /* of swappable cgroups */
+	int compute;             /* enum spec_compute; -1: the spec's */
 	int64_t seed;            /* -1: the spec's */
 	int64_t timeout_ns;      /* 0: by the spec's duration and the plan's CPUs */
 	const char *fingerprint; /* file for the fingerprints of the run */

@@ -41,8 +41,9 @@ static bool draws_affinities(const struct spec *s)
 int boot_make_payload(struct boot_inputs *in, struct kt_err *err)
 {
 	_cleanup_close_ int fd = memfd_create("payload", MFD_CLOEXEC);
-	_cleanup_free_ char *args = xasprintf("--guest\n%s--plan\nplan.json\n--seed\n%lld\nspec.json\n",
+	_cleanup_free_ char *args = xasprintf("--guest\n%s%s--plan\nplan.json\n--seed\n%lld\nspec.json\n",
 					      in->vm_config.virtual_clock ? "--virtual-clock\n" : "",
+					      in->compute == COMPUTE_MODEL ? "--model-compute\n" : "",
 					      (long long)(draws_affinities(&in->spec) ? in->seed : 0));
 	FILE *f = fd < 0 ? NULL : fdopen(dup(fd), "w");
 	json_auto_t *spec = json_copy(in->spec.json);
@@ -50,6 +51,7 @@ int boot_make_payload(struct boot_inputs *in, struct kt_err *err)
 
 	/* Each byte that the guest reads shifts the schedule, and a threshold must not change what it judges. */
 	json_object_del(spec, "seed"); /* the guest asks for it: vm_args() */
+	json_object_del(spec, "compute"); /* the guest is told how it has been settled */
 	json_object_del(spec, "assert");
 	json_object_del(spec, "description");
 	json_object_del(spec, "expect");

@@ -73,11 +73,11 @@ json_t *run_record(const struct boot_inputs *in)
 	const struct vm_config *c = &in->vm_config;
 	_cleanup_free_ char *profile = flags->n ? flags_name(flags, in->profile) : NULL;
 
-	return KT_PACK("{ss,si,ss,sO,so,sO,s{ss,ss},s{ss},ss,ss,si,sI,ss*,so*}", "kind", "run", "ktstr", 1,
+	return KT_PACK("{ss,si,ss,sO,so,sO,s{ss,ss},s{ss},ss,ss,ss,si,sI,ss*,so*}", "kind", "run", "ktstr", 1,
 		       "name", in->spec.name, "spec", in->spec.json, "batches", spec_batches_to_json(&in->spec),
 		       "plan", in->plan_json, "kernel", "release", in->kernel.release, "sha256", in->kernel.sha256,
 		       "qemu", "version", in->plan.qemu_version, "accel", c->accel == VM_KVM ? "kvm" : "tcg",
-		       "clock", c->virtual_clock ? "virtual" : "real", "ns_per_insn", 1 << c->icount_shift,
+		       "clock", c->virtual_clock ? "virtual" : "real", "compute", spec_compute_names[in->compute], "ns_per_insn", 1 << c->icount_shift,
 		       "seed", (json_int_t)in->seed, "profile", profile,
 		       "programs", files_in_guest(&in->programs, &in->schedulers));
 }

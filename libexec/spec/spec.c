@@ -118,6 +118,8 @@ static bool parse_excluded_flags(const struct jcur *c, void *out, void *ctx)
 	return parse_flag_names(c, s, &s->want.excluded);
 }
 
+const char *const spec_compute_names[] = { "model", "execute", NULL };
+
 /* In the order they are read: ops need payloads and schedulers, cgroups need workers_per_cgroup, steps need duration_s. */
 const struct row spec_rows[] = {
 	{ .name = "name", .kind = ROW_CUSTOM, .required = true, .type = "string", .parse = parse_name,
@@ -139,6 +141,8 @@ const struct row spec_rows[] = {
 	  .help = "memory of the VM; the plan's when not given" },
 	{ .name = "seed", .kind = ROW_INT, .offset = offsetof(struct spec, seed), .max = 9007199254740991,
 	  .help = "another seed is another, equally valid schedule" },
+	{ .name = "compute", .kind = ROW_ENUM, .offset = offsetof(struct spec, compute), .def = COMPUTE_EXECUTE, .names = spec_compute_names,
+	  .help = "on the virtual clock: whether what workers compute is modelled or executed, where their work type can have it modelled" },
 	{ .name = "payloads", .kind = ROW_CUSTOM, .type = "object of objects", .parse = parse_payloads, .sub = payload_rows,
 	  .help = "programs that run beside the workers, by name" },
 	{ .name = "scheduler", .kind = ROW_CUSTOM, .type = "object", .parse = parse_scheduler, .sub = scheduler_rows,

@@ -95,6 +95,10 @@ struct work_spec {
 	int64_t uid, gid;             /* -1: not given */
 };
 
+/* What computing workers do: see libexec/vm/compute.h. */
+enum spec_compute { COMPUTE_MODEL, COMPUTE_EXECUTE };
+extern const char *const spec_compute_names[]; /* NULL-terminated */
+
 enum { SPEC_NO_NICE = 100 };
 
 /* Of a cgroup; LIMIT_NONE: not given, leave it alone. In bytes and microseconds, or as the file of that name has it. */
@@ -176,6 +180,7 @@ struct spec {
 	unsigned workers_per_cgroup;  /* default 2 */
 	unsigned memory_mib;          /* memory_mb (or memory_mib), 0 when not given: the plan's */
 	int64_t seed;                 /* default 0 */
+	unsigned compute;             /* enum spec_compute: on the virtual clock; default COMPUTE_EXECUTE */
 	struct step backdrop;         /* its hold and name are not used */
 	struct step *steps;           /* the short form is one step, with no name and no ops */
 	size_t nr_steps;

@@ -126,6 +126,7 @@ static void settle(struct sweep *s, const json_t *host)
 	add_option(&s->exact, "--clock", str(s->run, "clock"));
 	add_option(&s->exact, "--accel", str(s->run, "accel"));
 	if (streq(str(s->run, "clock"), "virtual")) {
+		add_option(&s->exact, "--compute", str(s->run, "compute"));
 		strv_add(&s->exact, "--ns-per-insn");
 		strv_add(&s->exact, "%lld", (long long)json_integer_value(ns_per_insn));
 	}

@@ -24,6 +24,15 @@ static struct order_vcpu *find_vcpu(struct order *o, void *id)
 	return &o->vcpus[o->nr_vcpus++];
 }
 
+static void set_idle(struct order *o, struct order_vcpu *v, bool idle)
+{
+	v->idle = idle;
+	if (idle && v->busy) {
+		v->busy = false;
+		o->nr_busy--;
+	}
+}
+
 /* Returns what is left of the turn. */
 static int64_t end_turn(struct order *o, int64_t now)
 {
@@ -31,7 +40,11 @@ static int64_t end_turn(struct order *o, int64_t now)
 	int64_t ns = now - o->turn.start_ns, left = o->turn.end_ns - now;
 
 	v->had_ns += ns;
-	v->idle = left > 0 && o->is_idle(v->id);
+	set_idle(o, v, left > 0 && o->is_idle(v->id));
+	if (left <= 0 && !v->busy) {
+		v->busy = true;
+		o->nr_busy++;
+	}
 	if (-left > o->overrun_ns)
 		o->overrun_ns = -left;
 	if (!o->turn.cut && left > 0 && ns > 0 && ns < MIN(SPIN_NS, o->share_ns / 2) && !v->idle && ++o->turn.spins > o->nr_vcpus) {
@@ -52,7 +65,7 @@ static void see_who_woke(struct order *o)
 		bool idle = o->is_idle(v->id);
 
 		v->woke = !idle && (v->woke || v->idle);
-		v->idle = idle;
+		set_idle(o, v, idle);
 		if (!idle && !v->woke && v->had_ns < least)
 			least = v->had_ns;
 	}
@@ -113,8 +126,11 @@ int64_t order_offer(struct order *o, void *id, int64_t now)
 
 void order_rest(struct order *o)
 {
-	for (unsigned i = 0; i < o->nr_vcpus; i++)
+	for (unsigned i = 0; i < o->nr_vcpus; i++) {
 		o->vcpus[i].had_ns = 0;
+		o->vcpus[i].busy = false;
+	}
+	o->nr_busy = 0;
 	o->turn.vcpu = o->chosen.vcpu = NULL;
 	o->turn.end_ns = 0;
 	o->look = true;

@@ -26,13 +26,14 @@ struct order_vcpu {
 	int64_t had_ns; /* guest time in which it executed; only differences count */
 	bool idle;      /* when it was last looked at */
 	bool woke;      /* since its last turn */
+	bool busy;      /* it has used up a turn, and was not seen idle since */
 };
 
 struct order {
 	int64_t turn_ns; /* the longest turn */
 	bool (*is_idle)(void *id);
 	struct order_vcpu vcpus[ORDER_MAX_VCPUS];
-	unsigned nr_vcpus;
+	unsigned nr_vcpus, nr_busy;
 	struct {
 		struct order_vcpu *vcpu; /* NULL: nobody's */
 		int64_t start_ns, end_ns;

@@ -25,6 +25,12 @@ enum { ALL_TIMERS = -1, SCALE_NS = 1 };
 	X(shutdown_cause, "qemu_shutdown_requested_get", NULL, int (*)(void)) \
 	X(is_idle, "cpu_thread_is_idle", NULL, bool (*)(void *vcpu)) \
 	X(exit, "cpu_exit", NULL, void (*)(void *vcpu)) \
+	X(interrupt, "cpu_interrupt", NULL, void (*)(void *vcpu, int mask)) \
+	X(timer_del, "timer_del", NULL, void (*)(void *timer)) \
+	X(region_init, "memory_region_init_io", NULL, void (*)(void *region, void *owner, const void *ops, void *opaque, \
+							       const char *name, uint64_t size)) \
+	X(region_add, "memory_region_add_subregion_overlap", NULL, void (*)(void *parent, uint64_t at, void *region, int priority)) \
+	X(ports, "get_system_io", NULL, void *(*)(void)) \
 	X(lock, "bql_lock_impl", "qemu_mutex_lock_iothread_impl", void (*)(const char *file, int line)) \
 	X(unlock, "bql_unlock", "qemu_mutex_unlock_iothread", void (*)(void)) \
 	X(notify, "qemu_timer_notify_cb", NULL, void (*)(void *, int clock)) \

@@ -13,6 +13,8 @@
  *    on to the next vCPU in its list, and so those on the way to the chosen one leave their turns at once.
  *  - A guest that rings to be saved is stopped some time later. shim-ask.c stops it at that instruction.
  *
+ * And a task that only computes need not be executed: shim-compute.c.
+ *
  * This leans on functions that QEMU exports for its modules (shim-qemu.h). Where something is missing or not as it was, QEMU ends
  * with status 125 and the reason on stderr: there is no virtual clock without it.
  *
@@ -51,7 +53,7 @@ pthread_mutex_t *shim_big_lock;
 static struct order order;
 static int64_t turn_ns;
 static _Atomic int64_t quiet_until_ns; /* no timer is due before; 0: not known. Asking QEMU is dear, and a boot has 10 million turns */
-static bool is_qemu, between_turns;
+static bool is_qemu, between_turns, has_ports;
 
 void *shim_libc(const char *name)
 {
@@ -149,6 +151,7 @@ void shim_become_vcpu_thread(void)
 void shim_all_idle(void)
 {
 	order_rest(&order);
+	shim_compute_share(qemu.now(CLOCK_OF_GUEST), 0);
 }
 
 /* Returns how long the turn may be. A vCPU that must leave does so at once: a length of 0 would wake the main thread. */
@@ -161,7 +164,10 @@ static int64_t begin_turn(void *vcpu)
 	int64_t ns = order_offer(&order, vcpu, now);
 	if (ns < 0)
 		shim_cannot("too many vCPUs", "");
-	if (!ns)
+	shim_compute_share(now, order.nr_busy);
+	if (ns)
+		shim_compute_turn(vcpu, now);
+	else
 		qemu.exit(vcpu);
 	if (atomic_load_explicit(&shim_page->state, memory_order_relaxed) != SHIM_GIVES_TURNS)
 		atomic_store(&shim_page->state, SHIM_GIVES_TURNS);
@@ -236,6 +242,10 @@ int pthread_mutex_unlock(pthread_mutex_t *m)
 		return r;
 	}
 	between_turns = true;
+	if (!has_ports) {
+		has_ports = true;
+		shim_make_ports();
+	}
 	bool ran = run_due_timers();
 	between_turns = false;
 	if (!ran && order_woken(&order))

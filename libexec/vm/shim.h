@@ -7,6 +7,7 @@
  *     order.c       whose turn it is: pure
  *     shim-hold.c   the main thread and the vCPU thread run one after the other
  *     shim-ask.c    the guest waits for the host; a guest that is to be saved stands still
+ *     shim-compute.c  a vCPU whose task computes stands still, too: compute.h
  *     shim-fingerprint.c  hashes of the guest, now and then
  *     shim-qemu.c   the names that QEMU exports, in one table
  */
@@ -60,6 +61,13 @@ void shim_answer_went(const void *text, size_t n);
 /* Of shim.c, for these moments: the vCPU thread waits for the first time; all vCPUs are idle, or stopped. */
 void shim_become_vcpu_thread(void);
 void shim_all_idle(void);
+
+/* shim-compute.c. The ports; the big lock has to be taken anew for it. */
+void shim_make_ports(void);
+/* From now on so many vCPUs execute in turn. */
+void shim_compute_share(int64_t now, unsigned executing);
+/* A vCPU's turn begins: if it has computed until now, it does no more. */
+void shim_compute_turn(void *vcpu, int64_t now);
 
 /* shim-ask.c. */
 void shim_ask_init(void);

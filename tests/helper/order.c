@@ -9,6 +9,7 @@
  *   woken         the current vCPU has accessed a device: prints "cut" if that has woken another
  *   next          QEMU goes round its list until a vCPU takes its turn: prints "X NS"; "-" when all are idle
  *   rest          all idle, or stopped
+ *   busy          prints "busy N": how many have used up a turn and have not been idle since
  */
 #include "libexec/lib/kt.h"
 #include "libexec/vm/order.h"
@@ -56,6 +57,8 @@ int main(void)
 			order.look = true;
 		} else if (streq(word, "woken")) {
 			puts(order_woken(&order) ? "cut" : "not cut");
+		} else if (streq(word, "busy")) {
+			printf("busy %u\n", order.nr_busy);
 		} else if (streq(word, "rest")) {
 			order_rest(&order);
 		} else if (scanf("%15s", arg) != 1) {

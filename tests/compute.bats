@@ -1,0 +1,146 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Modelled computing (libexec/vm/compute.h) against executed: the scheduler cannot tell them apart.
+# shellcheck disable=SC2154 # run sets stderr
+
+load helper
+
+# modelled NAME CGROUPS [KEYS]: the file NAME.json
+modelled() {
+	spec "$1" "$2" "\"compute\":\"model\"${3:+,$3}"
+}
+
+setup_file() {
+	cd "$BATS_FILE_TMPDIR" || return
+	ktstr-topo 1n2l2c1t >plan
+	# A CPU each: two equals, two weights, a quota, bursts.
+	modelled shares '[{"name":"pair","workers":2,"cpuset":{"exact":[0]}},
+		{"name":"light","workers":1,"limits":{"cpu_weight":100},"cpuset":{"exact":[1]}},{"name":"heavy","workers":1,"limits":{"cpu_weight":300},"cpuset":{"exact":[1]}},
+		{"name":"quota","workers":1,"limits":{"cpu_quota_pct":30},"cpuset":{"exact":[2]}},
+		{"name":"bursty","workers":1,"work":{"Bursty":{"burst_ms":7,"sleep_ms":3}},"cpuset":{"exact":[3]}}]'
+	# Real-time tasks that are woken on the CPU of a spinner, by a timer, and from another CPU.
+	modelled wakes '[{"name":"spin","workers":1,"cpuset":{"exact":[0]}},
+		{"name":"timer","workers":1,"policy":{"fifo":10},"work":{"TimerLatency":{"interval_us":900}},"cpuset":{"exact":[0]}},
+		{"name":"spin1","workers":1,"cpuset":{"exact":[1]}},{"name":"spin2","workers":1,"cpuset":{"exact":[2]}},
+		{"name":"ipi","workers":2,"policy":{"fifo":10},"work":"FutexPingPong","cpuset":{"exact":[1,2]}}]'
+	sed -i 's/"duration_s":1/"duration_s":0.3/' wakes.json
+	# Turns of 20 ms. Those of the kernel's own scheduler are of one length or another, as ticks and timers happen to meet.
+	modelled slices '[{"name":"pair","workers":2,"cpuset":{"exact":[0]}},{"name":"three","workers":3,"cpuset":{"exact":[1]}}]'
+	for name in shares wakes slices; do
+		[ $name != slices ] || set -- --scheduler vtime.bpf.o
+		boot $name "$@" >$name.model
+		boot $name "$@" --compute execute >$name.execute
+	done
+}
+
+setup() {
+	cd "$BATS_FILE_TMPDIR" || return
+	busy=()
+}
+
+teardown() {
+	[ ${#busy[@]} = 0 ] || kill "${busy[@]}"
+}
+
+# boot SPEC [OPTION...]: the report but for its host record; it must be whole
+boot() {
+	local name=$1
+	shift
+	ktstr-boot --plan plan "$@" "$name.json" >whole
+	tail -n 1 whole | grep -qF '{"kind":"end","outcome":"done",'
+	grep -v '^{"kind":"host",' whole
+}
+
+# pairs SPEC FILTER: true for the array of [modelled, executed] records of its workers, in their order
+pairs() {
+	jq -es --slurpfile x "$1.execute" "$(printf 'def near($a; $b; $pct): $a - $b | fabs <= $pct / 100 * $b;
+		(map(select(.kind == "worker")) | sort_by(.cgroup, .index)) as $m |
+		($x | map(select(.kind == "worker")) | sort_by(.cgroup, .index)) as $x | [$m, $x] | transpose | %s' "$2")" "$1.model"
+}
+
+@test "modelled and executed: said in the report, for the run and for each worker" {
+	[ "$(jq -r 'select(.kind == "run").compute' shares.model)" = model ]
+	[ "$(jq -r 'select(.kind == "run").compute' shares.execute)" = execute ]
+	pairs shares 'all(.[0].modelled_ns > 0.95 * .[0].cpu_time_ns and (.[1] | has("modelled_ns") | not))'
+	# A key of the spec is the same, and the option goes before it.
+	jq '.compute = "execute" | .duration_s = 0.1' shares.json >key.json
+	boot key >key.report
+	jq -es '.[0].compute == "execute" and all(.[] | select(.kind == "worker"); has("modelled_ns") | not)' key.report
+	boot key --compute model >key.report
+	jq -es '.[0].compute == "model" and all(.[] | select(.kind == "worker"); .modelled_ns > 0)' key.report
+}
+
+@test "the same CPU time for equals, by weight and by quota; and as much work in it as on one CPU alone" {
+	# A run of 1 s has ten periods of the quota, or begins within an eleventh.
+	pairs shares 'all(near(.[0].cpu_time_ns; .[1].cpu_time_ns; 1) or
+		(.[0].cgroup == "quota" and (.[0].cpu_time_ns - .[1].cpu_time_ns | fabs) < 31e6))'
+	pairs slices 'all(near(.[0].cpu_time_ns; .[1].cpu_time_ns; 2))'
+	pairs shares 'map(.[0] | .work_units / .cpu_time_ns) | max < min * 1.01'
+	# What a unit takes was measured in the guest; executed ones of four CPUs have a fourth of the clock each.
+	jq '.cgroups = [.cgroups[4]]' shares.json >alone.json
+	boot alone --compute execute >alone.report
+	jq -es --slurpfile m shares.model '($m | map(select(.cgroup == "bursty" and .kind == "worker"))[0]) as $m |
+		map(select(.kind == "worker"))[0] as $x |
+		($m.work_units / $m.cpu_time_ns) / ($x.work_units / $x.cpu_time_ns) | . > 0.99 and . < 1.01' alone.report
+}
+
+@test "as many time slices" {
+	pairs slices 'all(.[1].timeslices > 15 and (.[0].timeslices - .[1].timeslices | fabs) <= 1)'
+}
+
+@test "a task that is woken on a computing CPU, by a timer or from elsewhere, runs as soon as on a spinning one" {
+	pairs wakes 'map(select(.[0].wake_latency) | map(.wake_latency | (.sum | tonumber) / .count)) |
+		length == 3 and all(.[0] < .[1] + 1000)'
+}
+
+@test "a stretch ends when it should, to the microsecond, and is counted as it was" {
+	modelled probe '[{"name":"a","workers":1,"work":{"TimerLatency":{"interval_us":10000}},"cpuset":{"exact":[0]}}]' \
+		'"payloads":{"p":{"program":"'"$TREE"'/tests/helper/compute-probe","output":"json","primary":true}}'
+	boot probe >probe.report
+	jq -es 'map(select(.kind == "payload"))[0] | .exit == {"exited": 0} and (.metrics |
+		.stretches == 90 and .whole >= 60 and .early_ns == 0 and .late_ns <= 1000 and .off_ns <= 1000 and .past_ns == 0 and .asleep_ns == 0)' probe.report
+}
+
+@test "the same report, and beside four busy loops" {
+	boot shares | diff shares.model -
+	for _ in 1 2 3 4; do
+		while :; do :; done 3>&- &
+		busy+=($!)
+	done
+	boot shares | diff shares.model -
+	boot wakes | diff wakes.model -
+}
+
+# rates SPEC: work units per CPU second of a spinner whose computing is modelled, beside AluHot, which is executed
+rate() {
+	boot "$1" >"$1.report"
+	jq -s 'map(select(.kind == "worker" and .work == "SpinWait"))[0] | .work_units / .cpu_time_ns * 1e9 | round' "$1.report"
+}
+
+# near A B: within 3 %
+near() {
+	[ $((100 * $1)) -ge $((97 * $2)) ] && [ $((100 * $1)) -le $((103 * $2)) ]
+}
+
+@test "a modelled CPU is as fast as the executed ones beside it" {
+	local alone one same three
+	spinner='{"name":"s","workers":1,"cpuset":{"exact":[3]}}'
+	modelled alone "[$spinner]"
+	modelled one "[$spinner,"'{"name":"a","workers":1,"work":"AluHot","cpuset":{"exact":[0]}}]'
+	modelled same "[$spinner,"'{"name":"a","workers":1,"work":"AluHot","cpuset":{"exact":[3]}}]'
+	modelled three "[$spinner,"'{"name":"a","workers":3,"work":"AluHot","cpuset":{"exact":[0,1,2]}}]'
+	alone=$(rate alone) one=$(rate one) same=$(rate same) three=$(rate three)
+	near "$one" "$alone"
+	near "$same" "$alone"
+	near $((3 * three)) "$alone"
+	# Of the executed ones each has a third of the clock, too.
+	alu() { jq -s 'map(select(.kind == "worker" and .work == "AluHot")) | map(.work_units / .cpu_time_ns * 1e9) | max | round' "$1.report"; }
+	near $((3 * $(alu three))) "$(alu one)"
+}
+
+@test "on the real clock computing is executed, and --compute model is refused" {
+	run -129 --separate-stderr ktstr-boot --plan plan --clock real --accel tcg --compute model shares.json
+	[[ $stderr == *"--compute model belongs to the virtual clock"* ]]
+	run -129 --separate-stderr ktstr-work --plan plan --no-cgroups --model-compute shares.json
+	[[ $stderr == *"--model-compute is for ktstr-boot's guest"* ]]
+}
