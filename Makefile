@@ -41,7 +41,7 @@ LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel sp
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
 LIB += closure/closure closure/libs closure/dynamic closure/nss spec/program spec/payload
 LIB += lib/cache lib/digest kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
-LIB += vm/vm vm/args vm/qmp state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink look/guestmem look/btf look/kallsyms
+LIB += vm/vm vm/args vm/qmp state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink look/guestmem look/btf look/kallsyms look/target look/value look/snapshot look/snap-cpus look/snap-tasks look/snap-dsqs look/snap-maps
 WORK = work worker affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -55,16 +55,18 @@ SCENARIO = machine cgroup crew crew-start place minder payloads engine ops-cgrou
 SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
-BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
-BOOT = accel dry-run events guest keep load memory outcome own-path payload profile records run sched signals watchdog
+BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy maps
+BOOT = accel dry-run events guest keep load memory outcome own-path payload profile records run sched signals snapshots watchdog
 CHECK = check verdict text scheduler completed payload not_starved spread gap isolation throughput_cv min_work_rate
 CHECK += weights scx_events
 SWEEP = prepare pool record text
+SNAP = find table diff
 
 LIB_OBJS = $(LIB:%=libexec/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval bin/ktstr-snap libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
 TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog tests/helper/order tests/helper/guestmem
+TEST_HELPERS += tests/helper/look
 STATIC = bin/ktstr-work guest/init guest/sched/ktstr-load
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness
 IMAGE = guest/ktstr.img
@@ -81,12 +83,14 @@ bin/ktstr-work: bin/ktstr-work.o guest/files.o $(SCENARIO:%=guest/scenario/%.o) 
 guest/init: guest/init.o guest/hw.o guest/symbols.o
 guest/sched/ktstr-load: guest/sched/load.o guest/sched/object.o guest/sched/options.o guest/sched/enums.o
 guest/sched/ktstr-load: GUEST_LIBS += $(LIBBPF)
+bin/ktstr-snap: bin/ktstr-snap.o $(SNAP:%=libexec/snap/%.o)
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/order: libexec/vm/order.o
 tests/helper/watchdog: LIBS += $(LIBBPF)
 tests/helper/watchdog: libexec/boot/watchdog.o
+tests/helper/look: LIBS += $(LIBBPF)
 tests/helper/eval-fuzz: $(CHECK:%=libexec/check/%.o)
 $(TEST_HELPERS): %: %.o
 tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_spin,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until
@@ -108,7 +112,7 @@ $(IMAGE): guest/pack $(STATIC)
 	$(call msg,PACK,$@)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=bin/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
-SHIM = shim shim-qemu shim-hold shim-ask order
+SHIM = shim shim-qemu shim-hold shim-ask shim-stop order
 $(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h Makefile
 	$(call msg,LD,$@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -I. -DKTSTR_SHIM -shared -fPIC -o $@ $(SHIM:%=libexec/vm/%.c)

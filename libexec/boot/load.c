@@ -145,6 +145,7 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 	in->accel_reason = boot_choose_accel(&o->accel, signals, &in->vm_config);
 	if (in->vm_config.virtual_clock)
 		boot_check_virtual_clock(in->kernel.release, in->plan.nr_cpus);
+	in->snapshots = snapshots_load(&o->snapshots, in->spec.total_ns, &in->vm_config);
 	load_programs(in);
 	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */
 	in->timeout_ns = o->timeout_ns ? o->timeout_ns :

@@ -17,7 +17,7 @@
  * with status 125 and the reason on stderr: there is no virtual clock without it.
  *
  * environment: KTSTR_TURN_NS, the longest turn; KTSTR_SHIM_FD, the page of shim.h; KTSTR_OUT_FD, KTSTR_ANSWER_FD, KTSTR_SAVES:
- * shim-ask.c.
+ * shim-ask.c; KTSTR_STOP_FD: shim-stop.c.
  */
 #define _GNU_SOURCE
 #include "libexec/vm/shim.h"
@@ -88,6 +88,7 @@ __attribute__((constructor)) static void begin(void)
 	if (p != MAP_FAILED)
 		shim_page = p;
 	shim_ask_init();
+	shim_stop_init();
 	is_qemu = shim_find_qemu();
 }
 
@@ -149,8 +150,10 @@ void shim_all_idle(void)
 /* Returns how long the turn may be. A vCPU that must leave does so at once: a length of 0 would wake the main thread. */
 static int64_t begin_turn(void *vcpu)
 {
-	int64_t ns = order_offer(&order, vcpu, qemu.now(CLOCK_OF_GUEST));
+	int64_t now = qemu.now(CLOCK_OF_GUEST);
 
+	shim_stop_if_due(now);
+	int64_t ns = order_offer(&order, vcpu, now);
 	if (ns < 0)
 		shim_cannot("too many vCPUs", "");
 	if (!ns)
