@@ -42,7 +42,7 @@ LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel sp
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
 LIB += closure/closure closure/libs closure/dynamic closure/nss spec/program spec/payload
 LIB += lib/cache lib/digest kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
-LIB += vm/vm vm/args vm/qmp vm/splat state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink look/guestmem look/btf
+LIB += vm/vm vm/args vm/qmp vm/splat state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink look/guestmem look/btf look/kallsyms look/target look/value look/snapshot look/snap-cpus look/snap-tasks look/snap-dsqs look/snap-maps
 WORK = work worker compute affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -56,16 +56,18 @@ SCENARIO = machine cgroup crew crew-start place minder payloads engine ops-cgrou
 SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
-BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy
-BOOT = accel dry-run events guest keep load memory own-path payload profile records run sched signals watchdog
+BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy maps
+BOOT = accel dry-run events guest keep load memory own-path payload profile records run sched signals snapshots watchdog
 CHECK = check assert verdict text scheduler splat completed payload not_starved spread gap isolation throughput_cv min_work_rate
 CHECK += weights quota scx_events
 SWEEP = prepare pool record text
+SNAP = find table diff
 
 LIB_OBJS = $(LIB:%=libexec/%.o) $(CHECK:%=libexec/check/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval bin/ktstr-snap libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
 TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog tests/helper/order tests/helper/guestmem
+TEST_HELPERS += tests/helper/look
 IN_IMAGE = guest/ktstr-work guest/init guest/sched/ktstr-load
 STATIC = bin/ktstr-work $(IN_IMAGE)
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness tests/helper/compute-probe
@@ -85,12 +87,14 @@ bin/ktstr-work guest/ktstr-work: bin/ktstr-work.o guest/files.o $(SCENARIO:%=gue
 guest/init: guest/init.o guest/hw.o guest/symbols.o
 guest/sched/ktstr-load: guest/sched/load.o guest/sched/object.o guest/sched/options.o guest/sched/enums.o
 guest/sched/ktstr-load: GUEST_LIBS += $(LIBBPF)
+bin/ktstr-snap: bin/ktstr-snap.o $(SNAP:%=libexec/snap/%.o)
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
 libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/order: libexec/vm/order.o
 tests/helper/watchdog: LIBS += $(LIBBPF)
 tests/helper/watchdog: libexec/boot/watchdog.o
+tests/helper/look: LIBS += $(LIBBPF)
 $(TEST_HELPERS): %: %.o
 tests/helper/work-cost: LDFLAGS += -Wl,--wrap=worker_tick,--wrap=worker_spin,--wrap=worker_woken,--wrap=worker_sleep,--wrap=worker_sleep_until
 $(STATIC_TEST_HELPERS): %: %.o guest/hw.o
@@ -128,7 +132,7 @@ $(FUZZ:%=.fuzz/%): .fuzz/%: .fuzz/tests/fuzz/%.o .fuzz/libktstr.a
 .fuzz/cpio: FUZZ_WRAP = openat unlinkat symlinkat mkdirat
 .fuzz/bzimage: FUZZ_WRAP = fork
 
-SHIM = shim shim-qemu shim-hold shim-ask shim-compute shim-fingerprint order
+SHIM = shim shim-qemu shim-hold shim-ask shim-compute shim-fingerprint shim-stop order
 $(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h libexec/vm/compute.h libexec/lib/exits.list Makefile
 	$(call msg,LD,$@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -I. -DKTSTR_SHIM -shared -fPIC -o $@ $(SHIM:%=libexec/vm/%.c)

@@ -29,6 +29,8 @@ static const char usage[] =
 	"      --ns-per-insn N    virtual clock: guest nanoseconds per instruction, a power of two (default 1)\n"
 	"  -s, --seed N           another, equally valid schedule; overrides the spec's seed\n"
 	"      --work-type NAME   what the workers of swappable cgroups do instead of what the spec says\n"
+	"      --snapshot-at LIST     take snapshots of the guest's kernel at these times: 700ms,1500us,2s\n"
+	"      --periodic N           take N snapshots (to 64), from a tenth to nine tenths of the run\n"
 	"  -t, --timeout SECONDS  wall-clock limit of the whole run\n"
 	"      --cold             boot, do not use or make a checkpoint\n"
 	"      --console          show the kernel's console on stderr\n"
@@ -40,7 +42,7 @@ static const char usage[] =
 	"  -h, --help             this text\n";
 
 enum { OPT_BASE = 256, OPT_CLOCK, OPT_ACCEL, OPT_COMPUTE, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_FINGERPRINT, OPT_FINGERPRINT_US, OPT_WORK_TYPE, OPT_SCHEDULER,
-	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES };
+	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES, OPT_SNAPSHOT_AT, OPT_PERIODIC };
 
 static const struct option longopts[] = {
 	{ "plan", required_argument, NULL, 'p' },
@@ -57,6 +59,8 @@ static const struct option longopts[] = {
 	{ "ns-per-insn", required_argument, NULL, OPT_NS_PER_INSN },
 	{ "seed", required_argument, NULL, 's' },
 	{ "work-type", required_argument, NULL, OPT_WORK_TYPE },
+	{ "snapshot-at", required_argument, NULL, OPT_SNAPSHOT_AT },
+	{ "periodic", required_argument, NULL, OPT_PERIODIC },
 	{ "timeout", required_argument, NULL, 't' },
 	{ "cold", no_argument, NULL, OPT_COLD },
 	{ "console", no_argument, NULL, OPT_CONSOLE },
@@ -113,6 +117,8 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 			break;
 		case 's': o->seed = number("--seed", optarg, 0, 9007199254740991); break;
 		case OPT_WORK_TYPE: o->work_type = optarg; break;
+		case OPT_SNAPSHOT_AT: o->snapshots.at = optarg; break;
+		case OPT_PERIODIC: o->snapshots.periodic = (int)number("--periodic", optarg, 1, SNAPSHOTS_PERIODIC_MAX); break;
 		case 't': o->timeout_ns = number("--timeout", optarg, 1, 7 * 24 * 3600) * NSEC_PER_SEC; break;
 		case OPT_COLD: o->cold = true; break;
 		case OPT_CONSOLE: o->console_live = true; break;

@@ -6,6 +6,7 @@
  */
 #include "libexec/kernel/kernel.h"
 #include "libexec/lib/json.h"
+#include "libexec/look/kallsyms.h"
 
 #include <getopt.h>
 #include <limits.h>
@@ -15,6 +16,7 @@ static const char HELP[] =
 	"       ktstr-kernel add [--config FILE] [--origin TEXT] FILE|DIR   add a bzImage, a vmlinux or a kernel build tree\n"
 	"       ktstr-kernel list [--json]                  show what is cached, newest first\n"
 	"       ktstr-kernel path [NAME]                    print the vmlinux that would be booted\n"
+	"       ktstr-kernel symbols [NAME] > FILE          write its symbols as an ELF file, for gdb and crash\n"
 	"       ktstr-kernel clean [--keep N]               remove all but the newest N (0)\n";
 
 /* The options of one verb, and what was left after them. */
@@ -139,6 +141,25 @@ static int run_path(int argc, char **argv)
 	return KT_OK;
 }
 
+static int run_symbols(int argc, char **argv)
+{
+	static const struct option options[] = { { "help", no_argument, NULL, 'h' }, { 0 } };
+	struct args args = { 0 };
+	struct kallsyms symbols;
+	struct kernel k;
+	struct kt_err err;
+
+	parse_arguments(argc, argv, options, 0, 1, &args);
+	if (isatty(STDOUT_FILENO))
+		die_usage("'symbols' writes an ELF file: redirect it");
+	if (kernel_resolve(args.operand, &k, &err))
+		die(err.code, "%s", err.msg);
+	kt_warn("kernel %s", k.why);
+	if (kallsyms_read(k.vmlinux, &symbols, &err) || kallsyms_write_elf(&symbols, k.vmlinux, stdout, &err))
+		die(KT_CANNOT_TELL, "%s", err.msg);
+	return KT_OK;
+}
+
 static int run_clean(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -157,7 +178,8 @@ static const struct verb {
 	const char *name;
 	int (*run)(int argc, char **argv);
 } verbs[] = {
-	{ "fetch", run_fetch }, { "add", run_add }, { "list", run_list }, { "path", run_path }, { "clean", run_clean },
+	{ "fetch", run_fetch }, { "add", run_add }, { "list", run_list }, { "path", run_path },
+	{ "symbols", run_symbols }, { "clean", run_clean },
 };
 
 int main(int argc, char **argv)
@@ -173,9 +195,9 @@ int main(int argc, char **argv)
 		return KT_OK;
 	}
 	if (optind == argc)
-		die_usage("a verb is needed: fetch, add, list, path or clean");
+		die_usage("a verb is needed: fetch, add, list, path, symbols or clean");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		if (streq(argv[optind], verbs[i].name))
 			return verbs[i].run(argc - optind, argv + optind);
-	die_usage("'%s' is not a verb: fetch, add, list, path or clean", argv[optind]);
+	die_usage("'%s' is not a verb: fetch, add, list, path, symbols or clean", argv[optind]);
 }

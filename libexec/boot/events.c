@@ -159,6 +159,25 @@ static bool take_out(struct events *e, struct result *r)
 	return false;
 }
 
+/* The guest stands where it was to. A snapshot comes after all that the guest has said before. True: the run is over. */
+static bool take_stop(struct events *e, struct result *r)
+{
+	struct vm *vm = &e->guest->vm;
+	struct guestmem m;
+	struct kt_err err = { 0 };
+
+	for (int64_t was = -1; was != e->link.total;) {
+		was = e->link.total;
+		if (guestlink_read(&e->link, vm->out, &r->why) < 0 || take_records(e, r))
+			return true;
+	}
+	bool failed = guest_memory(e->guest, &m, &err);
+	records_emit(e->records, snapshots_take(e->snapshots, failed ? NULL : &m, vm->shim, &err));
+	vm_stop_at(vm, snapshots_next_ns(e->snapshots));
+	vm_answer(vm);
+	return e->records->reader_gone;
+}
+
 bool events_follow(struct events *e, bool setting_up, struct result *r)
 {
 	struct vm *vm = &e->guest->vm;
@@ -171,6 +190,10 @@ bool events_follow(struct events *e, bool setting_up, struct result *r)
 		switch (ev) {
 		case VM_EV_OUT:
 			if (take_out(e, r))
+				return false;
+			break;
+		case VM_EV_STOP:
+			if (take_stop(e, r))
 				return false;
 			break;
 		case VM_EV_QMP: /* nothing was asked; of what comes unasked, two things matter */

@@ -17,6 +17,7 @@ struct events {
 	struct guest *guest;
 	struct records *records;
 	struct memory_ops *memory;
+	struct snapshots *snapshots;
 	struct host_facts *facts;
 	struct watchdog watchdog;
 	unsigned requests;       /* that the guest made */

@@ -27,6 +27,8 @@ int guest_start(struct guest *g, enum vm_start start, const struct checkpoint *b
 	memcpy(g->ram, booted->ram, sizeof(g->ram));
 	int r = vm_spawn(&g->vm, &args, g->payload, ready ? ready->state : booted->state, booted->ram, booted->nr_ram, err);
 	strv_deinit(&args);
+	if (!r && start != VM_SET_UP)
+		vm_stop_at(&g->vm, g->stop_ns);
 	if (!r && start == VM_COLD)
 		r = vm_qmp_greeting(&g->vm, version, deadline_ns, err);
 	else if (!r)

@@ -6,6 +6,7 @@
 #include "libexec/boot/memory.h"
 #include "libexec/boot/options.h"
 #include "libexec/boot/sched.h"
+#include "libexec/boot/snapshots.h"
 #include "libexec/vm/vm.h"
 
 struct boot_inputs {
@@ -21,6 +22,7 @@ struct boot_inputs {
 	char payload_sha256[SHA256_HEX_SIZE]; /* of what is in the archive: files of the host by their digests */
 	struct memory_ops memory;
 	enum spec_compute compute; /* on the real clock: COMPUTE_EXECUTE */
+	struct snapshots snapshots;
 	int64_t seed;
 	struct vm_config vm_config; /* points to the plan and the kernel above */
 	char *accel_reason;

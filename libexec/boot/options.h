@@ -28,10 +28,18 @@ struct spec_options {
 	const char *scheduler;   /* instead of the spec's own */
 };
 
+/* Snapshots that are taken from outside: snapshots.h. */
+struct snapshot_options {
+	const char *at;          /* a list of times */
+	int periodic;            /* so many; 0: none */
+};
+enum { SNAPSHOTS_PERIODIC_MAX = 64 };
+
 struct boot_options {
 	struct spec_options spec;
 	struct profile_options profile;
 	struct accel_options accel;
+	struct snapshot_options snapshots;
 	const char *plan, *kernel;
 	const char *keep;        /* the directory for the files of keep.h */
 	const char *work_type;   /* of swappable cgroups */

@@ -148,12 +148,12 @@ static void init_run(struct run *run, const struct boot_options *o, struct boot_
 	*run = (struct run){
 		.guest = {
 			.config = &in->vm_config, .payload = in->payload, .payload_sha256 = in->payload_sha256, .asks = in->schedulers.n || in->memory.found,
-			.signals = signals, .console_to = { o->console_live ? stderr : NULL, o->keep ? keep_console(o->keep) : NULL },
+			.stop_ns = snapshots_next_ns(&in->snapshots), .signals = signals, .console_to = { o->console_live ? stderr : NULL, o->keep ? keep_console(o->keep) : NULL },
 			.keep = o->keep,
 		},
 		.facts = { .booted.how = "none", .ready.how = "none", .start_ns = start_ns },
 		.events = {
-			.guest = &run->guest, .records = &run->records, .memory = &in->memory, .facts = &run->facts,
+			.guest = &run->guest, .records = &run->records, .memory = &in->memory, .snapshots = &in->snapshots, .facts = &run->facts,
 			.watchdog = { .timeout_ns = in->spec.watchdog_timeout_ns, .vmlinux = in->kernel.vmlinux },
 			.deadline_ns = deadline, .limit_ns = in->timeout_ns,
 		},

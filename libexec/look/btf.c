@@ -80,3 +80,9 @@ int btf_find_place(const struct btf *btf, unsigned kind, const char *name, const
 	*ret = (struct btf_place){ 0, (uint32_t)btf__resolve_size(btf, (uint32_t)id) };
 	return path ? follow_path(btf, skip_modifiers(btf, (uint32_t)id), path, ret, err) : 0;
 }
+
+int btf_follow(const struct btf *btf, uint32_t id, const char *path, struct btf_place *ret, struct kt_err *err)
+{
+	*ret = (struct btf_place){ 0 };
+	return follow_path(btf, skip_modifiers(btf, id), path, ret, err);
+}

@@ -14,5 +14,7 @@ struct btf_place { uint64_t offset; uint32_t size; }; /* both in bytes */
  */
 int btf_find_place(const struct btf *btf, unsigned kind, const char *name, const char *path, struct btf_place *ret,
 		   struct kt_err *err);
+/* The same of the struct or union of this type. */
+int btf_follow(const struct btf *btf, uint32_t id, const char *path, struct btf_place *ret, struct kt_err *err);
 
 #endif

@@ -93,6 +93,75 @@ static uint64_t in_qemu(const struct guestmem *m, uint64_t phys, size_t size)
 	return 0;
 }
 
+enum { CACHE_SLOTS = 1 << 15, CACHE_PAGES = 1 << 14, PAGE_SIZE = 1 << PAGE_SHIFT };
+
+struct guestmem_cache {
+	struct { uint64_t at; unsigned char *page; } slots[CACHE_SLOTS]; /* at: in QEMU; page NULL: free */
+	size_t used;
+};
+
+void guestmem_keep(struct guestmem *m)
+{
+	if (!m->cache)
+		m->cache = xcalloc(1, sizeof(*m->cache));
+}
+
+static void empty_cache(struct guestmem_cache *c)
+{
+	for (size_t i = 0; c->used && i < CACHE_SLOTS; i++)
+		free(c->slots[i].page);
+	memset(c, 0, sizeof(*c));
+}
+
+void guestmem_forget(struct guestmem *m)
+{
+	if (m->cache)
+		empty_cache(m->cache);
+	free(take(m->cache));
+}
+
+static bool read_qemu(const struct guestmem *m, uint64_t at, void *buf, size_t size)
+{
+	return process_vm_readv(m->pid, &(struct iovec){ buf, size }, 1, &(struct iovec){ (void *)at, size }, 1, 0) == (ssize_t)size;
+}
+
+/* The page at this address of QEMU's; NULL: it cannot be read. */
+static const unsigned char *cached_page(const struct guestmem *m, uint64_t at)
+{
+	struct guestmem_cache *c = m->cache;
+	size_t i = at / PAGE_SIZE * UINT64_C(0x9e3779b97f4a7c15) >> 49;
+
+	for (i %= CACHE_SLOTS; c->slots[i].page; i = (i + 1) % CACHE_SLOTS)
+		if (c->slots[i].at == at)
+			return c->slots[i].page;
+	_cleanup_free_ unsigned char *page = xcalloc(1, PAGE_SIZE);
+	if (!read_qemu(m, at, page, PAGE_SIZE))
+		return NULL;
+	if (c->used == CACHE_PAGES) {
+		empty_cache(c);
+		i = at / PAGE_SIZE * UINT64_C(0x9e3779b97f4a7c15) >> 49;
+	}
+	c->used++;
+	c->slots[i].at = at;
+	return c->slots[i].page = take(page);
+}
+
+/* From an address of QEMU's. */
+static bool read_at(const struct guestmem *m, uint64_t at, void *buf, size_t size)
+{
+	if (!m->cache)
+		return read_qemu(m, at, buf, size);
+	for (size_t n; size; size -= n, at += n, buf = (char *)buf + n) {
+		const unsigned char *page = cached_page(m, at - at % PAGE_SIZE);
+
+		n = MIN(size, PAGE_SIZE - at % PAGE_SIZE);
+		if (!page)
+			return false;
+		memcpy(buf, page + at % PAGE_SIZE, n);
+	}
+	return true;
+}
+
 /* Through the page tables. False: nothing is mapped there. */
 static bool walk(const struct guestmem *m, uint64_t address, uint64_t *ret)
 {
@@ -105,8 +174,7 @@ static bool walk(const struct guestmem *m, uint64_t address, uint64_t *ret)
 	for (int shift = m->top_shift;; shift -= LEVEL_BITS) {
 		uint64_t at = in_qemu(m, table + (address >> shift & 511) * sizeof(entry), sizeof(entry));
 
-		if (!at || process_vm_readv(m->pid, &(struct iovec){ &entry, sizeof(entry) }, 1,
-					    &(struct iovec){ (void *)at, sizeof(entry) }, 1, 0) != sizeof(entry) || !(entry & PRESENT))
+		if (!at || !read_at(m, at, &entry, sizeof(entry)) || !(entry & PRESENT))
 			return false;
 		table = entry & frame;
 		if (shift == PAGE_SHIFT || (shift <= LARGEST_SHIFT && entry & LARGE)) {
@@ -145,7 +213,7 @@ static uint64_t translate(const struct guestmem *m, uint64_t address, size_t siz
 /* The longest piece from there that lies together in QEMU. */
 static size_t piece(const struct guestmem *m, uint64_t address, size_t size)
 {
-	size_t page = (size_t)1 << PAGE_SHIFT;
+	size_t page = PAGE_SIZE;
 
 	return m->tables ? MIN(size, page - address % page) : size;
 }
@@ -158,7 +226,7 @@ int guestmem_read(const struct guestmem *m, uint64_t address, void *buf, size_t 
 
 		if (!at)
 			return kt_fail(err, "the guest has no memory at %#llx", (unsigned long long)address);
-		if (process_vm_readv(m->pid, &(struct iovec){ buf, n }, 1, &(struct iovec){ (void *)at, n }, 1, 0) != (ssize_t)n)
+		if (!read_at(m, at, buf, n))
 			return kt_fail(err, "cannot read the guest's memory: %s", strerror(errno));
 	}
 	return 0;

@@ -19,6 +19,7 @@ struct guestmem {
 	uint64_t size[TOPO_MAX_NODES], base[TOPO_MAX_NODES]; /* of the memory of each node, in QEMU's address space */
 	uint64_t tables;                          /* physical address of the kernel's page tables; 0: not used */
 	int top_shift;                            /* of an address, to the index in the first of them: how many levels there are */
+	struct guestmem_cache *cache;             /* NULL: each read asks QEMU's process anew */
 };
 
 /* ram: the files that are the guest's memory, one a node, by which its mappings are recognised. */
@@ -29,6 +30,12 @@ int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const
  * be four levels of them, or five (LA57). -1 and err: they are something else.
  */
 int guestmem_use_tables(struct guestmem *m, uint64_t init_top_pgt, struct kt_err *err);
+/*
+ * From here on each page is read once and kept: for a guest that stands, of which much is read. Up to 64 MiB are kept, then all of
+ * it is read anew. guestmem_forget() ends it, and what was read is gone; nothing happens when there is none.
+ */
+void guestmem_keep(struct guestmem *m);
+void guestmem_forget(struct guestmem *m);
 int guestmem_read(const struct guestmem *m, uint64_t address, void *buf, size_t size, struct kt_err *err);
 int guestmem_write(const struct guestmem *m, uint64_t address, const void *buf, size_t size, struct kt_err *err);
 

@@ -46,6 +46,7 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 		strv_add(ret, "KTSTR_SHIM_FD=%d", VM_FD_SHIM);
 		strv_add(ret, "KTSTR_OUT_FD=%d", VM_FD_OUT);
 		strv_add(ret, "KTSTR_ANSWER_FD=%d", VM_FD_ANSWER);
+		strv_add(ret, "KTSTR_STOP_FD=%d", VM_FD_STOP);
 		if (saves)
 			strv_add(ret, "KTSTR_SAVES=%s", start == VM_BOOT ? "all" : "changes");
 		if (start == VM_RUN && c->fingerprint_ns)

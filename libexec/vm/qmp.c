@@ -67,6 +67,7 @@ static json_t *receive_message(struct vm *vm, int64_t deadline_ns, struct kt_err
 			kt_fail(err, "time is up");
 			return NULL;
 		case VM_EV_OUT:
+		case VM_EV_STOP:
 			BUG("out was not asked for");
 		}
 	}

@@ -83,33 +83,50 @@ bool shim_rang(void)
 	return r;
 }
 
-/* QEMU has opened it anew. */
+/* QEMU has opened it anew. Each byte that the guest writes comes by here. */
 static bool is_out(int fd)
 {
+	static int asked = -1;
+	static bool answer;
 	struct stat a, b;
 
-	return !fstat(fd, &a) && !fstat(out_fd, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+	if (fd != asked)
+		answer = !fstat(fd, &a) && !fstat(out_fd, &b) && a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+	asked = fd;
+	return answer;
+}
+
+bool shim_wait_for_answer(void)
+{
+	uint64_t answer;
+
+	while (answer_fd >= 0 && read(answer_fd, &answer, sizeof(answer)) < 0 && errno == EINTR)
+		;
+	return answer_fd >= 0;
 }
 
 ssize_t writev(int fd, const struct iovec *v, int n)
 {
 	static ssize_t (*libc_writev)(int, const struct iovec *, int);
-	uint64_t answer;
 
 	if (!libc_writev)
 		libc_writev = shim_libc("writev");
-	bool asks = shim_vcpu_thread && n == 1 && v->iov_len == 1 && *(const char *)v->iov_base == GUESTLINK_ASK && is_out(fd);
+	bool says = shim_vcpu_thread && n == 1 && v->iov_len == 1 && is_out(fd);
+	bool asks = says && *(const char *)v->iov_base == GUESTLINK_ASK;
 	if (asks && answer_fd < 0)
 		return 1; /* it is not part of what the guest says */
+	if (asks)
+		shim_note_registers();
 	ssize_t r = libc_writev(fd, v, n);
 	while (r < 0 && errno == EAGAIN && shim_vcpu_thread) {
 		poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);
 		r = libc_writev(fd, v, n);
 	}
 	int e = errno;
+	if (says && r == 1)
+		shim_stop_note_byte(*(const char *)v->iov_base);
 	if (asks && r == 1)
-		while (read(answer_fd, &answer, sizeof(answer)) < 0 && errno == EINTR)
-			;
+		shim_wait_for_answer();
 	errno = e;
 	return r;
 }

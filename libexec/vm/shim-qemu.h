@@ -34,6 +34,8 @@ enum { ALL_TIMERS = -1, SCALE_NS = 1 };
 	X(lock, "bql_lock_impl", "qemu_mutex_lock_iothread_impl", void (*)(const char *file, int line)) \
 	X(unlock, "bql_unlock", "qemu_mutex_unlock_iothread", void (*)(void)) \
 	X(notify, "qemu_timer_notify_cb", NULL, void (*)(void *, int clock)) \
+	X(get_vcpu, "qemu_get_cpu", NULL, void *(*)(int index)) \
+	X(dump_vcpu, "cpu_dump_state", NULL, void (*)(void *vcpu, void *file, int flags)) /* a FILE */ \
 	X(timers, "main_loop_tlg", NULL, void ***) /* of the main loop: a list for each clock */ \
 	X(vcpu, "current_cpu", NULL, void **) /* whose turn it is, in the thread that asks */
 

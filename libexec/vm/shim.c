@@ -19,7 +19,7 @@
  * with status 125 and the reason on stderr: there is no virtual clock without it.
  *
  * environment: KTSTR_TURN_NS, the longest turn; KTSTR_SHIM_FD, the page of shim.h; KTSTR_OUT_FD, KTSTR_ANSWER_FD, KTSTR_SAVES:
- * shim-ask.c; KTSTR_FINGERPRINT: shim-fingerprint.c.
+ * shim-ask.c; KTSTR_FINGERPRINT: shim-fingerprint.c; KTSTR_STOP_FD: shim-stop.c.
  */
 #define _GNU_SOURCE
 #include "libexec/vm/shim.h"
@@ -95,6 +95,7 @@ __attribute__((constructor)) static void begin(void)
 		shim_page = p;
 	shim_ask_init();
 	shim_fingerprint_init();
+	shim_stop_init();
 	is_qemu = shim_find_qemu();
 }
 
@@ -161,6 +162,7 @@ static int64_t begin_turn(void *vcpu)
 
 	if (now >= shim_fingerprint_at_ns && !order.chosen.vcpu)
 		shim_fingerprint(&order, now);
+	shim_stop_if_due(now);
 	int64_t ns = order_offer(&order, vcpu, now);
 	if (ns < 0)
 		shim_cannot("too many vCPUs", "");

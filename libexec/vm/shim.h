@@ -9,6 +9,7 @@
  *     shim-ask.c    the guest waits for the host; a guest that is to be saved stands still
  *     shim-compute.c  a vCPU whose task computes stands still, too: compute.h
  *     shim-fingerprint.c  hashes of the guest, now and then
+ *     shim-stop.c   the guest stands at a time that the host has set
  *     shim-qemu.c   the names that QEMU exports, in one table
  */
 #ifndef KT_SHIM_H
@@ -25,12 +26,21 @@ enum shim_state {
 	SHIM_GIVES_TURNS, /* it has given out a turn: the clock of this run is the virtual clock */
 };
 
-/* A page that QEMU gets as VM_FD_SHIM, zeroed. The shim writes, the host reads at any time. */
+enum { SHIM_REGISTERS_SIZE = 256 << 10 };
+
+/* Pages that QEMU gets as VM_FD_SHIM, zeroed. The shim writes, but for stop_ns, and the host reads at any time. */
 struct shim_page {
 	_Atomic uint32_t state;      /* enum shim_state */
 	_Atomic uint64_t turns;      /* given out */
 	_Atomic uint64_t releases;   /* times that the main thread ran beside the vCPU thread: for QMP, a signal, the machine's end */
 	_Atomic int64_t overrun_ns;  /* the longest by which a turn went on beyond its end, in guest time */
+	/*
+	 * The host's, before QEMU runs and while the guest stands: when it is to stand next, in guest time after the record of its first
+	 * phase. It does so between two turns, the first that begin then. 0: at no time.
+	 */
+	_Atomic int64_t stop_ns;
+	_Atomic int64_t stopped_ns;  /* when it has stood the last time; VM_FD_STOP says that it does */
+	char registers[SHIM_REGISTERS_SIZE]; /* then, and when it asks: of all vCPUs, as QEMU prints them, after "CPU#N\n"; ends with NUL */
 };
 
 #ifdef KTSTR_SHIM /* within ktstr-turns.so */
@@ -71,6 +81,8 @@ void shim_compute_turn(void *vcpu, int64_t now);
 
 /* shim-ask.c. */
 void shim_ask_init(void);
+/* Wait for the host's answer. False: nobody answers here. */
+bool shim_wait_for_answer(void);
 /* True, once: the guest has rung to be saved. */
 bool shim_rang(void);
 
@@ -82,6 +94,14 @@ void shim_fingerprint_mapped(const void *at, size_t size, int fd);
 extern int64_t shim_fingerprint_at_ns; /* when the next is due; INT64_MAX: never */
 /* Between two turns, at guest time now. */
 void shim_fingerprint(const struct order *o, int64_t now);
+/* shim-stop.c. */
+void shim_stop_init(void);
+/* The guest has sent this byte to the host. */
+void shim_stop_note_byte(char c);
+/* Before a turn: stand, if it is time to. */
+void shim_stop_if_due(int64_t now);
+/* Write the registers of all vCPUs into the page. */
+void shim_note_registers(void);
 #endif
 
 #endif

@@ -12,11 +12,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 12 + TOPO_MAX_NODES };
+enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 13 + TOPO_MAX_NODES };
 
 void vm_init(struct vm *vm)
 {
-	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .answer = -1, .turns = -1, .fingerprint = -1,
+	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .answer = -1, .stop = -1, .turns = -1, .fingerprint = -1,
 			  .signals = -1, .out_size = VM_OUT_LARGE };
 	vm->console_tail = (struct tail){ vm->console_ring, sizeof(vm->console_ring) };
 	vm->err_tail = (struct tail){ vm->err_ring, sizeof(vm->err_ring) };
@@ -83,6 +83,9 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	vm->answer = eventfd(0, EFD_CLOEXEC);
 	if (vm->answer < 0)
 		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
+	vm->stop = eventfd(0, EFD_CLOEXEC);
+	if (vm->stop < 0)
+		return kt_fail(err, "cannot set up QEMU's descriptors: %s", strerror(errno));
 	_cleanup_close_ int shim = -1;
 	if (vm->turns >= 0 && (shim = make_shim_page(vm, err)) < 0)
 		return -1;
@@ -105,6 +108,7 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	if (vm->turns >= 0)
 		MAP(vm->turns, VM_FD_TURNS);
 	MAP(vm->answer, VM_FD_ANSWER);
+	MAP(vm->stop, VM_FD_STOP);
 	if (shim >= 0)
 		MAP(shim, VM_FD_SHIM);
 	if (vm->fingerprint >= 0)
@@ -141,6 +145,12 @@ void vm_kill(struct vm *vm)
 	reap(vm, 0);
 }
 
+void vm_stop_at(struct vm *vm, int64_t ns)
+{
+	if (vm->shim)
+		atomic_store(&vm->shim->stop_ns, ns);
+}
+
 void vm_answer(struct vm *vm)
 {
 	eventfd_write(vm->answer, 1);
@@ -175,8 +185,9 @@ void vm_deinit(struct vm *vm)
 	close_fd(&vm->console);
 	close_fd(&vm->err);
 	close_fd(&vm->answer);
+	close_fd(&vm->stop);
 	if (vm->shim)
-		munmap((void *)vm->shim, sizeof(*vm->shim));
+		munmap(vm->shim, sizeof(*vm->shim));
 	vm->shim = NULL;
 	strv_deinit(&vm->qmp_events);
 	lines_deinit(&vm->qmp_lines);
@@ -215,7 +226,9 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns)
 			{ .fd = vm->console, .events = POLLIN },
 			{ .fd = vm->err, .events = POLLIN },
 			{ .fd = vm->pid ? vm->pidfd : -1, .events = POLLIN },
+			{ .fd = want_out ? vm->stop : -1, .events = POLLIN },
 		};
+		eventfd_t ignored;
 		int64_t left = deadline_ns - kt_now_ns();
 
 		if (left <= 0)
@@ -231,6 +244,9 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns)
 			return VM_EV_SIGNAL;
 		if (p[0].revents & POLLIN)
 			return VM_EV_OUT;
+		/* After what it has said: it said that before. */
+		if (p[6].revents & POLLIN && !eventfd_read(vm->stop, &ignored))
+			return VM_EV_STOP;
 		if (p[1].revents & POLLIN)
 			return VM_EV_QMP;
 		if (p[0].revents)

@@ -22,7 +22,7 @@
 
 /* Descriptors in the QEMU process. */
 enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
-       VM_FD_ANSWER = VM_FD_RAM0 + TOPO_MAX_NODES, VM_FD_SHIM, VM_FD_FINGERPRINT };
+       VM_FD_ANSWER = VM_FD_RAM0 + TOPO_MAX_NODES, VM_FD_SHIM, VM_FD_FINGERPRINT, VM_FD_STOP };
 
 /*
  * The longest turn of a vCPU on the virtual clock. Four busy ones: each runs again after 150 us, or 350 when a turn of its own
@@ -76,7 +76,8 @@ struct vm {
 	int answer;            /* an eventfd: ends the wait of a guest that asks (guestlink.h) */
 	int fingerprint;       /* QEMU gets it; -1: none. The caller's */
 	int turns;             /* ktstr-turns.so, open: QEMU gets it and must have loaded it; -1: without. The caller's */
-	const struct shim_page *shim; /* what ktstr-turns.so in this QEMU says of itself; NULL: without */
+	int stop;              /* an eventfd: the guest stands at the time that vm_stop_at() has set */
+	struct shim_page *shim; /* what ktstr-turns.so in this QEMU says of itself; NULL: without */
 	unsigned ns_per_insn;  /* of the virtual clock: a turn ends with an instruction, and may go on for less than one */
 	bool no_clock;         /* vm_clock_holds() has said no */
 	int signals;           /* signalfd of the caller, or -1: ends vm_wait() early */
@@ -95,7 +96,12 @@ void vm_init(struct vm *vm);
 /* Start QEMU with these descriptors as VM_FD_PAYLOAD, VM_FD_STATE (-1: none) and VM_FD_RAM0... 0, or -1 and err. */
 int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, const int *ram, unsigned nr_ram,
 	     struct kt_err *err);
-/* The guest asked, and was answered: it goes on. */
+/*
+ * On the virtual clock: the guest is to stand at this guest time after the record of its first phase, or at the first turn that begins
+ * after it, once (VM_EV_STOP). 0: at none. Before it runs, or while it stands. It is let go by vm_answer().
+ */
+void vm_stop_at(struct vm *vm, int64_t ns);
+/* The guest asked, and was answered, or stood: it goes on. */
 void vm_answer(struct vm *vm);
 /* All of QEMU stands, and with it every vCPU, until it goes on. -1 and err when it cannot, or is gone. */
 int vm_freeze(struct vm *vm, struct kt_err *err);
@@ -104,9 +110,9 @@ void vm_thaw(struct vm *vm);
 void vm_kill(struct vm *vm);
 void vm_deinit(struct vm *vm);
 
-enum vm_event { VM_EV_OUT, VM_EV_QMP, VM_EV_EXIT, VM_EV_SIGNAL, VM_EV_TIMEOUT };
+enum vm_event { VM_EV_OUT, VM_EV_STOP, VM_EV_QMP, VM_EV_EXIT, VM_EV_SIGNAL, VM_EV_TIMEOUT };
 /*
- * Wait until the guest has written to its out pipe (only if want_out), QMP has something, QEMU is gone, a signal came,
+ * Wait until the guest has written to its out pipe (only if want_out), it stands where it was to, QMP has something, QEMU is gone, a signal came,
  * or the deadline (CLOCK_MONOTONIC ns) passed; the console and stderr are drained meanwhile. What QEMU wrote before
  * it went is reported before VM_EV_EXIT.
  */

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Snapshots of the guest's kernel from outside: see snapshots.h. */
+#include "libexec/boot/snapshots.h"
+
+enum { NAME_MAX_LEN = 63 };
+
+static int compare_times(const void *a, const void *b)
+{
+	const struct snapshot_stop *x = a, *y = b;
+
+	return x->at_ns < y->at_ns ? -1 : x->at_ns > y->at_ns ? 1 : strcmp(x->name, y->name);
+}
+
+static void add_stop(struct snapshots *s, int64_t at_ns, char *name)
+{
+	s->stops = xrealloc(s->stops, s->n + 1, sizeof(*s->stops));
+	s->stops[s->n++] = (struct snapshot_stop){ at_ns, name };
+}
+
+/* "700ms". The end of it is put into *end. */
+static int parse_time(const char *text, const char **end, int64_t *ret)
+{
+	static const struct { const char *name; int64_t ns; } units[] = { { "ns", 1 }, { "us", NSEC_PER_USEC }, { "ms", NSEC_PER_MSEC },
+									  { "s", NSEC_PER_SEC } };
+	char *unit;
+
+	errno = 0;
+	long long v = strtoll(text, &unit, 10);
+	if (unit == text || *text < '0' || *text > '9' || errno)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		size_t n = strlen(units[i].name);
+
+		if (!strncmp(unit, units[i].name, n) && strchr(",", unit[n])) {
+			*end = unit + n;
+			return __builtin_mul_overflow(v, units[i].ns, ret) ? -1 : 0;
+		}
+	}
+	return -1;
+}
+
+static void add_times(struct snapshots *s, const char *list)
+{
+	for (const char *p = list, *end; ; p = end + 1) {
+		int64_t ns;
+
+		if (parse_time(p, &end, &ns) || !ns)
+			die_usage("--snapshot-at: '%s' is not a list of times after the first phase begins: 700ms,1500us,2s", list);
+		if (end - p > NAME_MAX_LEN)
+			die_usage("--snapshot-at: '%s' has a number that is too long", list);
+		add_stop(s, ns, xasprintf("at_%.*s", (int)(end - p), p));
+		if (!*end)
+			return;
+	}
+}
+
+/* They lie from a tenth of the run to nine tenths, as far from each other as from these. */
+static void add_periodic(struct snapshots *s, int periodic, int64_t run_ns)
+{
+	for (int i = 0; i < periodic; i++)
+		add_stop(s, run_ns / 10 + (i + 1) * (run_ns / 10 * 8) / (periodic + 1), xasprintf("periodic_%03d", i));
+}
+
+struct snapshots snapshots_load(const struct snapshot_options *o, int64_t run_ns, const struct vm_config *c)
+{
+	struct snapshots s = { .nr_cpus = c->plan->nr_cpus };
+	struct kt_err err;
+
+	if (o->at)
+		add_times(&s, o->at);
+	add_periodic(&s, o->periodic, run_ns);
+	if (!s.n)
+		return s;
+	if (!c->virtual_clock)
+		die(KT_CANNOT_TELL, "--snapshot-at and --periodic need the virtual clock");
+	qsort(s.stops, s.n, sizeof(*s.stops), compare_times);
+	if (kernel_types_read(c->vmlinux, &s.types, &err))
+		die(KT_CANNOT_TELL, "no snapshots of this kernel: %s", err.msg);
+	return s;
+}
+
+int64_t snapshots_next_ns(const struct snapshots *s)
+{
+	return s->next < s->n ? s->stops[s->next].at_ns : 0;
+}
+
+/* NULL and err: nothing can be read. */
+static json_t *read_kernel(const struct snapshots *s, struct guestmem *m, const char *registers, struct kt_err *err)
+{
+	struct target t;
+
+	if (target_init(&t, m, &s->types, s->nr_cpus, err))
+		return NULL;
+	json_t *j = snapshot_make(&t, registers);
+	target_deinit(&t);
+	return j;
+}
+
+json_t *snapshots_take(struct snapshots *s, struct guestmem *m, const struct shim_page *shim, const struct kt_err *err)
+{
+	const struct snapshot_stop *stop = &s->stops[s->next++];
+	struct kt_err own = *err;
+	json_t *j = KT_PACK("{ss ss ss sI sI}", "kind", "snapshot", "name", stop->name, "by", "time",
+			    "asked_ns", (json_int_t)stop->at_ns, "at_ns", (json_int_t)atomic_load(&shim->stopped_ns));
+	json_auto_t *state = m ? read_kernel(s, m, shim->registers, &own) : NULL;
+
+	if (state)
+		json_object_update(j, state);
+	else
+		json_object_set_new(j, "error", json_string(own.msg));
+	return j;
+}

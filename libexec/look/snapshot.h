@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * snapshot.h - what a kernel's schedulers are doing, as one object: see ktstr-snap(5). The guest stands while it is made.
+ *
+ *     snap-cpus.c    runqueues, idle state, registers
+ *     snap-tasks.c   all tasks
+ *     snap-dsqs.c    sched_ext: the scheduler, its events, its dispatch queues
+ *     snap-maps.c    BPF maps and programs
+ */
+#ifndef KT_SNAPSHOT_H
+#define KT_SNAPSHOT_H
+
+#include "libexec/look/target.h"
+
+/* How far each goes at most. What is beyond is noted. */
+enum {
+	SNAPSHOT_TASKS_MAX = 8192, SNAPSHOT_DSQS_MAX = 4096, SNAPSHOT_MAPS_MAX = 256,
+	SNAPSHOT_ENTRIES_MAX = 4096, SNAPSHOT_VALUES_MAX = 400000,
+};
+
+/*
+ * {"cpus": [...], "tasks": [...], "scheduler": {...} or null, "dsqs": [...], "maps": {...}, "programs": [...], "missing": [...]}.
+ * registers: what QEMU says of its vCPUs, as text; NULL: not known.
+ */
+json_t *snapshot_make(struct target *t, const char *registers);
+
+/* Parts of it. */
+json_t *snapshot_cpus(struct target *t, const char *registers);
+/* Those that are on a runqueue are put into "runnable" of their CPU, too. */
+json_t *snapshot_tasks(struct target *t, json_t *cpus);
+json_t *snapshot_scheduler(struct target *t);
+json_t *snapshot_dsqs(struct target *t);
+/* A dispatch queue at this address. */
+json_t *snapshot_dsq(struct target *t, uint64_t dsq);
+/* *nodes: how many values may still be made of BPF maps. */
+json_t *snapshot_maps(struct target *t, size_t *nodes);
+json_t *snapshot_programs(struct target *t);
+
+/* A member of the kernel's that becomes a member of the record: what it is called there. */
+struct field {
+	const char *name;     /* "a.b": of an object in it */
+	enum { AS_U64, AS_S64, AS_BOOL, AS_ADDRESS } how;
+	struct member m;
+};
+/* Those of an object that this kernel has. */
+json_t *snapshot_fields(struct target *t, uint64_t object, struct field *rows, size_t n);
+/* "a.b" of an object, made where it is not. Takes the value. */
+void snapshot_set(json_t *object, const char *path, json_t *value);
+/* The pid of a task at this address. */
+bool snapshot_pid(struct target *t, uint64_t task, json_int_t *ret);
+/* The names of a kernel's own enum, such as "BPF_MAP_TYPE_HASH". NULL: it has none for this value. */
+const char *snapshot_enum(const struct target *t, const char *type, uint64_t value);
+
+#endif

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stops. At a time that the host has set (shim_page.stop_ns) the vCPU thread stands before it begins a turn, until the host has
+ * answered. No vCPU executes then, no clock moves, and no turn is other than it would have been: the host may read the guest's
+ * memory, and leaves no trace. A guest that is idle at that time stands when it wakes: what it has in memory is the same.
+ *
+ * Times count from the end of the first record of a phase, which the guest sends when it lets its workers go.
+ *
+ * environment: KTSTR_STOP_FD, an eventfd: the host hears there of each stop.
+ */
+#define _GNU_SOURCE
+#include "libexec/vm/shim.h"
+#include "libexec/vm/shim-qemu.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+static int stop_fd = -1;
+static int64_t zero_ns = -1; /* -1: not known yet */
+
+void shim_stop_init(void)
+{
+	stop_fd = shim_env_fd("KTSTR_STOP_FD");
+}
+
+void shim_stop_note_byte(char c)
+{
+	static const char start[] = "{\"kind\":\"phase\"";
+	static size_t column, matched;
+
+	if (zero_ns >= 0)
+		return;
+	if (c == '\n') {
+		if (matched == sizeof(start) - 1)
+			zero_ns = qemu.now(CLOCK_OF_GUEST);
+		column = matched = 0;
+		return;
+	}
+	if (column == matched && matched < sizeof(start) - 1 && c == start[matched])
+		matched++;
+	column++;
+}
+
+void shim_note_registers(void)
+{
+	FILE *f = fmemopen(shim_page->registers, SHIM_REGISTERS_SIZE, "w");
+	void *vcpu;
+
+	for (int i = 0; f && (vcpu = qemu.get_vcpu(i)); i++) {
+		fprintf(f, "CPU#%d\n", i);
+		qemu.dump_vcpu(vcpu, f, 0);
+	}
+	if (f)
+		fclose(f);
+	shim_page->registers[SHIM_REGISTERS_SIZE - 1] = '\0';
+}
+
+void shim_stop_if_due(int64_t now)
+{
+	int64_t at;
+
+	/* The host sets the next one before it answers. */
+	while (stop_fd >= 0 && zero_ns >= 0 && (at = atomic_load_explicit(&shim_page->stop_ns, memory_order_relaxed)) &&
+	       now - zero_ns >= at) {
+		atomic_store(&shim_page->stop_ns, 0);
+		atomic_store(&shim_page->stopped_ns, now - zero_ns);
+		shim_note_registers();
+		if (eventfd_write(stop_fd, 1) || !shim_wait_for_answer())
+			return;
+	}
+}

@@ -1,0 +1,210 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Looking inside: symbols, snapshots of a guest's kernel, and what ktstr-snap says of them.
+# shellcheck disable=SC2154 # run sets stderr
+bats_require_minimum_version 1.5.0
+load helper
+
+setup_file() {
+	cd "$BATS_FILE_TMPDIR" || return
+	ktstr-topo 1n1l2c1t >plan.json
+}
+
+setup() {
+	cd "$BATS_FILE_TMPDIR" || return
+}
+
+# address NAME: by the ELF file symbols.elf
+address() {
+	readelf -sW symbols.elf | awk -v name="$1" '$8 == name { print "0x" $2 }'
+}
+
+@test "symbols: where the guest's kernel itself says they are" {
+	ktstr-kernel symbols >symbols.elf
+	[ "$(address _text)" = 0xffffffff81000000 ]
+	ktstr-boot --plan plan.json "$BATS_TEST_DIRNAME/data/memory/all.json" >memory.jsonl
+	guest=$(jq -r 'select(.kind == "op" and .result.tag == "jiffies").result.address' memory.jsonl | sort -u)
+	[ -n "$guest" ]
+	[ "$((guest))" = "$(($(address jiffies_64)))" ]
+}
+
+@test "symbols: gdb names functions and variables by them" {
+	command -v gdb >/dev/null || skip "gdb is not installed"
+	[ -s symbols.elf ] || ktstr-kernel symbols >symbols.elf
+	run -0 gdb -batch -nx -ex "info symbol $(address schedule) + 1" -ex "info symbol $(address init_task)" symbols.elf
+	[ "${lines[0]}" = 'schedule + 1 in section .text' ]
+	[[ ${lines[1]} = 'init_task in section .data'* ]]
+}
+
+@test "symbols: kallsyms that were tampered with are refused, not followed" {
+	kernel=$(ktstr-kernel path)
+	[ -s symbols.elf ] || ktstr-kernel symbols >symbols.elf
+	printf 'no kernel' >short
+	run -128 --separate-stderr ktstr-kernel symbols ./short
+	# The digits' tokens are somewhere in the tables of tokens; without a NUL the tokens do not fit their index.
+	cp "$kernel" bad
+	chmod u+w bad
+	for at in $(grep -obUaP '0\x001\x002\x003\x004\x005\x006\x007\x008\x009\x00' bad | cut -d: -f1); do
+		printf 'xx' | dd of=bad bs=1 seek="$at" conv=notrunc status=none
+	done
+	run -125 --separate-stderr ktstr-kernel symbols ./bad
+	[[ $stderr == *"has no kallsyms that ktstr understands"* ]]
+}
+
+# run_with OPTIONS...: a report in report.jsonl; the spec is look.json
+run_with() {
+	ktstr-boot --plan plan.json "$@" look.json >report.jsonl
+	tail -n 1 report.jsonl | grep -F '"outcome":"done"'
+}
+
+# others REPORT: all records that must not differ, but for snapshots
+others() {
+	grep -vE '^\{"kind":"(host|snapshot)"' "$1"
+}
+
+# look_spec SCHEDULER-JSON [DURATION]; none: ""
+look_spec() {
+	printf '{"name":"look","memory_mb":256,"duration_s":%s,"watchdog_timeout_s":1%s,"cgroups":[{"name":"spin","workers":3},
+		{"name":"burst","workers":2,"work":{"Bursty":{"burst_ms":3,"sleep_ms":5}}}]}\n' "${2:-0.4}" "${1:+,\"scheduler\":$1}" >look.json
+}
+
+# same_with_snapshots NUMBER SCHEDULER-JSON [DURATION]: a run with so many has the records of one without, and repeats
+same_with_snapshots() {
+	look_spec "${@:2}"
+	run_with
+	mv report.jsonl without.jsonl
+	run_with --snapshot-at 1us,77777us,300ms --periodic 64
+	[ "$(grep -c '^{"kind":"snapshot"' report.jsonl)" = "$1" ]
+	diff <(others without.jsonl) <(others report.jsonl)
+	mv report.jsonl one.jsonl
+	run_with --snapshot-at 1us,77777us,300ms --periodic 64
+	diff <(grep -v '^{"kind":"host"' one.jsonl) <(grep -v '^{"kind":"host"' report.jsonl)
+}
+
+@test "67 snapshots leave no trace in a run without a scheduler, and repeat" {
+	same_with_snapshots 67 ""
+	jq -es 'map(select(.kind == "snapshot")) | all(.scheduler == null and .dsqs == []) and
+		all(.[]; .at_ns >= .asked_ns and .at_ns < .asked_ns + 50000)' one.jsonl
+}
+
+@test "67 snapshots leave no trace in a run under vtime, and repeat" {
+	same_with_snapshots 67 "{\"bpf\":\"$TREE/guest/bpf/vtime.bpf.o\"}"
+	jq -es 'map(select(.kind == "snapshot")) | all(.scheduler.name == "vtime")' one.jsonl
+	cp one.jsonl vtime.jsonl
+}
+
+@test "snapshots leave no trace in a run whose scheduler dies, and repeat" {
+	same_with_snapshots 22 "{\"bpf\":\"$TREE/guest/bpf/stall.bpf.o\",\"options\":{\"events\":50}}" 3
+	# It hangs, with all tasks in its queue, and is thrown out: then there is none.
+	jq -es 'map(select(.kind == "snapshot")) | (first | .scheduler.name == "stall") and (last | .scheduler == null)' one.jsonl
+	cp one.jsonl stall.jsonl
+}
+
+@test "a scheduler that stalls: its counter says why, and its queue has all who wait" {
+	[ -s stall.jsonl ] || skip "the run before made no report"
+	name=$(jq -rs 'map(select(.kind == "snapshot" and .scheduler and .maps["stall.bss"].variables.seen == 50))[0].name' stall.jsonl)
+	run -0 ktstr-snap stall.jsonl "$name" var seen
+	[ "$output" = 50 ]
+	run -0 ktstr-snap stall.jsonl "$name" var events
+	[ "$output" = 50 ]
+	last=$(jq -rs 'map(select(.kind == "snapshot" and .scheduler.exit_kind == "SCX_EXIT_NONE"))[-1].name' stall.jsonl)
+	ktstr-snap --format json stall.jsonl "$last" dsq 0 >dsq.json
+	ktstr-snap --format json stall.jsonl "$last" >all.json
+	# Whoever is runnable runs already, or waits in the queue that nobody looks into any more.
+	jq -e --slurpfile q dsq.json '. as $s | $q[0] as $q | $q.kind == "user" and $q.nr == ($q.tasks | length) and $q.nr >= 3 and
+		([$q.tasks[].pid, .cpus[].current.pid] | sort) == ([.cpus[].runnable[]] | sort) and all(.cpus[]; .scx.local_dsq.nr == 0) and
+		all($q.tasks[].pid; . as $pid | any($s.tasks[]; .pid == $pid and .state == "R" and .scx.dsq == "0" and .class == "ext"))' all.json
+}
+
+@test "what a snapshot has agrees with itself, and with the records of the workers" {
+	[ -s vtime.jsonl ] || skip "the run before made no report"
+	jq -es '(map(select(.kind == "worker").tid) | sort) as $tids | map(select(.kind == "snapshot")) | length == 67 and all(.[];
+		. as $s | (.tasks | map(.pid)) as $pids | ($tids - $pids == []) and
+		all(.cpus[]; . as $c | (.runnable | length) == .nr_running and (.current.pid | . == 0 or IN($c.runnable[])) and
+			.nr_running == .cfs.h_nr_queued + .rt.rt_nr_running + .dl.dl_nr_running + .scx.nr_running + (if any($s.tasks[];
+				.class == "stop" and .on_rq == 1 and .cpu == $c.cpu) then 1 else 0 end)) and
+		all(.dsqs[], .cpus[].scx.local_dsq; .nr == (.tasks | length)) and
+		all(.tasks[]; .on_cpu == false or (.cpu as $n | .pid == $s.cpus[$n].current.pid)) and
+		(.missing | map(.what)) == ["ops"])' vtime.jsonl
+	# The clocks rise, and weights and policies are as asked for.
+	jq -es 'map(select(.kind == "snapshot")) | [range(1; length) as $i | .[$i].cpus[0].clock_ns >= .[$i - 1].cpus[0].clock_ns] | all' vtime.jsonl
+	jq -es 'map(select(.kind == "snapshot"))[0].tasks | map(select(.comm == "SpinWait")) | length == 3 and
+		all(.[]; .class == "ext" and .scx.weight == 100 and .static_prio == 120 and .se.weight == 1048576 and .cpus_allowed == "0-1")' vtime.jsonl
+}
+
+@test "BPF maps and variables of every kind have what the scheduler put there" {
+	look_spec "{\"bpf\":\"$TREE/guest/bpf/maps.bpf.o\"}" 0.1
+	run_with --snapshot-at 50ms
+	ktstr-snap --format json report.jsonl at_50ms get maps >maps.json
+	pair='{second: -2, low: 5, high: 17, color: "GREEN", name: "text"}'
+	jq -e ".pairs.type == \"ARRAY\" and .pairs.entries == [range(3) | {key: ., value: ({first: (100 * .)} + $pair)}]" maps.json
+	jq -e "(.hash.entries | sort_by(.key)) == [range(3) | {key: (10 + .), value: ({first: (100 * .)} + $pair)}]" maps.json
+	jq -e '(.lru.entries | sort_by(.key)) == [range(3) | {key: ., value: .}]' maps.json
+	jq -e '.each_cpu.entries == [{key: 0, values: [0, 40]}, {key: 1, values: [0, 41]}]' maps.json
+	jq -e '(.cpu_hash.entries | sort_by(.key) | map(.key)) == [5, 6] and all(.cpu_hash.entries[].values; add == 1000)' maps.json
+	[ "$(ktstr-snap report.jsonl at_50ms var large)" = 18364758544493064720 ]
+	[ "$(ktstr-snap report.jsonl at_50ms var negative)" = -5 ]
+	[ "$(ktstr-snap report.jsonl at_50ms var yes)" = true ]
+	[ "$(ktstr-snap --format json report.jsonl at_50ms var numbers)" = '[1,2,3]' ]
+	# By key and by condition.
+	[ "$(ktstr-snap --format json report.jsonl at_50ms map hash 11 | jq .value.first)" = 100 ]
+	[ "$(ktstr-snap --format json report.jsonl at_50ms map pairs --find 'value.first>50' | jq -c 'map(.key)')" = '[1,2]' ]
+}
+
+@test "a guest that lies: bounded, and what could be read is there" {
+	for seed in 0 1 2 3; do
+		run -0 "$TREE/tests/helper/look" "$(ktstr-kernel path)" $seed
+		echo "$seed: $output"
+		[[ $output =~ ^([0-9]+)\ bytes,\ 4\ CPUs,\ .*\ ([0-9]+)\ missing$ ]]
+		[ "${BASH_REMATCH[2]}" -gt 0 ]
+	done
+}
+
+# says STATUS TEXT ARGUMENT...: what ktstr-snap says on stderr
+says() {
+	local status=$1 text=$2
+	shift 2
+	run "-$status" --separate-stderr ktstr-snap "$TREE/tests/data/snap/in.jsonl" "$@"
+	[[ $stderr == *"$text"* ]] || { echo "no '$text' in: $stderr"; false; }
+}
+
+@test "what ktstr-snap does not find it names, with what there is" {
+	says 1 "no snapshot 'x' (snapshots: at_300ms, at_700ms)" x
+	says 1 "no variable 'nr' (globals: slice_ns, uei, vtime_now, running_since)" at_300ms var nr
+	says 1 "no map 'x' (captured maps: vtime.rodata, vtime.data, vtime.bss, ops)" at_300ms map x
+	says 1 "'foo' is not in 'cpus[0].scx' (members at this depth: nr_running, flags, cpu_released, local_dsq)" at_300ms get 'cpus[0].scx.foo'
+	says 1 "'2' is not in 'cpus', a list of 2" at_300ms get 'cpus[2]'
+	says 1 "'cpus[0].cpu' is a number, which has no members" at_300ms get 'cpus[0].cpu.x'
+	says 1 "character 6 is not where a member begins" at_300ms get 'cpus[].x'
+	says 1 "no CPU '7' (CPUs: 0, 1)" at_300ms cpu 7
+	says 1 "no task 'nobody' (tasks: swapper/0, swapper/1, " at_300ms task nobody
+	says 1 "no dispatch queue '0x5' (queues: 0x8000000000000001, " at_300ms dsq 0x5
+	says 1 "has no entries here: it has variables" at_300ms map vtime.bss 1
+	says 129 "'what' is not a verb" at_300ms what x
+	says 129 "takes one argument" at_300ms var
+	says 129 "--find goes with 'map'" at_300ms var vtime_now --find x=1
+}
+
+@test "ktstr-snap diff: what changed, came and went, by name and not by place" {
+	printf '%s\n' '{"kind":"snapshot","name":"a","tasks":[{"pid":1,"cpu":0},{"pid":2,"cpu":1}],"maps":{"x.bss":{"variables":{"n":1,"l":[1,2]}}}}' \
+		'{"kind":"snapshot","name":"b","tasks":[{"pid":2,"cpu":0},{"pid":3,"cpu":1}],"maps":{"x.bss":{"variables":{"n":1,"l":[1,3]}}}}' >two.jsonl
+	run -0 ktstr-snap two.jsonl diff a b
+	[ "$output" = 'name: "a" -> "b"
+tasks[pid=1]: gone, was {"pid":1,"cpu":0}
+tasks[pid=2].cpu: 1 -> 0
+tasks[pid=3]: new, {"pid":3,"cpu":1}
+maps[x.bss].variables.l: [1,2] -> [1,3]' ]
+	run -0 bash -c 'ktstr-snap --format json two.jsonl diff a b | jq -c .is'
+	[ "${lines[2]}" = 0 ]
+}
+
+@test "times that are none, and snapshots on the real clock, are refused" {
+	look_spec ""
+	for list in '' 700 ms 1.5s 700ms, -1ms 0ms 99999999999999999999s; do
+		run -129 --separate-stderr ktstr-boot --plan plan.json --snapshot-at "$list" look.json
+		[[ $stderr == *"is not a list of times"* ]]
+	done
+	run -129 --separate-stderr ktstr-boot --plan plan.json --periodic 65 look.json
+	run -125 --separate-stderr ktstr-boot --plan plan.json --clock real --accel tcg --periodic 2 look.json
+	[[ $stderr == *"need the virtual clock"* ]]
+}
