@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# Modelled computing (libexec/vm/compute.h) against executed: the scheduler cannot tell them apart.
+# Modelled computing (guest/compute.h) against executed: the scheduler cannot tell them apart.
 # shellcheck disable=SC2154 # run sets stderr
 
 load helper

@@ -86,6 +86,6 @@ folders_in() {
 	done < <(find bin guest libexec -name '*.h' ! -name '*list.h')
 	while IFS=: read -r file header; do
 		echo "$file: $header"
-		[ -n "$(find bin guest libexec -path "*/${header#see }" -print -quit)" ]
+		[ -n "$(find bin guest libexec \( -path "*/${header#see }" -o -path "${header#see }" \) -print -quit)" ]
 	done < <(grep -rHoE --include='*.[ch]' 'see [a-z0-9/_-]+\.[ch]\b' bin guest libexec)
 }

@@ -10,7 +10,7 @@ struct scenario_opts {
 	const char *cgroup_root; /* NULL: no cgroups; workers stay where they are, cpusets become CPU affinities */
 	int64_t seed;            /* in a guest: of the affinities that are drawn before it is told its own */
 	bool virtual_clock;      /* the machine counts instructions for its time */
-	bool model;              /* model what the workers compute: libexec/vm/compute.h */
+	bool model;              /* model what the workers compute: guest/compute.h */
 	bool guest;              /* in ktstr-boot's: keep its watchdog quiet, stand still for the checkpoint, and ask it for the seed */
 	bool verbose;            /* who is who, on stderr, before they are let go */
 };

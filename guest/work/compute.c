@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Modelled computing, the guest's side: see libexec/vm/compute.h for the ports, and worker.h for what work types call.
+ * Modelled computing, the guest's side: see guest/compute.h for the ports, and worker.h for what work types call.
  *
  * What a unit costs is measured when the scenario is set up, on the machine that runs it: so it is right for every ns_per_insn, and
  * for whatever the compiler made of a tick.
@@ -8,7 +8,7 @@
 #include "guest/work/compute.h"
 #include "guest/work/worker.h"
 #include "libexec/spec/spec.h"
-#include "libexec/vm/compute.h"
+#include "guest/compute.h"
 #include <sys/io.h>
 #include <x86intrin.h>
 

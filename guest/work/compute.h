@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* compute.h - modelled computing (libexec/vm/compute.h), but for what work types call of it, which is in worker.h. */
+/* compute.h - modelled computing (guest/compute.h), but for what work types call of it, which is in worker.h. */
 #ifndef KT_WORK_COMPUTE_H
 #define KT_WORK_COMPUTE_H
 

@@ -95,7 +95,7 @@ struct work_spec {
 	int64_t uid, gid;             /* -1: not given */
 };
 
-/* What computing workers do: see libexec/vm/compute.h. */
+/* What computing workers do: see guest/compute.h. */
 enum spec_compute { COMPUTE_MODEL, COMPUTE_EXECUTE };
 extern const char *const spec_compute_names[]; /* NULL-terminated */
 

@@ -14,7 +14,7 @@
  */
 #define _GNU_SOURCE
 #include "libexec/vm/shim.h"
-#include "libexec/vm/compute.h"
+#include "guest/compute.h"
 #include "libexec/vm/order.h"
 #include "libexec/vm/shim-qemu.h"
 #include <stdlib.h>

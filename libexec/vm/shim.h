@@ -7,7 +7,7 @@
  *     order.c       whose turn it is: pure
  *     shim-hold.c   the main thread and the vCPU thread run one after the other
  *     shim-ask.c    the guest waits for the host; a guest that is to be saved stands still
- *     shim-compute.c  a vCPU whose task computes stands still, too: compute.h
+ *     shim-compute.c  a vCPU whose task computes stands still, too: guest/compute.h
  *     shim-fingerprint.c  hashes of the guest, now and then
  *     shim-stop.c   the guest stands at a time that the host has set
  *     shim-qemu.c   the names that QEMU exports, in one table

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * usage: compute-probe [execute]
- * In a guest: uses the ports of libexec/vm/compute.h as a worker does, from the last slot, and prints what came of it as an object.
+ * In a guest: uses the ports of guest/compute.h as a worker does, from the last slot, and prints what came of it as an object.
  *   stretches  how many were asked for, of 10 us to 2.56 ms each
  *   whole      so many went on to their end; the others were interrupted
  *   early_ns   most that one of the whole ones ended before its end
@@ -11,7 +11,7 @@
  *   asleep_ns  counted while this program was asleep
  */
 #include "libexec/lib/kt.h"
-#include "libexec/vm/compute.h"
+#include "guest/compute.h"
 #include <sys/io.h>
 #include <x86intrin.h>
 
