@@ -115,7 +115,7 @@ same_with_snapshots() {
 	ktstr-snap --format json stall.jsonl "$last" >all.json
 	# Whoever is runnable runs already, or waits in the queue that nobody looks into any more.
 	jq -e --slurpfile q dsq.json '. as $s | $q[0] as $q | $q.kind == "user" and $q.nr == ($q.tasks | length) and $q.nr >= 3 and
-		([$q.tasks[].pid, .cpus[].current.pid] | sort) == ([.cpus[].runnable[]] | sort) and all(.cpus[]; .scx.local_dsq.nr == 0) and
+		([$q.tasks[].pid, (.cpus[].current.pid | select(. != 0))] | sort) == ([.cpus[].runnable[]] | sort) and all(.cpus[]; .scx.local_dsq.nr == 0) and
 		all($q.tasks[].pid; . as $pid | any($s.tasks[]; .pid == $pid and .state == "R" and .scx.dsq == "0" and .class == "ext"))' all.json
 }
 

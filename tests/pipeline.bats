@@ -53,7 +53,7 @@ fails_with() {
 		def gap: (map(.max_gap_ns) | max / 1e6) | if . >= 10 then round elif . >= 1 then (. * 10 | round) / 10
 			else (. * 100 | round) / 100 end | "gap=\(.)ms";
 		def sum(f): map(f) | add;
-		def off: map(100 * .off_cpu_ns / .wall_time_ns);
+		def off: map(100 * ([.run_delay_ns, .off_cpu_ns] | min) / .wall_time_ns);
 		def spread: off | max - min;
 		def line: "workers=\(length) cpus=2 spread=\(spread | one)% \(gap) migrations=\(sum(.migrations)) iter=\(sum(.iterations))";
 		map(select(.kind == "worker")) | .[:3] as $a | .[3:] as $b |
