@@ -195,6 +195,10 @@ static void close_report(struct run *run, const struct boot_inputs *in)
 	records_emit(out, host_record(&run->facts, run->guest.vm.shim, in));
 	records_emit(out, KT_PACK("{ss,ss,ss}", "kind", "end", "outcome", outcome_name(r->outcome),
 				  "reason", r->outcome == OUTCOME_DONE ? "" : r->why.msg));
+	const struct snapshots *snapshots = &in->snapshots;
+	if (snapshots->next < snapshots->n)
+		kt_warn("%zu of %zu snapshots were not taken, from '%s' on: the run was over before", snapshots->n - snapshots->next,
+			snapshots->n, snapshots->stops[snapshots->next].name);
 	if (failed && !out->reader_gone)
 		kt_warn("%s: %s", outcome_name(r->outcome), r->why.msg);
 }
