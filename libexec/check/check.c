@@ -123,6 +123,16 @@ void result_worker(struct results *out, enum verdict v, const struct report_work
 	va_end(ap);
 }
 
+bool report_has_op(const struct report *r, const struct op_kind *kind)
+{
+	const struct op *op;
+
+	for (size_t i = 0; (op = spec_op(&r->spec, i)); i++)
+		if (op->kind == kind)
+			return true;
+	return false;
+}
+
 const json_t *result_object(const struct results *out)
 {
 	return out->setting->object;

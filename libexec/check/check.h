@@ -89,6 +89,10 @@ const json_t *result_object(const struct results *out);
  */
 json_t *checks_run(const struct report *r);
 
+/* Whether the spec has an op of this kind, in the backdrop or in a step. */
+struct op_kind;
+bool report_has_op(const struct report *r, const struct op_kind *kind);
+
 /* Figures that checks and statistics share. */
 struct spread {
 	unsigned measured, unmeasured; /* completed workers, with and without wall time */

@@ -12,58 +12,48 @@
  * tasks while it runs, or whose scheduler died.
  */
 #include "libexec/check/check.h"
+#include "libexec/spec/op.h"
 
 struct quota { double quota_ns, period_ns; };
 
-/* What says in the spec that a cgroup of this name has a quota: the loosest one, for a name can come twice. False: none. */
-static bool find_quota(const json_t *j, const char *cgroup, struct quota *ret)
+/* The quota of a cgroup of this name: the loosest one, for a name can come twice. False: none. */
+static bool find_quota(const struct spec *s, const char *cgroup, struct quota *ret)
 {
-	const char *k, *name = json_string_value(json_object_get(j, "name"));
-	const json_t *limits = json_object_get(j, "limits"), *max = json_object_get(limits, "cpu_max");
-	double pct = json_number_value(json_object_get(limits, "cpu_quota_pct"));
-	struct quota own = { pct / 100 * 100 * NSEC_PER_MSEC, 100 * NSEC_PER_MSEC };
 	bool found = false;
-	json_t *v;
-	size_t i;
 
-	if (json_is_object(max)) {
-		const json_t *period = json_object_get(max, "period_us");
+	for (size_t i = 0; i < s->nr_defs; i++) {
+		const struct limits *l = &s->defs[i]->limits;
+		struct quota own = { (double)l->cpu_quota_us * NSEC_PER_USEC, (double)l->cpu_period_us * NSEC_PER_USEC };
 
-		own.quota_ns = json_number_value(json_object_get(max, "quota_us")) * NSEC_PER_USEC;
-		own.period_ns = period ? json_number_value(period) * NSEC_PER_USEC : own.period_ns;
-	}
-	if (name && streq(name, cgroup) && own.quota_ns > 0 && own.period_ns > 0) {
+		if (l->cpu_quota_pct > 0)
+			own = (struct quota){ (double)l->cpu_quota_pct * NSEC_PER_MSEC, 100 * NSEC_PER_MSEC };
+		if (!streq(s->defs[i]->name, cgroup) || own.quota_ns <= 0)
+			continue;
 		found = true;
 		if (own.quota_ns / own.period_ns > ret->quota_ns / ret->period_ns)
 			*ret = own;
 	}
-	json_object_foreach((json_t *)j, k, v) {
-		found |= find_quota(v, cgroup, ret);
-	}
-	json_array_foreach(j, i, v) {
-		found |= find_quota(v, cgroup, ret);
-	}
 	return found;
 }
 
-/* Whether an object in j has this key, with an object as its value if that is asked for. */
-static bool has_key(const json_t *j, const char *key, bool object)
+/* No quota binds a task of these classes. */
+static bool is_unbound(const struct work_spec *w)
 {
-	const json_t *own = json_object_get(j, key);
-	const char *k;
-	json_t *v;
-	size_t i;
+	return w->policy.kind == POLICY_FIFO || w->policy.kind == POLICY_RR || w->policy.kind == POLICY_DEADLINE;
+}
 
-	if (own && (!object || json_is_object(own)))
-		return true;
-	json_object_foreach((json_t *)j, k, v) {
-		if (has_key(v, key, object))
+static bool has_unbound_policy(const struct spec *s)
+{
+	const struct work_spec *w;
+	const struct op *op;
+
+	for (size_t i = 0; i < s->nr_defs; i++)
+		for (size_t k = 0; (w = cgroup_def_group(s->defs[i], k)); k++)
+			if (is_unbound(w))
+				return true;
+	for (size_t i = 0; (op = spec_op(s, i)); i++)
+		if (op->kind == &op_spawn && is_unbound(&((const struct spawn_args *)op->args)->work))
 			return true;
-	}
-	json_array_foreach(j, i, v) {
-		if (has_key(v, key, object))
-			return true;
-	}
 	return false;
 }
 
@@ -75,12 +65,12 @@ static bool is_in(const struct report_worker *w, const char *cgroup)
 	return w->present && !strncmp(w->cgroup->name, cgroup, n) && (!w->cgroup->name[n] || w->cgroup->name[n] == '/');
 }
 
-/* Policies that are objects, {"fifo": 10}, are of classes that no quota binds; so are those of some work types. */
-static bool has_unbound(const struct report *r, const json_t *spec, const char *cgroup)
+/* Tasks that no quota binds: by a policy, anywhere in the spec, or in this cgroup by a work type. */
+static bool has_unbound(const struct report *r, const char *cgroup)
 {
 	static const char *const works[] = { "AsymmetricWaker", "PolicyChurn", "PreemptStorm", "PriorityInversion", "RtStarvation" };
 
-	if (has_key(spec, "policy", true))
+	if (has_unbound_policy(&r->spec))
 		return true;
 	for (unsigned i = 0; i < r->nr_workers; i++)
 		for (size_t k = 0; k < ARRAY_SIZE(works); k++)
@@ -90,13 +80,14 @@ static bool has_unbound(const struct report *r, const json_t *spec, const char *
 }
 
 /* What makes it unknown in which cgroup, or under which quota, a worker was; NULL: nothing. */
-static const char *unknowable(const struct report *r, const json_t *spec)
+static const char *unknowable(const struct report *r)
 {
-	static const char *const ops[] = { "SetLimits", "MoveAllTasks" }, *const works[] = { "CgroupChurn", "CgroupAttachStorm" };
+	static const struct op_kind *const ops[] = { &op_set_limits, &op_move_all_tasks };
+	static const char *const works[] = { "CgroupChurn", "CgroupAttachStorm" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
-		if (has_key(spec, ops[i], false))
-			return ops[i];
+		if (report_has_op(r, ops[i]))
+			return ops[i]->name;
 	for (unsigned i = 0; i < r->nr_workers; i++)
 		for (size_t k = 0; k < ARRAY_SIZE(works); k++)
 			if (r->workers[i].present && streq(r->workers[i].work, works[k]))
@@ -143,18 +134,18 @@ static void judge(const struct report *r, const char *cgroup, struct quota q, un
 			   cpu_ns / NSEC_PER_MSEC, most_ns / NSEC_PER_MSEC);
 }
 
-static void judge_cgroup(const struct report *r, const json_t *spec, const char *cgroup, double threshold, struct results *out)
+static void judge_cgroup(const struct report *r, const char *cgroup, double threshold, struct results *out)
 {
 	struct quota q = { 0, 1 };
 
-	if (!find_quota(spec, cgroup, &q))
+	if (!find_quota(&r->spec, cgroup, &q))
 		return;
-	const char *what = unknowable(r, spec);
+	const char *what = unknowable(r);
 	if (what) {
 		result_add(out, VERDICT_SKIP, 0, "the quota of cgroup '%s' says nothing here: the spec has %s", cgroup, what);
 		return;
 	}
-	if (has_unbound(r, spec, cgroup)) {
+	if (has_unbound(r, cgroup)) {
 		result_add(out, VERDICT_SKIP, 0, "the quota of cgroup '%s' does not bind real-time and deadline tasks", cgroup);
 		return;
 	}
@@ -166,7 +157,6 @@ static void judge_cgroup(const struct report *r, const json_t *spec, const char 
 /* Every cgroup that has workers, and every one above it, once. */
 static void eval_run(const struct report *r, double threshold, struct results *out)
 {
-	const json_t *spec = json_object_get(r->run, "spec");
 	_cleanup_json_ json_t *seen = json_object();
 
 	if (r->scheduler.died)
@@ -179,7 +169,7 @@ static void eval_run(const struct report *r, double threshold, struct results *o
 				continue;
 			_cleanup_free_ char *cgroup = xasprintf("%.*s", (int)n, name);
 			if (!json_object_get(seen, cgroup))
-				judge_cgroup(r, spec, cgroup, threshold, out);
+				judge_cgroup(r, cgroup, threshold, out);
 			json_object_set_new(seen, cgroup, json_true());
 		}
 	}

@@ -78,16 +78,6 @@ static bool has_limit(const struct spec *s, size_t offset)
 	return false;
 }
 
-static bool has_op(const struct spec *s, const struct op_kind *kind)
-{
-	const struct op *op;
-
-	for (size_t i = 0; (op = spec_op(s, i)); i++)
-		if (op->kind == kind)
-			return true;
-	return false;
-}
-
 /* The cpu_weight that a cgroup of this name has, or 0; false when it has one now and another later. */
 static bool cpu_weight(const struct spec *s, const char *cgroup, int64_t *weight)
 {
@@ -116,7 +106,7 @@ static const char *unknowable(const struct report *r, const struct spec *spec, b
 		if (has_limit(spec, limits[i].offset))
 			return limits[i].name;
 	for (size_t i = 0; grouped && i < ARRAY_SIZE(ops); i++)
-		if (has_op(spec, ops[i]))
+		if (report_has_op(r, ops[i]))
 			return ops[i]->name;
 	for (size_t i = 0; grouped && i < r->nr_cgroups; i++) {
 		if (strchr(r->cgroups[i].name, '/'))
