@@ -5,6 +5,7 @@
  */
 #include "libexec/kernel/cache.h"
 #include "libexec/lib/cache.h"
+#include "libexec/lib/rows.h"
 
 #include <ctype.h>
 #include <glob.h>
@@ -63,18 +64,6 @@ static const char *match_release(char *const *names, const char *prefix)
 	return found;
 }
 
-static char *list_names(char *const *names)
-{
-	char *list = xstrdup(*names ? *names : "nothing");
-
-	for (; *names && names[1]; names++) {
-		char *longer = xasprintf("%s, %s", list, names[1]);
-		free(list);
-		list = longer;
-	}
-	return list;
-}
-
 /* What a person typed, at the place that given names. */
 static int by_arg(const char *arg, const char *given, struct kernel *ret, struct kt_err *err)
 {
@@ -92,7 +81,7 @@ static int by_arg(const char *arg, const char *given, struct kernel *ret, struct
 		return 0;
 	}
 	if (release_like && access(arg, F_OK)) {
-		_cleanup_free_ char *list = list_names(names);
+		_cleanup_free_ char *list = *names ? join_names((const char *const *)names) : xstrdup("nothing");
 		return kt_fail(err, "no kernel '%s' (%s): there is no such file, and the cache holds %s; "
 			       "to get it, type: ktstr kernel fetch --version %s", arg, given, list, arg);
 	}

@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Values in a snapshot, by names and paths: see snap.h. An error lists what there was. */
 #include "libexec/snap/snap.h"
+#include "libexec/lib/rows.h"
+#include "libexec/lib/strv.h"
 
 enum { LISTED_MAX = 30 };
 
 /* "a, b, c, ..." of an object's keys, or of what is this member of each in a list. */
 static char *list_names(const json_t *j, const char *member)
 {
-	char *text = xstrdup("");
-	size_t n = 0;
+	struct strv names = { 0 };
 	const char *key;
 	json_t *v;
+	size_t n = 0, i;
 
-	if (json_is_object(j))
-		json_object_foreach((json_t *)j, key, v) {
-			char *more = n++ < LISTED_MAX ? xasprintf("%s%s%s", text, *text ? ", " : "", key) : xstrdup(text);
-			free(text);
-			text = more;
-		}
-	for (size_t i = 0; json_is_array(j) && i < json_array_size(j); i++) {
-		v = json_object_get(json_array_get(j, i), member);
-		_cleanup_free_ char *name = json_is_string(v) ? xstrdup(json_string_value(v)) : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-		char *more = name && n++ < LISTED_MAX ? xasprintf("%s%s%s", text, *text ? ", " : "", name) : xstrdup(text);
-		free(text);
-		text = more;
+	json_object_foreach((json_t *)j, key, v) {
+		if (n++ < LISTED_MAX)
+			strv_add(&names, "%s", key);
 	}
-	if (n <= LISTED_MAX)
-		return *text ? text : (free(text), xstrdup("none"));
-	char *cut = xasprintf("%s, and %zu more", text, n - LISTED_MAX);
-	free(text);
-	return cut;
+	json_array_foreach(j, i, v) {
+		v = json_object_get(v, member);
+		if (v && n++ < LISTED_MAX) {
+			_cleanup_free_ char *text = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
+			strv_add(&names, "%s", text ? text : json_string_value(v));
+		}
+	}
+	if (n > LISTED_MAX)
+		strv_add(&names, "and %zu more", n - LISTED_MAX);
+	char *all = n ? join_names((const char *const *)names.v) : xstrdup("none");
+	strv_deinit(&names);
+	return all;
 }
 
 static const char *type_name(const json_t *j)
