@@ -7,6 +7,7 @@
 #include "libexec/boot/events.h"
 #include "libexec/boot/keep.h"
 #include "libexec/boot/signals.h"
+#include "libexec/report/report.h"
 #include <sys/mman.h>
 
 enum { BOOT_LIMIT_S = 180, BOOT_LIMIT_PER_CPU_S = 18 };
@@ -193,8 +194,7 @@ static void close_report(struct run *run, const struct boot_inputs *in)
 	if (failed || run->guest.vm.splats.kept)
 		records_emit_console(out, &run->guest.vm.console_tail);
 	records_emit(out, host_record(&run->facts, run->guest.vm.shim, in));
-	records_emit(out, KT_PACK("{ss,ss,ss}", "kind", "end", "outcome", outcome_name(r->outcome),
-				  "reason", r->outcome == OUTCOME_DONE ? "" : r->why.msg));
+	records_emit(out, report_end(r->outcome, r->outcome == OUTCOME_DONE ? "" : r->why.msg));
 	const struct snapshots *snapshots = &in->snapshots;
 	if (snapshots->next < snapshots->n)
 		kt_warn("%zu of %zu snapshots were not taken, from '%s' on: the run was over before", snapshots->n - snapshots->next,

@@ -61,14 +61,6 @@ int kernel_types_read(const char *vmlinux, struct kernel_types *ret, struct kt_e
 	return 0;
 }
 
-void kernel_types_deinit(struct kernel_types *k)
-{
-	kallsyms_deinit(&k->symbols);
-	btf__free(k->btf);
-	free(k->by_name);
-	*k = (struct kernel_types){ 0 };
-}
-
 int target_init(struct target *t, struct guestmem *mem, const struct kernel_types *types, unsigned nr_cpus, struct kt_err *err)
 {
 	uint64_t tables = kallsyms_address(&types->symbols, "init_top_pgt");

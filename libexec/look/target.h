@@ -22,9 +22,8 @@ struct kernel_types {
 	size_t size;
 };
 
-/* Of this vmlinux. */
+/* Of this vmlinux; they stay to the end of the program. */
 int kernel_types_read(const char *vmlinux, struct kernel_types *ret, struct kt_err *err);
-void kernel_types_deinit(struct kernel_types *k);
 /* A struct or union; 0: there is none. */
 uint32_t kernel_types_find(const struct kernel_types *k, const char *name);
 
