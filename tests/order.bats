@@ -7,6 +7,7 @@ load helper
 # order SCRIPT WANT: what tests/helper/order prints is as wanted, but for its last line
 order() {
 	"$TREE/tests/helper/order" <<<"$1" | sed '$d' >got
+	# shellcheck disable=SC2086 # words
 	diff <(printf '%s\n' $2 | paste -sd' ' | sed 's/ | /\n/g') <(cat got)
 }
 

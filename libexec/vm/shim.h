@@ -15,6 +15,7 @@
 #ifndef KT_SHIM_H
 #define KT_SHIM_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,8 +44,7 @@ struct shim_page {
 	char registers[SHIM_REGISTERS_SIZE]; /* then, and when it asks: of all vCPUs, as QEMU prints them, after "CPU#N\n"; ends with NUL */
 };
 
-#ifdef KTSTR_SHIM /* within ktstr-turns.so */
-#include <pthread.h>
+/* The rest is for the files of ktstr-turns.so. */
 
 extern struct shim_page *shim_page; /* never NULL */
 extern pid_t shim_main_thread;
@@ -102,6 +102,5 @@ void shim_stop_note_byte(char c);
 void shim_stop_if_due(int64_t now);
 /* Write the registers of all vCPUs into the page. */
 void shim_note_registers(void);
-#endif
 
 #endif
