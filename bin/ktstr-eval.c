@@ -60,7 +60,7 @@ static void write_stdout(const char *text, size_t len)
 }
 
 /* The verdict in a format; free() it. */
-static char *render(const json_t *verdict, enum format format, size_t *len)
+static char *render_verdict(const json_t *verdict, enum format format, size_t *len)
 {
 	struct kt_err err;
 	char *text = NULL;
@@ -77,7 +77,7 @@ static char *render(const json_t *verdict, enum format format, size_t *len)
 	return text;
 }
 
-static int eval(const char *path, enum format format, const char *json_file)
+static int eval_report(const char *path, enum format format, const char *json_file)
 {
 	_cleanup_close_ int fd = streq(path, "-") ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_(report_deinit) struct report r = { 0 };
@@ -93,7 +93,7 @@ static int eval(const char *path, enum format format, const char *json_file)
 	if (r.nr_defects > r.defects.n)
 		kt_warn("report: %lu more defects", (unsigned long)(r.nr_defects - r.defects.n));
 	size_t len, json_len;
-	_cleanup_free_ char *text = render(verdict, format, &len), *json = render(verdict, FORMAT_JSON, &json_len);
+	_cleanup_free_ char *text = render_verdict(verdict, format, &len), *json = render_verdict(verdict, FORMAT_JSON, &json_len);
 	if (json_file && cache_write(json_file, json, json_len, &err))
 		die(KT_TROUBLE, "%s", err.msg);
 	write_stdout(text, len);
@@ -149,5 +149,5 @@ int main(int argc, char **argv)
 		list_checks();
 		return KT_OK;
 	}
-	return eval(optind < argc ? argv[optind] : "-", format, json_file);
+	return eval_report(optind < argc ? argv[optind] : "-", format, json_file);
 }

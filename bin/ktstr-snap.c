@@ -162,7 +162,7 @@ static json_t *look_up(const struct request *r, const json_t *s, struct kt_err *
 		json_incref(r->n == 4 ? snap_entry(map, what, r->words[3], err) : (json_t *)map);
 }
 
-static int show(const struct request *r, const json_t *all)
+static int show_snapshot(const struct request *r, const json_t *all)
 {
 	static const char *const verbs[] = { "var", "get", "map", "cpu", "task", "dsq", NULL };
 	const json_t *s = find_snapshot(all, r->words[0]);
@@ -218,5 +218,5 @@ int main(int argc, char **argv)
 	r.words = argv + optind + 1;
 	r.n = argc - optind - 1;
 	json_auto_t *all = read_snapshots(r.report);
-	return !r.n ? list_snapshots(&r, all) : streq(r.words[0], "diff") ? show_diff(&r, all) : show(&r, all);
+	return !r.n ? list_snapshots(&r, all) : streq(r.words[0], "diff") ? show_diff(&r, all) : show_snapshot(&r, all);
 }

@@ -142,7 +142,7 @@ static void parse_options(int argc, char **argv, struct options *o)
 		die_usage("the plan and the spec cannot both come from stdin");
 }
 
-static json_t *load(const char *path)
+static json_t *load_spec(const char *path)
 {
 	struct kt_err err;
 	json_t *j = kt_json_load(path, &err);
@@ -154,8 +154,8 @@ static json_t *load(const char *path)
 
 static void load_both(const struct options *o, struct topo *plan, struct spec *spec)
 {
-	_cleanup_json_ json_t *plan_json = o->host ? NULL : load(o->plan);
-	_cleanup_json_ json_t *spec_json = load(o->spec);
+	_cleanup_json_ json_t *plan_json = o->host ? NULL : load_spec(o->plan);
+	_cleanup_json_ json_t *spec_json = load_spec(o->spec);
 	struct kt_errs errs = { 0 };
 	struct kt_err err;
 	bool bad_plan = !o->host && topo_from_json(plan_json, streq(o->plan, "-") ? "<stdin>" : o->plan, plan, &errs);

@@ -107,7 +107,7 @@ pid_t cgroup_fork(const char *root, const char *name, struct kt_err *err)
 }
 
 /* Write a file of a controller; that there is none is the kernel's lack. */
-static enum outcome set(const char *root, const char *name, const char *file, const char *value, struct kt_err *err)
+static enum outcome set_knob(const char *root, const char *name, const char *file, const char *value, struct kt_err *err)
 {
 	_cleanup_free_ char *path = file_of(root, name, file), *controllers = file_of(root, name, "cgroup.controllers");
 	_cleanup_free_ char *controller = xasprintf("%.*s", (int)strcspn(file, "."), file);
@@ -149,7 +149,7 @@ static enum outcome set_mask(const char *root, const char *name, const char *fil
 	if (mask)
 		cpulist_format(mask, list);
 	/* A line break, for an empty write is no write. */
-	o = set(root, name, file, mask ? list : "\n", err);
+	o = set_knob(root, name, file, mask ? list : "\n", err);
 	return o == OUTCOME_DONE ? expect(root, name, result, list, cpulist_format(effective, want), err) : o;
 }
 
@@ -176,7 +176,7 @@ static const char *limit_text(int64_t value, char buf[32])
 static enum outcome set_limit(const char *root, const char *name, const char *file, const char *value, const char *reads,
 			      struct kt_err *err)
 {
-	enum outcome o = set(root, name, file, value, err);
+	enum outcome o = set_knob(root, name, file, value, err);
 
 	return o == OUTCOME_DONE ? expect(root, name, file, value, reads, err) : o;
 }
@@ -239,12 +239,12 @@ int cgroup_await_frozen(const char *root, const char *name, int limit_ms, struct
 
 enum outcome cgroup_freeze(const char *root, const char *name, struct kt_err *err)
 {
-	return set(root, name, "cgroup.freeze", "1", err);
+	return set_knob(root, name, "cgroup.freeze", "1", err);
 }
 
 enum outcome cgroup_thaw(const char *root, const char *name, struct kt_err *err)
 {
-	return set(root, name, "cgroup.freeze", "0", err);
+	return set_knob(root, name, "cgroup.freeze", "0", err);
 }
 
 static int by_number(const void *a, const void *b)

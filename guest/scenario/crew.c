@@ -250,7 +250,7 @@ static bool must_stop(const struct crew *c, unsigned i)
 	return c->members[i].pid > 0 && crew_batch_of(c, i)->stopping;
 }
 
-static unsigned left(const struct crew *c)
+static unsigned workers_left(const struct crew *c)
 {
 	unsigned n = 0;
 
@@ -269,10 +269,10 @@ static void signal_all(const struct crew *c, int sig)
 /* Everybody who must gone before the time? */
 static bool wait_gone(struct crew *c, uint64_t until)
 {
-	while (left(c))
+	while (workers_left(c))
 		if (!crew_wait_until(c, until))
 			break;
-	return !left(c);
+	return !workers_left(c);
 }
 
 static int kill_all(struct crew *c, struct kt_err *err)
@@ -282,7 +282,7 @@ static int kill_all(struct crew *c, struct kt_err *err)
 			c->members[i].end = MEMBER_TIMED_OUT;
 	signal_all(c, SIGKILL);
 	if (!wait_gone(c, now_ns() + kill_limit_ns))
-		return kt_fail(err, "%u workers still exist %d s after SIGKILL", left(c),
+		return kt_fail(err, "%u workers still exist %d s after SIGKILL", workers_left(c),
 			       (int)(kill_limit_ns / NSEC_PER_SEC));
 	return 0;
 }
@@ -357,7 +357,7 @@ int crew_stop(struct crew *c, struct kt_err *err)
 		signal_all(c, SIGSTOPWORK);
 		now = now_ns();
 	} while (now < limit && !wait_gone(c, MIN(now + resignal_ns, limit)));
-	if (left(c))
+	if (workers_left(c))
 		ret = kill_all(c, err);
 	for (size_t i = 0; i < c->spec->nr_batches; i++)
 		if (c->batches[i].stopping && !c->batches[i].closed && close_batch(c, &c->batches[i], ret ? NULL : err))

@@ -100,7 +100,7 @@ int engine_remove(struct engine *e, const char *name, struct kt_err *err)
 	return 0;
 }
 
-static bool within(const struct scene_cgroup *cg, const struct scene_cgroup *outer)
+static bool cgroup_within(const struct scene_cgroup *cg, const struct scene_cgroup *outer)
 {
 	for (; cg; cg = cg->parent)
 		if (cg == outer)
@@ -114,7 +114,7 @@ static enum outcome confine_workers(struct engine *e, const struct scene_cgroup 
 	for (size_t i = 0; i < e->scene.nr_batches; i++) {
 		const struct scene_batch *b = &e->scene.batches[i];
 
-		if (!b->running || !within(b->cgroup, cg))
+		if (!b->running || !cgroup_within(b->cgroup, cg))
 			continue;
 		for (unsigned k = b->b.first; k < b->b.first + b->b.n; k++)
 			if (e->crew.members[k].pid > 0 && place_apply(e, k, e->crew.members[k].pid, err))
@@ -171,7 +171,7 @@ static pid_t fork_worker(const struct worker *w, void *ctx, struct kt_err *err)
 	return pid;
 }
 
-static int prepare(const struct worker *w, void *ctx, struct kt_err *err)
+static int prepare_worker(const struct worker *w, void *ctx, struct kt_err *err)
 {
 	struct engine *e = ctx;
 	const char *cgroup = e->spec->batches[w->cgroup].cgroup;
@@ -255,7 +255,7 @@ void engine_count_tasks(struct engine *e, size_t first)
 
 enum outcome engine_start(struct engine *e, size_t first, struct kt_err *err)
 {
-	static const struct crew_ops ops = { .fork = fork_worker, .prepare = prepare };
+	static const struct crew_ops ops = { .fork = fork_worker, .prepare = prepare_worker };
 	size_t n = e->scene.nr_batches - first;
 
 	for (size_t i = first; i < first + n; i++) {
@@ -324,7 +324,7 @@ enum outcome engine_op(struct engine *e, const struct op *op, struct kt_err *err
 	return o;
 }
 
-static void keep(int ret, struct kt_err *now, int *worst, struct kt_err *err)
+static void keep_error(int ret, struct kt_err *now, int *worst, struct kt_err *err)
 {
 	if (ret && !*worst) {
 		*worst = -1;
@@ -341,7 +341,7 @@ static int restore_cpus(struct engine *e, struct kt_err *err)
 	for (unsigned cpu = cpumask_next(&e->offline, 0); cpu < CPUMASK_MAX; cpu = cpumask_next(&e->offline, cpu + 1)) {
 		_cleanup_free_ char *path = xasprintf("/sys/devices/system/cpu/cpu%u/online", cpu);
 
-		keep(write_text(path, "1", &now), &now, &ret, err);
+		keep_error(write_text(path, "1", &now), &now, &ret, err);
 	}
 	return ret;
 }
@@ -353,16 +353,16 @@ int engine_destroy(struct engine *e, struct kt_err *err)
 
 	if (e->froze) /* or its workers would die frozen, and stay */
 		for (size_t i = 0; i < e->nr_made; i++)
-			keep(cgroup_thaw(engine_root(e), e->made[i], &now) != OUTCOME_DONE, &now, &ret, err);
+			keep_error(cgroup_thaw(engine_root(e), e->made[i], &now) != OUTCOME_DONE, &now, &ret, err);
 	crew_destroy(&e->crew); /* or the cgroups are busy */
-	keep(payloads_destroy(e, &now), &now, &ret, err);
-	keep(sched_detach(&e->sched, &now), &now, &ret, err);
+	keep_error(payloads_destroy(e, &now), &now, &ret, err);
+	keep_error(sched_detach(&e->sched, &now), &now, &ret, err);
 	while (e->nr_made) {
-		keep(cgroup_remove(engine_root(e), e->made[--e->nr_made], &now), &now, &ret, err);
+		keep_error(cgroup_remove(engine_root(e), e->made[--e->nr_made], &now), &now, &ret, err);
 		free(e->made[e->nr_made]);
 	}
-	keep(restore_cpus(e, &now), &now, &ret, err);
-	keep(saved_restore(&e->saved, &now), &now, &ret, err);
+	keep_error(restore_cpus(e, &now), &now, &ret, err);
+	keep_error(saved_restore(&e->saved, &now), &now, &ret, err);
 	for (size_t i = 0; i < e->spec->nr_batches; i++)
 		free(e->dirs[i]);
 	free(e->dirs);

@@ -163,7 +163,7 @@ static _Noreturn void child(const struct host *h, pid_t parent, const struct spe
 }
 
 /* Until it is gone; what should end this program ends it. */
-static int await(pid_t pid)
+static int await_child(pid_t pid)
 {
 	sigset_t set;
 	int status;
@@ -180,7 +180,7 @@ static int await(pid_t pid)
 	return status;
 }
 
-static enum outcome run(struct host *h, const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts,
+static enum outcome run_scenario(struct host *h, const struct spec *spec, const struct topo *plan, const struct scenario_opts *opts,
 			FILE *out, struct kt_err *err)
 {
 	pid_t self = getpid(), pid;
@@ -198,7 +198,7 @@ static enum outcome run(struct host *h, const struct spec *spec, const struct to
 	}
 	if (!pid)
 		child(h, self, spec, plan, opts, out);
-	int status = await(pid);
+	int status = await_child(pid);
 	if (WIFEXITED(status)) { /* it said why */
 		*err->msg = '\0';
 		return WEXITSTATUS(status) == KT_OK ? OUTCOME_DONE :
@@ -231,7 +231,7 @@ enum outcome host_run(const struct spec *spec, const struct topo *plan, const st
 	if (make_root(&h, err))
 		o = OUTCOME_UNSUPPORTED;
 	if (o != OUTCOME_UNSUPPORTED && !save_values(&h, spec, err))
-		o = run(&h, spec, plan, opts, out, err);
+		o = run_scenario(&h, spec, plan, opts, out, err);
 	if (h.lock >= 0 && (remove_tree(h.root, &left) || cgroup_undelegate(h.mount, "", h.controllers, &left))) {
 		kt_warn("%s", left.msg);
 		o = OUTCOME_ERROR;

@@ -11,7 +11,7 @@
 
 static const uint64_t stop_ns = 2ull * NSEC_PER_SEC;
 
-static void keep(struct minder_stream *s, size_t max, const char *p, size_t n)
+static void keep_output(struct minder_stream *s, size_t max, const char *p, size_t n)
 {
 	size_t first = MIN(n, max - s->kept);
 
@@ -21,14 +21,14 @@ static void keep(struct minder_stream *s, size_t max, const char *p, size_t n)
 }
 
 /* What is there, but not for ever: whoever floods it must not keep it from looking at the time. False: closed. */
-static bool drain(int fd, struct minder_stream *s, size_t max)
+static bool drain_output(int fd, struct minder_stream *s, size_t max)
 {
 	enum { ROUNDS = 16 };
 	static char buf[65536];
 	ssize_t n = 0;
 
 	for (int i = 0; i < ROUNDS && (n = read(fd, buf, sizeof(buf))) > 0; i++)
-		keep(s, max, buf, (size_t)n);
+		keep_output(s, max, buf, (size_t)n);
 	return n;
 }
 
@@ -46,7 +46,7 @@ struct watch {
 	uint64_t limit_ns; /* on the clock; UINT64_MAX: none */
 };
 
-static void tell(struct watch *w, enum minder_end how)
+static void tell_end(struct watch *w, enum minder_end how)
 {
 	w->m->end = how;
 	w->limit_ns = now_ns() + stop_ns;
@@ -66,13 +66,13 @@ static void sleep_until_something(const struct watch *w)
 
 static void read_all(struct watch *w)
 {
-	if (w->out >= 0 && !drain(w->out, &w->m->out, MINDER_OUT))
+	if (w->out >= 0 && !drain_output(w->out, &w->m->out, MINDER_OUT))
 		w->out = -1;
-	if (w->errors >= 0 && !drain(w->errors, &w->m->errors, MINDER_ERR))
+	if (w->errors >= 0 && !drain_output(w->errors, &w->m->errors, MINDER_ERR))
 		w->errors = -1;
 }
 
-static void watch(struct watch *w)
+static void watch_payload(struct watch *w)
 {
 	struct minder *m = w->m;
 
@@ -85,14 +85,14 @@ static void watch(struct watch *w)
 			return;
 		}
 		if (m->end == MINDER_RUNS && atomic_load(&m->told))
-			tell(w, (enum minder_end)atomic_load(&m->told));
+			tell_end(w, (enum minder_end)atomic_load(&m->told));
 		if (now_ns() < w->limit_ns)
 			continue;
 		if (m->end != MINDER_RUNS) {
 			m->killed = true;
 			return;
 		}
-		tell(w, MINDER_TIMED_OUT);
+		tell_end(w, MINDER_TIMED_OUT);
 	}
 }
 
@@ -110,7 +110,7 @@ static void end_all(struct watch *w, int cgroup)
 	read_all(w);
 }
 
-static int start(struct watch *w, const struct command *cmd, int cgroup)
+static int start_payload(struct watch *w, const struct command *cmd, int cgroup)
 {
 	struct kt_err *err = &w->m->err;
 	int out[2], errors[2];
@@ -133,11 +133,11 @@ _Noreturn void minder_main(struct minder *m, const struct command *cmd, uint64_t
 	struct rusage ru;
 
 	prctl(PR_SET_NAME, "ktstr-minder");
-	if (start(&w, cmd, cgroup)) {
+	if (start_payload(&w, cmd, cgroup)) {
 		m->end = MINDER_NOT_STARTED;
 	} else {
 		w.limit_ns = limit_ns ? m->start_ns + limit_ns : UINT64_MAX;
-		watch(&w);
+		watch_payload(&w);
 		m->end_ns = now_ns();
 		m->under = m->look && sched_has(w.child.pid);
 		end_all(&w, cgroup);

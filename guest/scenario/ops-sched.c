@@ -2,7 +2,7 @@
 /* Do the ops on the scheduler. libexec/spec/ops-sched.c says what they take; their time limits are those of sched.h. */
 #include "guest/scenario/engine.h"
 
-static const struct scheduler_def *named(const struct engine *e, const struct op *op)
+static const struct scheduler_def *scheduler_named(const struct engine *e, const struct op *op)
 {
 	return spec_scheduler(e->spec, ((const struct scheduler_args *)op->args)->name);
 }
@@ -28,7 +28,7 @@ static enum outcome detach(struct engine *e, struct kt_err *err)
 enum outcome op_run_attach_scheduler(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
 {
 	(void)result;
-	return attach(e, named(e, op), err);
+	return attach(e, scheduler_named(e, op), err);
 }
 
 enum outcome op_run_detach_scheduler(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
@@ -38,7 +38,7 @@ enum outcome op_run_detach_scheduler(struct engine *e, const struct op *op, json
 	return detach(e, err);
 }
 
-static enum outcome replace(struct engine *e, const struct scheduler_def *def, struct kt_err *err)
+static enum outcome replace_scheduler(struct engine *e, const struct scheduler_def *def, struct kt_err *err)
 {
 	/* Never a second one in the place of one that died: that would be a run of its own. */
 	if (!sched_alive(&e->sched))
@@ -52,11 +52,11 @@ enum outcome op_run_restart_scheduler(struct engine *e, const struct op *op, jso
 {
 	(void)op;
 	(void)result;
-	return replace(e, e->sched.def, err);
+	return replace_scheduler(e, e->sched.def, err);
 }
 
 enum outcome op_run_replace_scheduler(struct engine *e, const struct op *op, json_t **result, struct kt_err *err)
 {
 	(void)result;
-	return replace(e, named(e, op), err);
+	return replace_scheduler(e, scheduler_named(e, op), err);
 }

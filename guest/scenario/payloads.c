@@ -93,7 +93,7 @@ enum outcome payload_start(struct engine *e, unsigned index, const char *cgroup,
 	return o == OUTCOME_DONE ? o : (kt_context(err, "payload '%s'", p->name), o);
 }
 
-static bool over(const struct payload_run *r)
+static bool payload_over(const struct payload_run *r)
 {
 	struct pollfd p = { .fd = r->pidfd, .events = POLLIN };
 
@@ -109,9 +109,9 @@ struct payload_run *payload_running(struct engine *e, unsigned index)
 }
 
 /* Until it is over, or the time; and, when it is worth waiting for only under the scheduler, until that is gone. */
-static int await(struct engine *e, const struct payload_run *r, uint64_t until_ns, bool under, struct kt_err *err)
+static int await_payload(struct engine *e, const struct payload_run *r, uint64_t until_ns, bool under, struct kt_err *err)
 {
-	while (!over(r) && now_ns() < until_ns) {
+	while (!payload_over(r) && now_ns() < until_ns) {
 		engine_kick(e);
 		if (!sched_alive(&e->sched) && under)
 			return 0;
@@ -129,7 +129,7 @@ static int clean_up(struct engine *e, struct payload_run *r, struct kt_err *err)
 
 	if (!r->pid)
 		return 0;
-	if (!over(r))
+	if (!payload_over(r))
 		kill(r->pid, SIGKILL);
 	waitpid(r->pid, NULL, 0); /* or whoever waits for all has done it */
 	r->pid = 0;
@@ -149,11 +149,11 @@ static int clean_up(struct engine *e, struct payload_run *r, struct kt_err *err)
 
 int payload_stop(struct engine *e, struct payload_run *r, enum minder_end how, struct kt_err *err)
 {
-	if (!over(r)) {
+	if (!payload_over(r)) {
 		atomic_store(&r->m->told, how);
 		if (write(r->control, "", 1) != 1)
 			return kt_fail(err, "cannot tell a minder to stop: %s", strerror(errno));
-		if (await(e, r, now_ns() + stop_limit_ns, false, err))
+		if (await_payload(e, r, now_ns() + stop_limit_ns, false, err))
 			return -1;
 	}
 	return clean_up(e, r, err);
@@ -161,7 +161,7 @@ int payload_stop(struct engine *e, struct payload_run *r, enum minder_end how, s
 
 int payload_wait(struct engine *e, struct payload_run *r, uint64_t until_ns, struct kt_err *err)
 {
-	if (await(e, r, until_ns, true, err))
+	if (await_payload(e, r, until_ns, true, err))
 		return -1;
 	return payload_stop(e, r, sched_alive(&e->sched) ? MINDER_TIMED_OUT : MINDER_STOPPED, err);
 }
@@ -184,7 +184,7 @@ int payloads_destroy(struct engine *e, struct kt_err *err)
 	for (size_t i = 0; i < e->nr_payload_runs; i++) {
 		struct payload_run *r = &e->payload_runs[i];
 
-		if (r->pid && !over(r)) {
+		if (r->pid && !payload_over(r)) {
 			kill(r->pid, SIGKILL);
 			clean_up(e, r, NULL); /* that it died is no news */
 		} else if (clean_up(e, r, err)) {

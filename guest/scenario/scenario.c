@@ -75,7 +75,7 @@ static enum outcome set_up(struct engine *e, const struct step *step, struct kt_
 }
 
 /* The other repetitions of the ops; the first is done. */
-static enum outcome loop(struct engine *e, const struct step *step, uint64_t start_ns, struct kt_err *err)
+static enum outcome loop_ops(struct engine *e, const struct step *step, uint64_t start_ns, struct kt_err *err)
 {
 	const struct hold *h = &step->hold;
 
@@ -167,7 +167,7 @@ static enum outcome run_step(struct engine *e, unsigned k, struct kt_err *err)
 	if (step->nr_ops && !step->hold.loop)
 		start_ns = now_ns();
 	if (o == OUTCOME_DONE)
-		o = loop(e, step, start_ns, err);
+		o = loop_ops(e, step, start_ns, err);
 	int primary = o == OUTCOME_DONE && e->spec->short_form ? wait_for_primary(e, err) : 0;
 	if (primary < 0 || (o == OUTCOME_DONE && !primary && wait_for(e, start_ns + (uint64_t)step->hold.ns, err)))
 		o = OUTCOME_ERROR;
@@ -177,7 +177,7 @@ static enum outcome run_step(struct engine *e, unsigned k, struct kt_err *err)
 	return o;
 }
 
-static int verify(const struct engine *e, struct kt_err *err)
+static int verify_cgroups(const struct engine *e, struct kt_err *err)
 {
 	const struct crew *c = &e->crew;
 
@@ -208,7 +208,7 @@ static int be_realtime(struct kt_err *err)
 	return 0;
 }
 
-static enum outcome run(struct engine *e, struct kt_err *err)
+static enum outcome run_steps(struct engine *e, struct kt_err *err)
 {
 	enum outcome o;
 
@@ -247,7 +247,7 @@ static enum outcome run(struct engine *e, struct kt_err *err)
 	o = end_step(e, err);
 	if (o == OUTCOME_DONE && sched_detach(&e->sched, err))
 		o = OUTCOME_ERROR;
-	return o == OUTCOME_DONE && verify(e, err) ? OUTCOME_ERROR : o;
+	return o == OUTCOME_DONE && verify_cgroups(e, err) ? OUTCOME_ERROR : o;
 }
 
 static int write_records(const struct engine *e, FILE *out, struct kt_err *err)
@@ -277,7 +277,7 @@ enum outcome scenario_run(const struct spec *spec, const struct topo *plan, cons
 	struct engine e;
 	struct kt_err left, ignored;
 
-	enum outcome o = engine_init(&e, spec, plan, opts, out, err) ? OUTCOME_ERROR : run(&e, err);
+	enum outcome o = engine_init(&e, spec, plan, opts, out, err) ? OUTCOME_ERROR : run_steps(&e, err);
 	if (o == OUTCOME_DONE && write_records(&e, out, err))
 		o = OUTCOME_ERROR;
 	if (engine_destroy(&e, &left) && o == OUTCOME_DONE) {

@@ -33,7 +33,7 @@ static const char help[] =
 	"usage: ktstr-load [--timeout-ms N] OBJ [NAME=JSON...]\n"
 	"Load the sched_ext scheduler in a BPF object, with options set, and keep it until SIGTERM.\n";
 
-static int say(enum libbpf_print_level level, const char *fmt, va_list ap)
+static int say_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	return level == LIBBPF_DEBUG ? 0 : vfprintf(stderr, fmt, ap);
 }
@@ -188,7 +188,7 @@ static void add_program(struct load *l, const struct bpf_program *p, const char 
  * Load it with no more of the verifier's log than its figures. Where that fails it is loaded once more, the way in which
  * libbpf shows the log.
  */
-static void load(struct load *l, char **options)
+static void load_scheduler(struct load *l, char **options)
 {
 	_cleanup_free_ char *logs = NULL;
 	struct bpf_program *p;
@@ -205,7 +205,7 @@ static void load(struct load *l, char **options)
 	}
 	libbpf_set_print(NULL);
 	int failed = bpf_object__load(l->obj);
-	libbpf_set_print(say);
+	libbpf_set_print(say_libbpf);
 	if (failed) {
 		bpf_object__close(l->obj);
 		open_object(l);
@@ -234,7 +234,7 @@ static void attach_others(struct load *l)
 	}
 }
 
-static void keep(struct load *l)
+static void keep_attached(struct load *l)
 {
 	sigset_t stop;
 
@@ -259,11 +259,11 @@ int main(int argc, char **argv)
 
 	kt_init("ktstr-load");
 	json_object_seed(1);
-	libbpf_set_print(say);
+	libbpf_set_print(say_libbpf);
 	parse_options(argc, argv, &l);
 	open_object(&l);
 	set_options(&l, argv + optind + 1);
-	load(&l, argv + optind + 1);
-	keep(&l);
+	load_scheduler(&l, argv + optind + 1);
+	keep_attached(&l);
 	return KT_OK;
 }

@@ -6,7 +6,7 @@
 
 static char said[256]; /* libbpf's first word against an object */
 
-static int note(enum libbpf_print_level level, const char *fmt, va_list ap)
+static int note_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
 	if (level == LIBBPF_WARN && !*said) {
 		char text[sizeof(said)];
@@ -35,7 +35,7 @@ static bool is_ops(const struct bpf_object *obj, const struct bpf_map *map)
 
 int object_open(const char *path, struct bpf_object **obj, struct bpf_map **ops, struct kt_err *err)
 {
-	libbpf_print_fn_t before = libbpf_set_print(note);
+	libbpf_print_fn_t before = libbpf_set_print(note_libbpf);
 	struct bpf_map *map;
 
 	*said = '\0';

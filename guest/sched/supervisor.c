@@ -34,7 +34,7 @@ struct supervisor {
 	json_t *went;        /* why the kernel disabled a scheduler that is being loaded again; NULL: none is */
 };
 
-static void say(const struct supervisor *v, json_t *record)
+static void say_record(const struct supervisor *v, json_t *record)
 {
 	json_auto_t *j = record;
 	_cleanup_free_ char *text = json_dumps(j, JSON_COMPACT);
@@ -44,7 +44,7 @@ static void say(const struct supervisor *v, json_t *record)
 		_exit(KT_TROUBLE);
 }
 
-static void reap(struct supervisor *v)
+static void reap_loader(struct supervisor *v)
 {
 	int status;
 	pid_t pid;
@@ -65,7 +65,7 @@ static void take_signals(struct supervisor *v)
 
 	while (read(v->signals, &info, sizeof(info)) == sizeof(info))
 		v->asked |= info.ssi_signo == SIGTERM;
-	reap(v);
+	reap_loader(v);
 }
 
 /* Sleep until something happens or until the given time; then take in signals, uevents, output and the kernel's log. */
@@ -98,7 +98,7 @@ static _Noreturn void run_loader(const struct supervise *s, pid_t parent, int ou
 	_exit(errno == ENOENT ? KT_NOT_FOUND : KT_EXEC_FAILED);
 }
 
-static int listen(struct supervisor *v, struct kt_err *err)
+static int listen_loader(struct supervisor *v, struct kt_err *err)
 {
 	sigset_t set;
 
@@ -115,7 +115,7 @@ static int listen(struct supervisor *v, struct kt_err *err)
 	return 0;
 }
 
-static int start(struct supervisor *v, struct kt_err *err)
+static int start_loader(struct supervisor *v, struct kt_err *err)
 {
 	int out[2], errs[2];
 	sigset_t old;
@@ -209,7 +209,7 @@ static json_t *loader_record(const struct supervisor *v)
 }
 
 /* The record that ktstr-load writes when it ends; NULL for other loaders. */
-static json_t *results(struct supervisor *v)
+static json_t *loader_results(struct supervisor *v)
 {
 	size_t n;
 	_cleanup_free_ char *text = tail_text(&v->out.tail, &n);
@@ -219,7 +219,7 @@ static json_t *results(struct supervisor *v)
 
 static _Noreturn void fail(struct supervisor *v, const char *why)
 {
-	say(v, KT_PACK("{ss sI sb so sn s{} s[s] s[] s[]}", "event", "ended", "at_ns", (json_int_t)kt_now_ns(), "asked", false,
+	say_record(v, KT_PACK("{ss sI sb so sn s{} s[s] s[] s[]}", "event", "ended", "at_ns", (json_int_t)kt_now_ns(), "asked", false,
 		       "exit", json_null(), "timed_out", "loader", "output", why, "kernel_log", "dump"));
 	_exit(KT_TROUBLE);
 }
@@ -265,7 +265,7 @@ static bool restarted(struct supervisor *v, int64_t at)
 		return false;
 	if (v->s->results) {
 		end(v);
-		json_auto_t *own = results(v);
+		json_auto_t *own = loader_results(v);
 		json_decref(exit);
 		exit = exit_describe(v->watch, own);
 		if (!wants_restart(exit))
@@ -274,7 +274,7 @@ static bool restarted(struct supervisor *v, int64_t at)
 		v->earlier_bytes += v->out.tail.total;
 		v->out.tail.total = 0;
 		v->ending = false;
-		if (start(v, &err))
+		if (start_loader(v, &err))
 			return false;
 	}
 	v->gone = false;
@@ -284,7 +284,7 @@ static bool restarted(struct supervisor *v, int64_t at)
 		return false;
 	json_decref(v->went);
 	v->went = NULL;
-	say(v, KT_PACK("{ss sI ss sI sO}", "event", "restarted", "at_ns", (json_int_t)at, "ops", kernel_ops(ops, sizeof(ops)),
+	say_record(v, KT_PACK("{ss sI ss sI sO}", "event", "restarted", "at_ns", (json_int_t)at, "ops", kernel_ops(ops, sizeof(ops)),
 		       "load_ns", (json_int_t)(kt_now_ns() - at), "exit", exit));
 	return true;
 }
@@ -310,13 +310,13 @@ _Noreturn void supervisor_main(const struct supervise *s)
 		fail(&v, err.msg);
 	}
 	v.watch = exit_watch_create();
-	if (listen(&v, &err) || start(&v, &err))
+	if (listen_loader(&v, &err) || start_loader(&v, &err))
 		fail(&v, err.msg);
 	bool enabled = wait_enabled(&v, begin);
 	bool timed_out = !enabled && !v.childless && !v.asked && !v.gone;
 	if (enabled) {
 		at = kt_now_ns();
-		say(&v, KT_PACK("{ss sI ss sI}", "event", "enabled", "at_ns", (json_int_t)at, "ops",
+		say_record(&v, KT_PACK("{ss sI ss sI}", "event", "enabled", "at_ns", (json_int_t)at, "ops",
 				kernel_ops(ops, sizeof(ops)), "load_ns", (json_int_t)(at - begin)));
 		do {
 			while (!v.asked && !v.gone && kernel_state_is("enabled"))
@@ -329,7 +329,7 @@ _Noreturn void supervisor_main(const struct supervise *s)
 	asked = enabled ? asked : v.asked;
 	bool loader_lives = !v.childless;
 	end(&v);
-	json_auto_t *own = results(&v);
+	json_auto_t *own = loader_results(&v);
 	json_t *exit = v.went ? v.went : enabled || v.gone ? exit_describe(v.watch, own) : json_null();
 	/* It was asked to end while the scheduler was being loaded again: the scheduler did not die. */
 	bool reloading = enabled && !asked && v.asked && loader_lives && wants_restart(exit);
@@ -345,6 +345,6 @@ _Noreturn void supervisor_main(const struct supervise *s)
 		json_object_set_new(record, "reloading", json_true());
 	if (json_object_get(own, "programs"))
 		json_object_set(record, "programs", json_object_get(own, "programs"));
-	say(&v, record);
+	say_record(&v, record);
 	_exit(KT_OK);
 }

@@ -34,7 +34,7 @@ static bool is_modelled(const struct worker *w)
 }
 
 /* What worker_tick() takes, and so many spins: the least, for a turn may end in between. */
-static void measure(struct compute_costs *ret)
+static void measure_costs(struct compute_costs *ret)
 {
 	static struct go go;
 	static struct worker w = { .go = &go };
@@ -62,7 +62,7 @@ int compute_init(struct compute_costs *ret, struct kt_err *err)
 	after = (uint32_t)__rdtsc();
 	if (clock - before > after - before)
 		return kt_fail(err, "computing cannot be modelled: the TSC is not the clock of the machine; use --compute execute");
-	measure(ret);
+	measure_costs(ret);
 	ret->models = true;
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <bpf/btf.h>
 
 /* Where the member is; an integer has to be as large as it is read. */
-static int settle(const struct btf *btf, struct kernel_args *a, struct kt_err *err)
+static int settle_args(const struct btf *btf, struct kernel_args *a, struct kt_err *err)
 {
 	bool task = a->target == KERNEL_TASK;
 	struct btf_place p;
@@ -34,7 +34,7 @@ static int settle_all(const struct spec *spec, const char *spec_file, const stru
 	for (size_t i = 0; (op = spec_op(spec, i)); i++) {
 		struct kernel_args *a = op_is_kernel(op) ? op->args : NULL;
 
-		if (a && (a->target == KERNEL_PER_CPU || a->target == KERNEL_TASK) && settle(btf, a, &err))
+		if (a && (a->target == KERNEL_PER_CPU || a->target == KERNEL_TASK) && settle_args(btf, a, &err))
 			kt_errs_add(errs, "%s: %s.%s.target: %s", spec_file, op->path, op->kind->name, err.msg);
 	}
 	return errs->n ? -1 : 0;
@@ -46,7 +46,7 @@ static int settle_tasks(struct memory_ops *m, const struct btf *btf, struct kt_e
 	struct kernel_args tasks = { .target = KERNEL_TASK, .member = "tasks.next", .size = 8 };
 	struct kernel_args pid = { .target = KERNEL_TASK, .member = "pid", .size = 4 };
 
-	if (settle(btf, &tasks, err) || settle(btf, &pid, err))
+	if (settle_args(btf, &tasks, err) || settle_args(btf, &pid, err))
 		return -1;
 	m->task_next = tasks.offset;
 	m->task_pid = pid.offset;
@@ -165,7 +165,7 @@ static int find_target(const struct memory_ops *ops, const struct guestmem *m, c
 	return 0;
 }
 
-static json_t *value(const struct kernel_args *a, const unsigned char *data)
+static json_t *value_json(const struct kernel_args *a, const unsigned char *data)
 {
 	char text[2 * KERNEL_MAX_BYTES + 1];
 	uint64_t bits = 0;
@@ -191,10 +191,10 @@ static json_t *access_memory(const struct memory_ops *ops, const struct guestmem
 	if (a->value) {
 		if (guestmem_write(m, at, a->value, a->size, err) || guestmem_read(m, at, after, a->size, err))
 			return NULL;
-		was = value(a, before);
+		was = value_json(a, before);
 	}
 	return KT_PACK("{ss* so so so*}", "tag", a->tag, "address", json_sprintf("%#llx", (unsigned long long)at), "value",
-		       value(a, a->value ? after : before), "was", was);
+		       value_json(a, a->value ? after : before), "was", was);
 }
 
 int memory_op_do(struct memory_ops *m, struct guestmem *memory, const json_t *request, struct kt_err *err)

@@ -85,7 +85,7 @@ static int set_up(void *ctx, struct checkpoint *c, struct kt_err *err)
 }
 
 /* What a guest that was set up before has said, and had looked up, then. */
-static void remember(struct records *records, struct memory_ops *memory, const json_t *said)
+static void remember_record(struct records *records, struct memory_ops *memory, const json_t *said)
 {
 	json_t *record, *found = json_object_get(said, "memory");
 	size_t i;
@@ -109,7 +109,7 @@ static int get_ready(struct run *run, const char *spec_name)
 	note_checkpoint(&run->facts.ready, ready);
 	run->facts.ready.build_ns = ready->build_ns;
 	if (!ready->built)
-		remember(&run->records, run->events.memory, ready->said);
+		remember_record(&run->records, run->events.memory, ready->said);
 	return 0;
 }
 

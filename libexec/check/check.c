@@ -65,7 +65,7 @@ struct results {
 	char *reason;               /* the first one of the worst verdict */
 };
 
-static void add(struct results *out, enum verdict v, const struct report_worker *w, double value,
+static void add_result(struct results *out, enum verdict v, const struct report_worker *w, double value,
 		char *reason)
 {
 	const struct check *c = out->check;
@@ -109,7 +109,7 @@ void result_add(struct results *out, enum verdict v, double value, const char *r
 	va_list ap;
 
 	va_start(ap, reason);
-	add(out, v, NULL, value, vformat(reason, ap));
+	add_result(out, v, NULL, value, vformat(reason, ap));
 	va_end(ap);
 }
 
@@ -119,7 +119,7 @@ void result_worker(struct results *out, enum verdict v, const struct report_work
 	va_list ap;
 
 	va_start(ap, reason);
-	add(out, v, w, value, vformat(reason, ap));
+	add_result(out, v, w, value, vformat(reason, ap));
 	va_end(ap);
 }
 

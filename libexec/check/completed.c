@@ -19,7 +19,7 @@ static char *death(const struct report_worker *w)
 	return xstrdup("died: exited before it was told to stop");
 }
 
-static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
+static void eval_completed(const struct report_cgroup *cg, double threshold, struct results *out)
 {
 	unsigned dead = 0;
 
@@ -43,5 +43,5 @@ const struct check check_completed = {
 	.formula = "any worker died, was killed, or did not stop in time",
 	.on = CHECK_ALWAYS,
 	.no_vote = true,
-	.eval = eval,
+	.eval = eval_completed,
 };

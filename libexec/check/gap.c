@@ -2,7 +2,7 @@
 /* The longest time a worker did not get to its next checkpoint: nobody is left waiting. */
 #include "libexec/check/check.h"
 
-static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
+static void eval_gap(const struct report_cgroup *cg, double threshold, struct results *out)
 {
 	double worst = 0;
 	bool stuck = false;
@@ -34,5 +34,5 @@ const struct check check_gap = {
 	.unit = "ms",
 	.virtual_default = 2000,
 	.real_default = 3000,
-	.eval = eval,
+	.eval = eval_gap,
 };

@@ -19,7 +19,7 @@ static struct braces braces(const struct cpumask *m)
 	return b;
 }
 
-static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
+static void eval_isolation(const struct report_cgroup *cg, double threshold, struct results *out)
 {
 	unsigned confined = 0, judged = 0, strayed = 0;
 
@@ -54,5 +54,5 @@ const struct check check_isolation = {
 	.formula = "any worker with cpus_used minus cpuset not empty",
 	.on = CHECK_ASKED,
 	.row = CHECK_SWITCH("isolation", false, "workers run on no CPU outside their cpuset"),
-	.eval = eval,
+	.eval = eval_isolation,
 };

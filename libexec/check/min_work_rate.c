@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
+static void eval_min_work_rate(const struct report_cgroup *cg, double threshold, struct results *out)
 {
 	unsigned judged = 0, unmeasured = 0, slow = 0;
 	double worst = INFINITY;
@@ -48,5 +48,5 @@ const struct check check_min_work_rate = {
 	.row = CHECK_THRESHOLD("min_work_rate", 1e12, "work units per CPU second that every worker reaches"),
 	.unit = "work/cpu_s",
 	.less_is_worse = true,
-	.eval = eval,
+	.eval = eval_min_work_rate,
 };

@@ -5,7 +5,7 @@
  */
 #include "libexec/check/check.h"
 
-static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
+static void eval_not_starved(const struct report_cgroup *cg, double threshold, struct results *out)
 {
 	unsigned judged = 0, starved = 0;
 
@@ -33,5 +33,5 @@ const struct check check_not_starved = {
 	.formula = "any worker with work_units == 0",
 	.on = CHECK_DEFAULT,
 	.row = CHECK_SWITCH("not_starved", true, "check starvation, spread and gap"),
-	.eval = eval,
+	.eval = eval_not_starved,
 };

@@ -43,7 +43,7 @@ static void judge_exit(const struct report_payload *p, struct results *out)
 }
 
 /* The name in the output that is nearest to one that is not there, as an addition to a line; or "". */
-static char *nearest(const struct report_payload *p, const char *metric)
+static char *nearest_metric(const struct report_payload *p, const char *metric)
 {
 	_cleanup_free_ const char **names = xcalloc(json_object_size(p->metrics) + 1, sizeof(*names));
 	const char *key;
@@ -73,7 +73,7 @@ static void judge_metric(const struct report_payload *p, const struct payload_ch
 	double v = json_number_value(value);
 
 	if (!value) {
-		_cleanup_free_ char *hint = nearest(p, k->metric);
+		_cleanup_free_ char *hint = nearest_metric(p, k->metric);
 		result_add(out, VERDICT_FAIL, 0, p->has_json ? "payload '%s' has no metric '%s' in its output%s" :
 			   "payload '%s' wrote no JSON: there is no metric '%s'%s", name, k->metric, hint);
 		return;

@@ -80,7 +80,7 @@ static bool has_unbound(const struct report *r, const char *cgroup)
 }
 
 /* What makes it unknown in which cgroup, or under which quota, a worker was; NULL: nothing. */
-static const char *unknowable(const struct report *r)
+static const char *quota_unknowable(const struct report *r)
 {
 	static const struct op_kind *const ops[] = { &op_set_limits, &op_move_all_tasks };
 	static const char *const works[] = { "CgroupChurn", "CgroupAttachStorm" };
@@ -110,7 +110,7 @@ static bool is_judged(const struct report *r, const char *cgroup, unsigned i)
 }
 
 /* The workers of the cgroup that ran through the same phases as worker i. */
-static void judge(const struct report *r, const char *cgroup, struct quota q, unsigned i, double threshold, struct results *out)
+static void judge_quota(const struct report *r, const char *cgroup, struct quota q, unsigned i, double threshold, struct results *out)
 {
 	double cpu_ns = 0, wall_ns = 0;
 
@@ -140,7 +140,7 @@ static void judge_cgroup(const struct report *r, const char *cgroup, double thre
 
 	if (!find_quota(&r->spec, cgroup, &q))
 		return;
-	const char *what = unknowable(r);
+	const char *what = quota_unknowable(r);
 	if (what) {
 		result_add(out, VERDICT_SKIP, 0, "the quota of cgroup '%s' says nothing here: the spec has %s", cgroup, what);
 		return;
@@ -151,7 +151,7 @@ static void judge_cgroup(const struct report *r, const char *cgroup, double thre
 	}
 	for (unsigned i = 0; i < r->nr_workers; i++)
 		if (is_in(&r->workers[i], cgroup) && !is_judged(r, cgroup, i))
-			judge(r, cgroup, q, i, threshold, out);
+			judge_quota(r, cgroup, q, i, threshold, out);
 }
 
 /* Every cgroup that has workers, and every one above it, once. */

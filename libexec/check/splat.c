@@ -6,7 +6,7 @@
 #include "libexec/check/check.h"
 #include <regex.h>
 
-static bool matches(const char *pattern, const char *text)
+static bool pattern_matches(const char *pattern, const char *text)
 {
 	regex_t re;
 
@@ -23,7 +23,7 @@ static bool is_allowed(const json_t *patterns, const char *text)
 	size_t i;
 
 	json_array_foreach(patterns, i, pattern) {
-		if (matches(json_string_value(pattern), text))
+		if (pattern_matches(json_string_value(pattern), text))
 			return true;
 	}
 	return false;

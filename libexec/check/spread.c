@@ -87,7 +87,7 @@ static void eval_role(const struct report_cgroup *cg, const char *role, double t
 	}
 }
 
-static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
+static void eval_spread(const struct report_cgroup *cg, double threshold, struct results *out)
 {
 	bool any = false;
 
@@ -111,5 +111,5 @@ const struct check check_spread = {
 	.unit = "%",
 	.virtual_default = 15,
 	.real_default = 35,
-	.eval = eval,
+	.eval = eval_spread,
 };

@@ -61,7 +61,7 @@ static void eval_work(const struct report_cgroup *cg, const struct report_worker
 		result_add(out, VERDICT_PASS, cv, "throughput CV %.3f (mean=%.0f work/cpu_s)", cv, mean);
 }
 
-static void eval(const struct report_cgroup *cg, double threshold, struct results *out)
+static void eval_throughput_cv(const struct report_cgroup *cg, double threshold, struct results *out)
 {
 	for (unsigned i = 0; i < cg->nr_workers; i++) {
 		unsigned first = 0;
@@ -80,5 +80,5 @@ const struct check check_throughput_cv = {
 	.on = CHECK_ASKED,
 	.row = CHECK_THRESHOLD("max_throughput_cv", 1e9, "the largest coefficient of variation of work units per CPU second"),
 	.unit = "",
-	.eval = eval,
+	.eval = eval_throughput_cv,
 };

@@ -94,7 +94,7 @@ static bool cpu_weight(const struct spec *s, const char *cgroup, int64_t *weight
 }
 
 /* What makes it unknown how much CPU time a worker is worth; NULL: nothing. */
-static const char *unknowable(const struct report *r, const struct spec *spec, bool grouped)
+static const char *weights_unknowable(const struct report *r, const struct spec *spec, bool grouped)
 {
 	static const struct { const char *name; size_t offset; } limits[] = {
 		{ "cpu_max", offsetof(struct limits, cpu_quota_us) }, { "cpu_quota_pct", offsetof(struct limits, cpu_quota_pct) },
@@ -212,7 +212,7 @@ static void eval_run(const struct report *r, double threshold, struct results *o
 	const struct report_worker *worst = NULL;
 	bool any = false, own = kernels_own(r), grouped = own || has_limit(spec, offsetof(struct limits, cpu_weight));
 	bool within = own && within_cgroups_only(r);
-	const char *what = unknowable(r, spec, grouped);
+	const char *what = weights_unknowable(r, spec, grouped);
 	struct part p, at = { 0 };
 	double error = 0;
 

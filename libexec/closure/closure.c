@@ -83,7 +83,7 @@ char *closure_guest_path(const struct closure *c, const char *real)
 	return closure_normal(real);
 }
 
-static const struct closure_file *find(const struct closure *c, const char *guest)
+static const struct closure_file *find_file(const struct closure *c, const char *guest)
 {
 	for (size_t i = 0; i < c->n; i++)
 		if (streq(c->files[i].guest, guest))
@@ -95,7 +95,7 @@ static const struct closure_file *find(const struct closure *c, const char *gues
 static int add_entry(struct closure *c, char *guest, const char *host, const char *target, unsigned mode,
 		     struct kt_err *err)
 {
-	const struct closure_file *old = find(c, guest);
+	const struct closure_file *old = find_file(c, guest);
 	bool same = old && !!old->host == !!host && streq(host ? old->host : old->target, host ? host : target);
 
 	if (old) {
@@ -225,7 +225,7 @@ static int add_executable(struct closure *c, const char *host, const char *named
 }
 
 /* Where a path of the spec is here, and its name in the guest. */
-static int resolve(const struct closure *c, const char *path, char **host, char **named, struct kt_err *err)
+static int resolve_links(const struct closure *c, const char *path, char **host, char **named, struct kt_err *err)
 {
 	if (*path == '/') {
 		*host = xstrdup(path);
@@ -247,7 +247,7 @@ int closure_add_program(struct closure *c, const char *program, const char *libr
 
 	if (!strchr(program, '/'))
 		return add_by_name(c, program, library_path, 0, guest, err);
-	if (resolve(c, program, &host, &named, err) || add_executable(c, host, named, library_path, 0, err))
+	if (resolve_links(c, program, &host, &named, err) || add_executable(c, host, named, library_path, 0, err))
 		return -1;
 	if (guest)
 		*guest = closure_normal(named);
@@ -292,7 +292,7 @@ int closure_add_file(struct closure *c, const char *path, struct kt_err *err)
 {
 	_cleanup_free_ char *host = NULL, *named = NULL;
 
-	return resolve(c, path, &host, &named, err) ? -1 : add_any(c, host, named, 0, err);
+	return resolve_links(c, path, &host, &named, err) ? -1 : add_any(c, host, named, 0, err);
 }
 
 static int by_guest(const void *a, const void *b)

@@ -4,14 +4,14 @@
 #include <fcntl.h>
 #include <gelf.h>
 
-static void push(char ***list, size_t *n, char *owned)
+static void push_string(char ***list, size_t *n, char *owned)
 {
 	*list = xrealloc(*list, *n + 2, sizeof(**list));
 	(*list)[(*n)++] = owned;
 	(*list)[*n] = NULL;
 }
 
-static bool ours(Elf *elf, GElf_Ehdr *eh)
+static bool is_host_machine(Elf *elf, GElf_Ehdr *eh)
 {
 	return gelf_getehdr(elf, eh) && eh->e_ident[EI_CLASS] == ELFCLASS64 && eh->e_ident[EI_DATA] == ELFDATA2LSB &&
 	       eh->e_machine == EM_X86_64 && (eh->e_type == ET_EXEC || eh->e_type == ET_DYN);
@@ -30,7 +30,7 @@ static int read_section(Elf *elf, Elf_Scn *scn, const GElf_Shdr *sh, struct dyna
 		if (!text)
 			return -1;
 		if (dyn.d_tag == DT_NEEDED)
-			push(&d->needed, n, xstrdup(text));
+			push_string(&d->needed, n, xstrdup(text));
 		else if (dyn.d_tag == DT_RPATH && !d->rpath)
 			d->rpath = xstrdup(text);
 		else if (dyn.d_tag == DT_RUNPATH && !d->runpath)
@@ -106,7 +106,7 @@ int dynamic_read(const char *path, struct dynamic *ret, struct kt_err *err)
 		BUG("libelf is older than its header");
 	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
 	if (elf && elf_kind(elf) == ELF_K_ELF) {
-		d.kind = ours(elf, &eh) ? DYNAMIC_OURS : DYNAMIC_FOREIGN;
+		d.kind = is_host_machine(elf, &eh) ? DYNAMIC_OURS : DYNAMIC_FOREIGN;
 		bad = d.kind == DYNAMIC_OURS && read_elf(elf, &d);
 	}
 	elf_end(elf);

@@ -38,7 +38,7 @@ static void listing_deinit(struct listing *l)
 	strv_deinit(&l->paths);
 }
 
-static const char *listed(const struct listing *l, const char *name)
+static const char *listed_path(const struct listing *l, const char *name)
 {
 	for (size_t i = 0; i < l->names.n; i++)
 		if (streq(l->names.v[i], name))
@@ -223,7 +223,7 @@ static int place_all(struct closure *c, const struct query *q, const struct list
 {
 	_cleanup_(listing_deinit) struct listing uncached = { 0 };
 	bool glibc = q->linker == glibc_linker, by_base = names_base(c, d, q->library_path);
-	const char *libc = listed(l, "libc.so.6");
+	const char *libc = listed_path(l, "libc.so.6");
 	struct query again = *q;
 
 	if (libc && !c->std_dir) {
@@ -245,7 +245,7 @@ static int place_all(struct closure *c, const struct query *q, const struct list
 		dynamic_deinit(&lib);
 	}
 	for (size_t i = 0; i < l->names.n; i++) {
-		const char *name = l->names.v[i], *without = listed(&uncached, name);
+		const char *name = l->names.v[i], *without = listed_path(&uncached, name);
 		bool by_cache = scattered && !strchr(name, '/') && !(without && streq(without, l->paths.v[i]));
 
 		if (place_library(c, name, l->paths.v[i], by_base, by_cache, err))
@@ -264,7 +264,7 @@ static int place_unwinder(struct closure *c, const struct query *q, const struct
 	bool unwinds = d->unwinds;
 	struct query with = *q;
 
-	if (!listed(l, "libc.so.6") || listed(l, "libgcc_s.so.1"))
+	if (!listed_path(l, "libc.so.6") || listed_path(l, "libgcc_s.so.1"))
 		return 0;
 	for (size_t i = 0; i < l->names.n && !unwinds; i++) {
 		_cleanup_free_ char *path = *l->paths.v[i] == '/' ? xstrdup(l->paths.v[i]) : xasprintf("%s/%s", c->base, l->paths.v[i]);
@@ -311,7 +311,7 @@ int closure_add_opened(struct closure *c, const char *name, struct kt_err *err)
 		return kt_fail(err, "cannot read /proc/self/exe: %s", strerror(errno));
 	if (list_libraries(&q, &l, err))
 		return -1;
-	const char *path = listed(&l, name);
+	const char *path = listed_path(&l, name);
 	if (!path)
 		return 0;
 	_cleanup_free_ char *real = realpath(path, NULL), *dir = closure_dir_of(path), *normal = closure_normal(dir);

@@ -106,7 +106,7 @@ static void looked_at(struct search *s, const char *what, const char *found)
 }
 
 /* There is something, and it will not do. */
-static void tried(struct search *s, const char *what, const struct kt_err *why)
+static void note_tried(struct search *s, const char *what, const struct kt_err *why)
 {
 	looked_at(s, what, why->msg);
 	s->unusable |= why->code == KT_CANNOT_TELL;
@@ -123,7 +123,7 @@ static bool search_cache(struct search *s, struct kernel *ret)
 			ret->why = xasprintf("%s: %s in the cache", *n, n == names ? "newest" : "newest usable");
 			return true;
 		}
-		tried(s, what, &why);
+		note_tried(s, what, &why);
 	}
 	if (!names || !*names)
 		looked_at(s, what, why.msg);
@@ -139,7 +139,7 @@ static bool search_path(struct search *s, const char *path, const char *why, str
 		return false;
 	}
 	if (by_path(path, ret, &e)) {
-		tried(s, path, &e);
+		note_tried(s, path, &e);
 		return false;
 	}
 	ret->why = xasprintf("%s: '%s', %s", ret->release, path, why);

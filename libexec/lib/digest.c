@@ -86,7 +86,7 @@ static bool read_note(const char *note, char buf[NOTE_MAX], char *line[3])
 	return strlen(line[1]) == SHA256_HEX_SIZE - 1;
 }
 
-static void remember(int fd, const struct stat *before, const char *identity, const char *digest)
+static void remember_digest(int fd, const struct stat *before, const char *identity, const char *digest)
 {
 	_cleanup_free_ char *dir = cache_dir("digests", NULL), *name = note_name(before);
 	_cleanup_free_ char *note = xasprintf("%s/%s", dir ? dir : "", name), *self = xasprintf("/proc/self/fd/%d", fd);
@@ -117,7 +117,7 @@ int digest_known_file(int fd, char ret[SHA256_HEX_SIZE], struct kt_err *err)
 	}
 	if (digest_file(fd, ret, err) < 0)
 		return -1;
-	remember(fd, &st, identity, ret);
+	remember_digest(fd, &st, identity, ret);
 	return 0;
 }
 

@@ -96,7 +96,7 @@ char *jcur_path(const struct jcur *c)
 }
 
 /* "file: path: message" */
-static char *say(const struct jcur *c, const char *fmt, va_list ap)
+static char *say_at(const struct jcur *c, const char *fmt, va_list ap)
 {
 	_cleanup_free_ char *path = jcur_path(c), *msg = NULL;
 
@@ -110,7 +110,7 @@ bool jcur_error(const struct jcur *c, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	_cleanup_free_ char *msg = say(c, fmt, ap);
+	_cleanup_free_ char *msg = say_at(c, fmt, ap);
 	va_end(ap);
 	kt_errs_add(c->doc->errs, "%s", msg);
 	return false;
@@ -121,7 +121,7 @@ void jcur_note(const struct jcur *c, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	_cleanup_free_ char *msg = say(c, fmt, ap);
+	_cleanup_free_ char *msg = say_at(c, fmt, ap);
 	va_end(ap);
 	kt_warn("note: %s", msg);
 }

@@ -20,7 +20,7 @@ static int64_t unit_ns(const char *name, const char **unit)
 	BUG("no unit of time at the end of '%s'", name);
 }
 
-static void store(const struct row *r, void *out, double v)
+static void store_number(const struct row *r, void *out, double v)
 {
 	void *p = (char *)out + r->offset;
 	const char *unit;
@@ -42,7 +42,7 @@ static void store(const struct row *r, void *out, double v)
 void rows_default(const struct row *rows, void *out)
 {
 	for (const struct row *r = rows; r->name; r++)
-		store(r, out, r->def);
+		store_number(r, out, r->def);
 }
 
 static bool parse_enum(const struct jcur *c, const struct row *r, void *out)
@@ -53,7 +53,7 @@ static bool parse_enum(const struct jcur *c, const struct row *r, void *out)
 		return false;
 	for (unsigned i = 0; r->names[i]; i++) {
 		if (streq(r->names[i], s)) {
-			store(r, out, i);
+			store_number(r, out, i);
 			return true;
 		}
 	}
@@ -72,19 +72,19 @@ static bool parse_row(const struct jcur *c, const struct row *r, void *out, void
 	case ROW_BOOL:
 		if (!jcur_bool(c, &b))
 			return false;
-		store(r, out, b);
+		store_number(r, out, b);
 		return true;
 	case ROW_UINT:
 	case ROW_INT: /* no range goes beyond 2^53, where a double is exact */
 		if (!jcur_int(c, r->min, r->max, &i))
 			return false;
-		store(r, out, i);
+		store_number(r, out, i);
 		return true;
 	case ROW_REAL:
 	case ROW_NS:
 		if (!jcur_real(c, r->min, r->max, &d))
 			return false;
-		store(r, out, d);
+		store_number(r, out, d);
 		return true;
 	case ROW_STR:
 		if (!jcur_str(c, &s))

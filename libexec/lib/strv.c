@@ -2,7 +2,7 @@
 /* A vector of strings: see strv.h. */
 #include "libexec/lib/strv.h"
 
-static void push(struct strv *s, char *owned)
+static void push_owned(struct strv *s, char *owned)
 {
 	s->v = xrealloc(s->v, s->n + 2, sizeof(*s->v));
 	s->v[s->n++] = owned;
@@ -18,13 +18,13 @@ void strv_add(struct strv *s, const char *fmt, ...)
 	if (vasprintf(&text, fmt, ap) < 0)
 		die(KT_TROUBLE, "out of memory");
 	va_end(ap);
-	push(s, text);
+	push_owned(s, text);
 }
 
 void strv_add_all(struct strv *s, char *const *from)
 {
 	for (; from && *from; from++)
-		push(s, xstrdup(*from));
+		push_owned(s, xstrdup(*from));
 }
 
 char *strv_shell(const struct strv *s)

@@ -163,7 +163,7 @@ static bool read_at(const struct guestmem *m, uint64_t at, void *buf, size_t siz
 }
 
 /* Through the page tables. False: nothing is mapped there. */
-static bool walk(const struct guestmem *m, uint64_t address, uint64_t *ret)
+static bool walk_tables(const struct guestmem *m, uint64_t address, uint64_t *ret)
 {
 	enum { PRESENT = 1, LARGE = 1 << 7, LARGEST_SHIFT = 30 };
 	const uint64_t frame = UINT64_C(0x000ffffffffff000);
@@ -195,7 +195,7 @@ int guestmem_use_tables(struct guestmem *m, uint64_t init_top_pgt, struct kt_err
 	m->tables = init_top_pgt - kernel_text;
 	for (size_t i = 0; i < ARRAY_SIZE(top_shifts); i++) {
 		m->top_shift = top_shifts[i];
-		if (walk(m, init_top_pgt, &phys) && phys == m->tables)
+		if (walk_tables(m, init_top_pgt, &phys) && phys == m->tables)
 			return 0;
 	}
 	m->tables = 0;
@@ -207,11 +207,11 @@ static uint64_t translate(const struct guestmem *m, uint64_t address, size_t siz
 {
 	uint64_t phys = address - (address >= kernel_text ? kernel_text : address >= direct_map_4 ? direct_map_4 : direct_map_5);
 
-	return m->tables && !walk(m, address, &phys) ? 0 : in_qemu(m, phys, size);
+	return m->tables && !walk_tables(m, address, &phys) ? 0 : in_qemu(m, phys, size);
 }
 
 /* The longest piece from there that lies together in QEMU. */
-static size_t piece(const struct guestmem *m, uint64_t address, size_t size)
+static size_t piece_size(const struct guestmem *m, uint64_t address, size_t size)
 {
 	size_t page = PAGE_SIZE;
 
@@ -221,7 +221,7 @@ static size_t piece(const struct guestmem *m, uint64_t address, size_t size)
 int guestmem_read(const struct guestmem *m, uint64_t address, void *buf, size_t size, struct kt_err *err)
 {
 	for (size_t n; size; size -= n, address += n, buf = (char *)buf + n) {
-		n = piece(m, address, size);
+		n = piece_size(m, address, size);
 		uint64_t at = translate(m, address, n);
 
 		if (!at)
@@ -235,7 +235,7 @@ int guestmem_read(const struct guestmem *m, uint64_t address, void *buf, size_t 
 int guestmem_write(const struct guestmem *m, uint64_t address, const void *buf, size_t size, struct kt_err *err)
 {
 	for (size_t n; size; size -= n, address += n, buf = (const char *)buf + n) {
-		n = piece(m, address, size);
+		n = piece_size(m, address, size);
 		uint64_t at = translate(m, address, n);
 
 		if (!at)

@@ -177,7 +177,7 @@ static void fill_hash(struct kallsyms *s)
 enum layout { FROM_ITSELF, FROM_BASE, FROM_BASE_BUT_PER_CPU, LAYOUTS };
 
 /* The addresses by one of the layouts. False: they do not rise, or the kernel's text does not begin where the image does. */
-static bool place(const struct image *m, const struct tables *t, enum layout layout, struct kallsyms *s)
+static bool place_addresses(const struct image *m, const struct tables *t, enum layout layout, struct kallsyms *s)
 {
 	size_t offsets = t->index + 2 * TOKENS;
 	uint64_t base = get64(m, (offsets + 4 * t->nr + 7) & ~(size_t)7);
@@ -211,7 +211,7 @@ static int read_image(const struct image *m, struct kallsyms *ret)
 	unpack_names(m, &t, &s);
 	fill_hash(&s);
 	for (enum layout l = 0; l < LAYOUTS; l++)
-		if (place(m, &t, l, &s)) {
+		if (place_addresses(m, &t, l, &s)) {
 			*ret = s;
 			return 0;
 		}

@@ -2,7 +2,7 @@
 /* Scheduler records: see read.h. */
 #include "libexec/report/read.h"
 
-static void replace(char **s, const char *with)
+static void replace_string(char **s, const char *with)
 {
 	free(*s);
 	*s = xstrdup(with);
@@ -18,9 +18,9 @@ static bool read_exit_info(const struct jcur *c, struct report_scheduler *s)
 		return false;
 	if (!json_is_string(reason.j) || !json_is_string(message.j))
 		return jcur_error(c, "has a reason and a message that are strings");
-	replace(&s->kind, kind);
-	replace(&s->reason, json_string_value(reason.j));
-	replace(&s->message, json_string_value(message.j));
+	replace_string(&s->kind, kind);
+	replace_string(&s->reason, json_string_value(reason.j));
+	replace_string(&s->message, json_string_value(message.j));
 	return true;
 }
 
@@ -54,7 +54,7 @@ bool report_read_scheduler(const struct jcur *c, struct report *r)
 
 	if (!report_need_str(c, "event", &event) || !report_need_str(c, "name", &name))
 		return false;
-	replace(&s->name, name);
+	replace_string(&s->name, name);
 	s->builtin = json_is_string(json_object_get(c->j, "how")) && streq(json_string_value(json_object_get(c->j, "how")), "builtin");
 	if (streq(event, "enabled")) {
 		s->attached = true;

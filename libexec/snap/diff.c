@@ -14,7 +14,7 @@ static const char *identity(const json_t *list)
 	return NULL;
 }
 
-static const json_t *find(const json_t *list, const char *member, const json_t *value)
+static const json_t *find_member(const json_t *list, const char *member, const json_t *value)
 {
 	const json_t *e;
 	size_t i;
@@ -26,12 +26,12 @@ static const json_t *find(const json_t *list, const char *member, const json_t *
 	return NULL;
 }
 
-static void note(json_t *out, const char *path, const json_t *was, const json_t *is)
+static void note_change(json_t *out, const char *path, const json_t *was, const json_t *is)
 {
 	json_array_append_new(out, KT_PACK("{ss sO* sO*}", "path", path, "was", (json_t *)was, "is", (json_t *)is));
 }
 
-static void compare(json_t *out, const char *path, const json_t *a, const json_t *b);
+static void compare_values(json_t *out, const char *path, const json_t *a, const json_t *b);
 
 /* As the path has it: [0], or [pid=45]. */
 static char *element_path(const char *path, const char *member, const json_t *value, size_t i)
@@ -51,13 +51,13 @@ static void compare_lists(json_t *out, const char *path, const json_t *a, const 
 	json_array_foreach(a, i, e) {
 		const json_t *id = member ? json_object_get(e, member) : NULL;
 		_cleanup_free_ char *p = element_path(path, member, id, i);
-		compare(out, p, e, member ? find(b, member, id) : json_array_get(b, i));
+		compare_values(out, p, e, member ? find_member(b, member, id) : json_array_get(b, i));
 	}
 	json_array_foreach(b, i, e) {
 		const json_t *id = member ? json_object_get(e, member) : NULL;
 		_cleanup_free_ char *p = element_path(path, member, id, i);
-		if (member ? !find(a, member, id) : i >= json_array_size(a))
-			note(out, p, NULL, e);
+		if (member ? !find_member(a, member, id) : i >= json_array_size(a))
+			note_change(out, p, NULL, e);
 	}
 }
 
@@ -68,25 +68,25 @@ static void compare_objects(json_t *out, const char *path, const json_t *a, cons
 
 	json_object_foreach((json_t *)a, key, v) {
 		_cleanup_free_ char *p = xasprintf(strchr(key, '.') ? "%s[%s]" : *path ? "%s.%s" : "%s%s", path, key);
-		compare(out, p, v, json_object_get(b, key));
+		compare_values(out, p, v, json_object_get(b, key));
 	}
 	json_object_foreach((json_t *)b, key, v) {
 		_cleanup_free_ char *p = xasprintf(strchr(key, '.') ? "%s[%s]" : *path ? "%s.%s" : "%s%s", path, key);
 		if (!json_object_get(a, key))
-			note(out, p, NULL, v);
+			note_change(out, p, NULL, v);
 	}
 }
 
-static void compare(json_t *out, const char *path, const json_t *a, const json_t *b)
+static void compare_values(json_t *out, const char *path, const json_t *a, const json_t *b)
 {
 	if (!b)
-		note(out, path, a, NULL);
+		note_change(out, path, a, NULL);
 	else if (json_is_object(a) && json_is_object(b))
 		compare_objects(out, path, a, b);
 	else if (json_is_array(a) && json_is_array(b) && (json_is_object(json_array_get(a, 0)) || json_is_object(json_array_get(b, 0))))
 		compare_lists(out, path, a, b);
 	else if (!json_equal(a, b))
-		note(out, path, a, b);
+		note_change(out, path, a, b);
 }
 
 json_t *snap_diff(const json_t *a, const json_t *b)

@@ -69,7 +69,7 @@ static const json_t *follow(const json_t *snapshot, const json_t *j)
 	return j;
 }
 
-static json_t *get(const json_t *snapshot, const json_t *start, const char *path, struct kt_err *err)
+static json_t *get_path(const json_t *snapshot, const json_t *start, const char *path, struct kt_err *err)
 {
 	const json_t *j = start;
 
@@ -97,7 +97,7 @@ static json_t *get(const json_t *snapshot, const json_t *start, const char *path
 
 json_t *snap_get(const json_t *snapshot, const char *path, struct kt_err *err)
 {
-	return get(snapshot, snapshot, path, err);
+	return get_path(snapshot, snapshot, path, err);
 }
 
 json_t *snap_var(const json_t *snapshot, const char *name, struct kt_err *err)
@@ -175,7 +175,7 @@ json_t *snap_entry(const json_t *map, const char *name, const char *key, struct 
 	return NULL;
 }
 
-static double number(const json_t *v)
+static double number_of(const json_t *v)
 {
 	return json_is_string(v) ? strtod(json_string_value(v), NULL) : json_number_value(v);
 }
@@ -196,15 +196,15 @@ json_t *snap_entries(const json_t *map, const char *name, const char *condition,
 	_cleanup_free_ char *path = strndup(condition, at);
 	found = json_array();
 	json_array_foreach(entries, i, e) {
-		json_t *v = get(e, e, path, err);
+		json_t *v = get_path(e, e, path, err);
 		if (!v)
 			return json_decref(found), NULL;
 		if ((op == '<' || op == '>') && !json_is_number(v) && !json_is_string(v)) {
 			kt_fail(err, "'%s' of the map '%s' is %s, not a number", path, name, type_name(v));
 			return json_decref(found), NULL;
 		}
-		if (op == '=' ? is_text(v, want) : op == '!' ? !is_text(v, want) : op == '<' ? number(v) < strtod(want, NULL) :
-		    number(v) > strtod(want, NULL))
+		if (op == '=' ? is_text(v, want) : op == '!' ? !is_text(v, want) : op == '<' ? number_of(v) < strtod(want, NULL) :
+		    number_of(v) > strtod(want, NULL))
 			json_array_append(found, e);
 	}
 	if (json_array_size(found))

@@ -18,7 +18,7 @@ static void print_count(FILE *f, int width, json_int_t n)
 		fprintf(f, " %*lld", width, (long long)n);
 }
 
-static const char *text(const json_t *j, const char *member)
+static const char *member_text(const json_t *j, const char *member)
 {
 	const char *s = json_string_value(json_object_get(j, member));
 
@@ -52,7 +52,7 @@ static void print_cpus(const json_t *snapshot, FILE *f)
 		const json_t *task = json_object_get(cpu, "current"), *scx = json_object_get(cpu, "scx");
 		const json_t *regs = json_object_get(cpu, "registers"), *symbol = json_object_get(regs, "symbol");
 
-		fprintf(f, "%4lld %-15s", (long long)count(cpu, "cpu", NULL), text(task, "comm"));
+		fprintf(f, "%4lld %-15s", (long long)count(cpu, "cpu", NULL), member_text(task, "comm"));
 		print_count(f, 6, count(task, "pid", NULL));
 		print_count(f, 3, count(cpu, "nr_running", NULL));
 		print_count(f, 4, count(cpu, "cfs", "h_nr_queued"));
@@ -68,7 +68,7 @@ static void print_cpus(const json_t *snapshot, FILE *f)
 		print_pids(m, json_object_get(cpu, "runnable"), NULL);
 		fclose(m);
 		fprintf(f, "  %-20s %s\n", pids, symbol ? json_string_value(symbol) : regs && !json_is_true(json_object_get(regs, "kernel")) ?
-			"user mode" : text(regs, "ip"));
+			"user mode" : member_text(regs, "ip"));
 		free(pids);
 	}
 }
@@ -80,12 +80,12 @@ static void print_dsqs(const json_t *snapshot, FILE *f)
 	size_t i;
 
 	json_array_foreach(json_object_get(snapshot, "dsqs"), i, dsq) {
-		if (!count(dsq, "nr", NULL) && !streq(text(dsq, "kind"), "user"))
+		if (!count(dsq, "nr", NULL) && !streq(member_text(dsq, "kind"), "user"))
 			continue; /* global and bypass queues are hardly ever used */
 		if (!some)
 			fprintf(f, "\n%-20s %-6s %4s  %s\n", "DSQ", "KIND", "NR", "TASKS");
 		some = true;
-		fprintf(f, "%-20s %-6s", text(dsq, "id"), text(dsq, "kind"));
+		fprintf(f, "%-20s %-6s", member_text(dsq, "id"), member_text(dsq, "kind"));
 		print_count(f, 4, count(dsq, "nr", NULL));
 		fputs("  ", f);
 		print_pids(f, json_object_get(dsq, "tasks"), "pid");
@@ -98,14 +98,14 @@ void snap_print_table(const json_t *snapshot, FILE *f)
 	const json_t *sched = json_object_get(snapshot, "scheduler"), *map;
 	const char *name, *error = json_string_value(json_object_get(snapshot, "error"));
 
-	fprintf(f, "%s: %.3f ms after the first phase began, by %s\n", text(snapshot, "name"), (double)count(snapshot, "at_ns", NULL) / 1e6,
-		text(snapshot, "by"));
+	fprintf(f, "%s: %.3f ms after the first phase began, by %s\n", member_text(snapshot, "name"), (double)count(snapshot, "at_ns", NULL) / 1e6,
+		member_text(snapshot, "by"));
 	if (error) {
 		fprintf(f, "nothing could be read: %s\n", error);
 		return;
 	}
 	if (sched && !json_is_null(sched))
-		fprintf(f, "scheduler %s, exit kind %s\n", text(sched, "name"), text(sched, "exit_kind"));
+		fprintf(f, "scheduler %s, exit kind %s\n", member_text(sched, "name"), member_text(sched, "exit_kind"));
 	else
 		fputs("no sched_ext scheduler\n", f);
 	fputc('\n', f);
@@ -115,7 +115,7 @@ void snap_print_table(const json_t *snapshot, FILE *f)
 		fprintf(f, "\n%-16s %-16s %s\n", "MAP", "TYPE", "HERE");
 	json_object_foreach(json_object_get(snapshot, "maps"), name, map) {
 		const json_t *v = json_object_get(map, "variables"), *e = json_object_get(map, "entries");
-		fprintf(f, "%-16s %-16s ", name, text(map, "type"));
+		fprintf(f, "%-16s %-16s ", name, member_text(map, "type"));
 		if (v)
 			fprintf(f, "%zu variables\n", json_object_size(v));
 		else

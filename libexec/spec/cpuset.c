@@ -62,7 +62,7 @@ static struct cpumask usable_part(const struct cpumask *usable, unsigned first, 
 }
 
 /* The whole part; 0.29 * 100 is 28.999999999999996, and means 29. */
-static unsigned whole(double x)
+static unsigned round_down(double x)
 {
 	return x + 1e-9;
 }
@@ -92,7 +92,7 @@ static bool parse_range(const struct jcur *c, void *out, void *ctx)
 		return true;
 	struct cpumask usable = topo_usable_cpus(plan);
 	unsigned n = cpumask_count(&usable);
-	set->cpus = usable_part(&usable, whole(n * r.start), whole(n * r.end));
+	set->cpus = usable_part(&usable, round_down(n * r.start), round_down(n * r.end));
 	if (!cpumask_count(&set->cpus))
 		return jcur_error(c, "%.15g to %.15g of %u usable CPUs is no CPU at all", r.start, r.end, n);
 	return true;
@@ -126,7 +126,7 @@ static bool parse_partition(const struct jcur *c, const struct row *rows, struct
 	if (!plan)
 		return true;
 	struct cpumask usable = topo_usable_cpus(plan);
-	unsigned n = cpumask_count(&usable), chunk = n / p.of, widen = whole(chunk * p.frac);
+	unsigned n = cpumask_count(&usable), chunk = n / p.of, widen = round_down(chunk * p.frac);
 	if (!chunk)
 		return jcur_error(c, "CpusetSpec validation failed: not enough usable CPUs (%u) for %u partitions", n,
 				  p.of);

@@ -261,7 +261,7 @@ static int build(const char *dir, const struct source *s, struct checkpoint *c, 
 }
 
 /* Nothing usable was found: look again with the lock held, and build. */
-static int make(const char *dir, const char *saved, const struct source *s, struct checkpoint *c, struct kt_err *err)
+static int make_checkpoint(const char *dir, const char *saved, const struct source *s, struct checkpoint *c, struct kt_err *err)
 {
 	struct cache_wait wait = {
 		.say = "another process is building this checkpoint: waiting for it", .signals = s->o->signals,
@@ -295,7 +295,7 @@ static int make(const char *dir, const char *saved, const struct source *s, stru
 }
 
 /* By its key. */
-static int get(const struct source *s, struct checkpoint *c, struct kt_err *err)
+static int get_checkpoint(const struct source *s, struct checkpoint *c, struct kt_err *err)
 {
 	int64_t start = kt_now_ns();
 	_cleanup_free_ char *sub = xasprintf("checkpoints/%s", c->key), *dir = cache_path(sub, err);
@@ -309,7 +309,7 @@ static int get(const struct source *s, struct checkpoint *c, struct kt_err *err)
 		return 0;
 	/* A cache that cannot be written to serves what is in it: this state serves this run. */
 	c->built = s->booted && access(all, W_OK);
-	r = c->built ? s->setup->run(s->setup->ctx, c, err) : make(dir, saved, s, c, err);
+	r = c->built ? s->setup->run(s->setup->ctx, c, err) : make_checkpoint(dir, saved, s, c, err);
 	*(c->built ? &c->build_ns : &c->find_ns) = kt_now_ns() - start;
 	return r;
 }
@@ -320,7 +320,7 @@ int checkpoint_get(const struct vm_config *cfg, const struct checkpoint_opts *o,
 	struct source s = { .cfg = cfg, .o = o, .vm = vm };
 
 	checkpoint_init(c, cfg->plan->nr_nodes);
-	return key_of(cfg, o, c->key, err) < 0 || get(&s, c, err) < 0 ? -1 : make_ram_writable(c, err);
+	return key_of(cfg, o, c->key, err) < 0 || get_checkpoint(&s, c, err) < 0 ? -1 : make_ram_writable(c, err);
 }
 
 int checkpoint_set_up(const struct vm_config *cfg, const struct checkpoint_opts *o, const struct checkpoint *booted,
@@ -337,7 +337,7 @@ int checkpoint_set_up(const struct vm_config *cfg, const struct checkpoint_opts 
 	_cleanup_free_ char *text = xasprintf("%s %s %s %s %s", FORMAT, program, booted->key, booted->contents,
 					      setup->payload_sha256);
 	digest_text(text, c->key);
-	return get(&s, c, err);
+	return get_checkpoint(&s, c, err);
 }
 
 int checkpoint_take(struct checkpoint *c, const struct checkpoint *booted, const struct topo *plan, struct vm *vm, int64_t deadline_ns,

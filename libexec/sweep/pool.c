@@ -77,7 +77,7 @@ static int open_in(const char *dir, const char *name, int flags)
 	return fd;
 }
 
-static void start(struct sweep *s, struct slot *slot, int64_t seed)
+static void start_seed(struct sweep *s, struct slot *slot, int64_t seed)
 {
 	_cleanup_free_ char *dir = sweep_seed_dir(s, seed);
 	struct strv args = { 0 };
@@ -100,7 +100,7 @@ static void start(struct sweep *s, struct slot *slot, int64_t seed)
 	strv_deinit(&args);
 }
 
-static void judge(struct slot *slot)
+static void judge_seed(struct slot *slot)
 {
 	_cleanup_close_ int report = open_in(slot->dir, "report.jsonl", O_RDONLY);
 	_cleanup_close_ int messages = open_in(slot->dir, "messages", O_WRONLY | O_APPEND);
@@ -186,7 +186,7 @@ static void finish(struct sweep *s, struct slot *slot)
 	print_done(s);
 }
 
-static void fill(struct pool *p)
+static void fill_slots(struct pool *p)
 {
 	struct sweep *s = p->s;
 
@@ -196,7 +196,7 @@ static void fill(struct pool *p)
 		if (p->next == s->n)
 			return;
 		if (!p->slots[i].pid)
-			start(s, &p->slots[i], s->first + (int64_t)p->next++);
+			start_seed(s, &p->slots[i], s->first + (int64_t)p->next++);
 	}
 }
 
@@ -209,7 +209,7 @@ static struct slot *find_slot(const struct pool *p, pid_t pid)
 	return NULL;
 }
 
-static void reap(struct pool *p)
+static void reap_seeds(struct pool *p)
 {
 	for (pid_t pid; (pid = waitpid(-1, NULL, WNOHANG)) > 0;) {
 		struct slot *slot = find_slot(p, pid);
@@ -219,7 +219,7 @@ static void reap(struct pool *p)
 		if (slot->judging)
 			finish(p->s, slot);
 		else
-			judge(slot);
+			judge_seed(slot);
 	}
 }
 
@@ -296,14 +296,14 @@ int sweep_run(struct sweep *s)
 	s->records = xcalloc(s->n, sizeof(json_t *));
 	load_done(s);
 	print_done(s);
-	for (fill(&p); busy(&p); fill(&p)) {
+	for (fill_slots(&p); busy(&p); fill_slots(&p)) {
 		/* The lowest number first: SIGINT before the SIGCHLD of the children that it ended as well. */
 		sig = sigwaitinfo(&p.signals, NULL);
 		if (sig > 0 && sig != SIGCHLD) {
 			end_all(&p);
 			return sig;
 		}
-		reap(&p);
+		reap_seeds(&p);
 	}
 	free(p.slots);
 	return 0;

@@ -20,7 +20,7 @@ static int memfile(void)
 }
 
 /* Run a program; what it says is enough when it fails. */
-static void run(const struct strv *args, int in, int out)
+static void run_program(const struct strv *args, int in, int out)
 {
 	int code = sweep_wait(sweep_spawn(args, in, out, -1));
 
@@ -45,7 +45,7 @@ static int make_plan(const struct sweep *s)
 	if (!s->topology)
 		strv_add(&args, "--spec");
 	strv_add(&args, "%s", s->topology ? s->topology : s->spec);
-	run(&args, -1, plan);
+	run_program(&args, -1, plan);
 	strv_deinit(&args);
 	return plan;
 }
@@ -71,7 +71,7 @@ static void make_checkpoint(struct sweep *s, int plan, json_t **host)
 	if (s->timeout)
 		add_option(&args, "--timeout", s->timeout);
 	add_option(&args, "--", s->spec);
-	run(&args, plan, report);
+	run_program(&args, plan, report);
 	strv_deinit(&args);
 	_cleanup_fclose_ FILE *f = fdopen(dup(report), "r");
 	s->run = f ? next_record(f) : NULL;
@@ -114,7 +114,7 @@ static void settle_paths(struct sweep *s)
 }
 
 /* Every choice made once, so that no seed and no replay can make another. */
-static void settle(struct sweep *s, const json_t *host)
+static void settle_host(struct sweep *s, const json_t *host)
 {
 	_cleanup_free_ char *kernel = kernel_name(str(host, "kernel"));
 	_cleanup_json_ json_t *spec = kt_json_load(s->spec, NULL);
@@ -218,7 +218,7 @@ static void differences(struct strv *out, const char *path, json_t *there, json_
 }
 
 /* Results of other inputs must not be counted in. */
-static void compare(const struct sweep *s, json_t *there, json_t *now)
+static void compare_sweeps(const struct sweep *s, json_t *there, json_t *now)
 {
 	enum { SAY = 3 };
 	struct strv diff = { 0 };
@@ -235,7 +235,7 @@ static void compare(const struct sweep *s, json_t *there, json_t *now)
 }
 
 /* Only what a preparation leaves that was killed; anything else is somebody's. */
-static bool nobodys(const char *dir)
+static bool is_nobodys(const char *dir)
 {
 	static const char *const ours[] = { ".", "..", ".lock", "spec.json", "plan.json" };
 	DIR *d = opendir(dir);
@@ -289,14 +289,14 @@ static void open_dir(struct sweep *s, const json_t *host)
 		die(KT_TROUBLE, "cannot open '%s': %s", s->dir, strerror(errno));
 	_cleanup_free_ char *path = xasprintf("%s/sweep.json", s->dir), *seeds = xasprintf("%s/seeds", dir);
 	bool there = !access(path, F_OK);
-	if (!there && !nobodys(dir))
+	if (!there && !is_nobodys(dir))
 		die(KT_USAGE, "'%s' is in use, and not by a sweep", s->dir);
 	lock_dir(s);
 	if (there) {
 		_cleanup_json_ json_t *old = kt_json_load(path, &err);
 		if (!old)
 			die(KT_TROUBLE, "%s", err.msg);
-		compare(s, old, inputs);
+		compare_sweeps(s, old, inputs);
 	} else {
 		write_file(s, "spec.json", json_object_get(s->run, "spec"));
 		write_file(s, "plan.json", json_object_get(s->run, "plan"));
@@ -322,7 +322,7 @@ void sweep_prepare(struct sweep *s)
 		signal(signals[i], interrupted);
 	_cleanup_close_ int plan = make_plan(s);
 	make_checkpoint(s, plan, &host);
-	settle(s, host);
+	settle_host(s, host);
 	open_dir(s, host);
 	json_decref(host);
 }

@@ -211,8 +211,8 @@ int topo_qemu_can(const struct topo *t, const struct qemu_version *v, struct kt_
 }
 
 /* Adds one option and its value. */
-static void add(struct topo *t, const char *option, const char *fmt, ...) KT_PRINTF(3, 4);
-static void add(struct topo *t, const char *option, const char *fmt, ...)
+static void add_option(struct topo *t, const char *option, const char *fmt, ...) KT_PRINTF(3, 4);
+static void add_option(struct topo *t, const char *option, const char *fmt, ...)
 {
 	size_t n = 0;
 	char *value;
@@ -236,19 +236,19 @@ static void add_nodes(struct topo *t)
 
 	for (unsigned i = 0; i < t->nr_nodes; i++)
 		if (t->nodes[i].memory_mib)
-			add(t, "-numa", "node,nodeid=%u,memdev=ram%u", i, i);
+			add_option(t, "-numa", "node,nodeid=%u,memdev=ram%u", i, i);
 		else
-			add(t, "-numa", "node,nodeid=%u", i);
+			add_option(t, "-numa", "node,nodeid=%u", i);
 	for (unsigned i = 0; i < t->nr_nodes; i++)
 		if (cpumask_count(&t->nodes[i].cpus))
-			add(t, "-numa", "cpu,node-id=%u,socket-id=%u", i, i);
+			add_option(t, "-numa", "cpu,node-id=%u,socket-id=%u", i, i);
 	for (unsigned i = 0; i < t->nr_nodes; i++)
 		for (unsigned j = 0; j < t->nr_nodes; j++)
 			plain &= i == j || t->nodes[i].distances[j] == TOPO_REMOTE_DISTANCE;
 	for (unsigned i = 0; i < t->nr_nodes && !plain; i++)
 		for (unsigned j = 0; j < t->nr_nodes; j++)
 			if (i != j)
-				add(t, "-numa", "dist,src=%u,dst=%u,val=%u", i, j, t->nodes[i].distances[j]);
+				add_option(t, "-numa", "dist,src=%u,dst=%u,val=%u", i, j, t->nodes[i].distances[j]);
 }
 
 void topo_qemu_args(struct topo *t, const struct qemu_version *v)
@@ -259,18 +259,18 @@ void topo_qemu_args(struct topo *t, const struct qemu_version *v)
 	bool regular = grid_cpus(&g) == t->nr_cpus;
 	snprintf(t->qemu_version, sizeof(t->qemu_version), "%s", v->text);
 	/* No random numbers, and no MWAIT, which would keep idle CPUs busy; nor a warning for what TCG lacks. */
-	add(t, "-cpu", CPU_MODEL "%s,-rdrand,-rdseed,-monitor,check=off", cpu_options(v));
-	add(t, "-smp", "%u,maxcpus=%llu,sockets=%u,dies=%u,cores=%u,threads=%u", regular ? t->nr_cpus : 1,
+	add_option(t, "-cpu", CPU_MODEL "%s,-rdrand,-rdseed,-monitor,check=off", cpu_options(v));
+	add_option(t, "-smp", "%u,maxcpus=%llu,sockets=%u,dies=%u,cores=%u,threads=%u", regular ? t->nr_cpus : 1,
 	    (unsigned long long)grid_cpus(&g), g.sockets, g.dies, g.cores, g.threads);
 	if (t->nr_nodes > 1)
 		add_nodes(t);
 	else
-		add(t, "-machine", "memory-backend=ram0");
+		add_option(t, "-machine", "memory-backend=ram0");
 	/* A guest takes x2APIC ids only with an interrupt remapper that knows them. */
 	if (last_apic_id(&g) > MAX_APIC_ID)
-		add(t, "-device", "intel-iommu,intremap=on,eim=on");
+		add_option(t, "-device", "intel-iommu,intremap=on,eim=on");
 	/* CPU 0 is there already. */
 	for (unsigned i = 1; i < t->nr_cpus && !regular; i++)
-		add(t, "-device", CPU_MODEL "-x86_64-cpu,socket-id=%u,die-id=%u,core-id=%u,thread-id=%u",
+		add_option(t, "-device", CPU_MODEL "-x86_64-cpu,socket-id=%u,die-id=%u,core-id=%u,thread-id=%u",
 		    g.places[i].socket, g.places[i].die, g.places[i].core, g.places[i].thread);
 }

@@ -186,7 +186,7 @@ static int read_nodes(const char *root, const struct cpumask *online, bool close
 	return 0;
 }
 
-static const struct topo_cpu *lookup(const struct topo *t, unsigned cpu)
+static const struct topo_cpu *cpu_lookup(const struct topo *t, unsigned cpu)
 {
 	for (unsigned i = 0; i < t->nr_cpus; i++)
 		if (t->cpus[i].cpu == cpu)
@@ -213,9 +213,9 @@ static int add_cpu(const char *root, unsigned cpu, const struct cpumask *online,
 	core = core_of(root, cpu, online);
 
 	/* The second half of each condition holds on any sane machine; without it nonsense would make a bad plan. */
-	first = lookup(t, cpumask_next(&llc, 0));
+	first = cpu_lookup(t, cpumask_next(&llc, 0));
 	c->llc = first && first->node == c->node ? first->llc : t->nr_llcs++;
-	first = lookup(t, cpumask_next(&core, 0));
+	first = cpu_lookup(t, cpumask_next(&core, 0));
 	c->core = first && first->llc == c->llc ? first->core : t->nr_cores++;
 	for (unsigned i = 0; i < t->nr_cpus; i++)
 		c->thread += t->cpus[i].core == c->core;

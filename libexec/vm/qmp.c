@@ -31,7 +31,7 @@ static json_t *buffered_message(struct vm *vm, bool *bad, struct kt_err *err)
 	return msg;
 }
 
-static void fill(struct vm *vm)
+static void fill_buffer(struct vm *vm)
 {
 	vm->qmp_lines.fd = vm->qmp;
 	vm->qmp_lines.max = QMP_MAX_LINE;
@@ -55,7 +55,7 @@ static json_t *receive_message(struct vm *vm, int64_t deadline_ns, struct kt_err
 			return msg;
 		switch (vm_wait(vm, false, deadline_ns)) {
 		case VM_EV_QMP:
-			fill(vm);
+			fill_buffer(vm);
 			break;
 		case VM_EV_EXIT:
 			kt_fail(err, "%s", vm_exit_reason(vm, reason, sizeof(reason)));
@@ -251,7 +251,7 @@ int vm_qmp_listen(struct vm *vm, struct kt_err *err)
 	bool bad;
 
 	if (vm->qmp >= 0)
-		fill(vm);
+		fill_buffer(vm);
 	for (json_t *msg; (msg = buffered_message(vm, &bad, err));) {
 		keep_event(vm, msg);
 		json_decref(msg);

@@ -131,7 +131,7 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	return 0;
 }
 
-static void reap(struct vm *vm, int options)
+static void reap_qemu(struct vm *vm, int options)
 {
 	if (vm->pid && waitpid(vm->pid, &vm->status, options) == vm->pid)
 		vm->pid = 0;
@@ -142,7 +142,7 @@ void vm_kill(struct vm *vm)
 	if (!vm->pid)
 		return;
 	kill(vm->pid, SIGKILL);
-	reap(vm, 0);
+	reap_qemu(vm, 0);
 }
 
 void vm_stop_at(struct vm *vm, int64_t ns)
@@ -194,7 +194,7 @@ void vm_deinit(struct vm *vm)
 }
 
 /* Read what is there. Closes the descriptor at its end; returns whether it read anything. */
-static bool drain(struct vm *vm, int *fd, struct tail *tail)
+static bool drain_pipe(struct vm *vm, int *fd, struct tail *tail)
 {
 	char buf[16384];
 	ssize_t n;
@@ -237,9 +237,9 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns)
 		if (ppoll(p, ARRAY_SIZE(p), &ts, NULL) < 0 && errno != EINTR)
 			BUG("ppoll: %s", strerror(errno));
 		if (p[3].revents)
-			drain(vm, &vm->console, &vm->console_tail);
+			drain_pipe(vm, &vm->console, &vm->console_tail);
 		if (p[4].revents)
-			drain(vm, &vm->err, &vm->err_tail);
+			drain_pipe(vm, &vm->err, &vm->err_tail);
 		if (p[2].revents)
 			return VM_EV_SIGNAL;
 		if (p[0].revents & POLLIN)
@@ -254,11 +254,11 @@ enum vm_event vm_wait(struct vm *vm, bool want_out, int64_t deadline_ns)
 		if (p[1].revents)
 			close_fd(&vm->qmp);
 		if (p[5].revents) {
-			while (vm->console >= 0 && drain(vm, &vm->console, &vm->console_tail))
+			while (vm->console >= 0 && drain_pipe(vm, &vm->console, &vm->console_tail))
 				;
-			while (vm->err >= 0 && drain(vm, &vm->err, &vm->err_tail))
+			while (vm->err >= 0 && drain_pipe(vm, &vm->err, &vm->err_tail))
 				;
-			reap(vm, WNOHANG);
+			reap_qemu(vm, WNOHANG);
 			if (!vm->pid)
 				return VM_EV_EXIT;
 		}

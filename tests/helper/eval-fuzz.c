@@ -11,7 +11,7 @@
 
 static unsigned long variants;
 
-static int judge(const char *text, size_t len, const char *what, size_t where)
+static int judge_text(const char *text, size_t len, const char *what, size_t where)
 {
 	_cleanup_close_ int fd = memfd_create("report", MFD_CLOEXEC);
 	_cleanup_(report_deinit) struct report r = { 0 };
@@ -42,7 +42,7 @@ static int judge(const char *text, size_t len, const char *what, size_t where)
 	return code;
 }
 
-static char *load(const char *path, size_t *len)
+static char *load_file(const char *path, size_t *len)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 	char *text = xcalloc(1, 1 << 20);
@@ -55,7 +55,7 @@ static char *load(const char *path, size_t *len)
 }
 
 /* Put s in place of text[at..at+cut). */
-static void replace(const char *text, size_t len, size_t at, size_t cut, const char *s, const char *what)
+static void replace_piece(const char *text, size_t len, size_t at, size_t cut, const char *s, const char *what)
 {
 	size_t n = strlen(s);
 	_cleanup_free_ char *v = xcalloc(len + n + 1, 1);
@@ -63,7 +63,7 @@ static void replace(const char *text, size_t len, size_t at, size_t cut, const c
 	memcpy(v, text, at);
 	memcpy(v + at, s, n);
 	memcpy(v + at + n, text + at + cut, len - at - cut);
-	judge(v, len - cut + n, what, at);
+	judge_text(v, len - cut + n, what, at);
 }
 
 /* Every value of the report, in turn, as each of these. */
@@ -82,7 +82,7 @@ static void replace_values(const char *text, size_t len)
 		const char *from = text + i + 1;
 		size_t cut = *from == '"' ? (size_t)(strchr(from + 1, '"') - from + 1) : strcspn(from, ",}]\n");
 		for (size_t k = 0; k < ARRAY_SIZE(values); k++)
-			replace(text, len, i + 1, cut, values[k], values[k]);
+			replace_piece(text, len, i + 1, cut, values[k], values[k]);
 	}
 }
 
@@ -94,25 +94,25 @@ int main(int argc, char **argv)
 	kt_init("eval-fuzz");
 	if (argc != 2)
 		die_usage("one report");
-	char *text = load(argv[1], &len);
-	if (judge(text, len, "unchanged", 0) != KT_OK)
+	char *text = load_file(argv[1], &len);
+	if (judge_text(text, len, "unchanged", 0) != KT_OK)
 		die(KT_NO, "the report does not pass as it is");
 	/* Without its newline alone the last record is still whole. */
 	for (size_t n = 0; n < len - 1; n += 97)
-		if (judge(text, n, "truncated", n) != KT_TROUBLE)
+		if (judge_text(text, n, "truncated", n) != KT_TROUBLE)
 			die(KT_NO, "truncated at %zu, and judged", n);
-	if (judge(text, len - 2, "truncated", len - 2) != KT_TROUBLE)
+	if (judge_text(text, len - 2, "truncated", len - 2) != KT_TROUBLE)
 		die(KT_NO, "its last brace cut off, and judged");
 	for (size_t i = 0; i < len; i += 3) {
 		char was = text[i];
 
 		seed = seed * 6364136223846793005 + 1442695040888963407;
 		text[i] = seed >> 56;
-		judge(text, len, "byte changed", i);
+		judge_text(text, len, "byte changed", i);
 		text[i] = was ^ 1 << (seed >> 40) % 8;
-		judge(text, len, "bit flipped", i);
+		judge_text(text, len, "bit flipped", i);
 		text[i] = was;
-		replace(text, len, i, 1, "", "byte removed");
+		replace_piece(text, len, i, 1, "", "byte removed");
 	}
 	replace_values(text, len);
 	printf("ok: %lu variants\n", variants);

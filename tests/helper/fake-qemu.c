@@ -48,7 +48,7 @@ static int open_file(const char *path, int flags)
 	return fd;
 }
 
-static void put(int fd, const void *buf, size_t len, const char *what)
+static void put_bytes(int fd, const void *buf, size_t len, const char *what)
 {
 	if (kt_write_all(fd, buf, len))
 		die(FAILED, "cannot write %s: %s", what, strerror(errno));
@@ -75,7 +75,7 @@ static const char *next_of(const char *option, char ***at)
 
 /* What the state depends on: what files hold in place of their names, and nothing that tells one start from another. */
 
-static void add(SHA2_CTX *sha, const regex_t *varies, const char *arg)
+static void add_argument(SHA2_CTX *sha, const regex_t *varies, const char *arg)
 {
 	for (regmatch_t m; !regexec(varies, arg, 1, &m, 0); arg += m.rm_eo)
 		SHA256Update(sha, (const uint8_t *)arg, (size_t)m.rm_so);
@@ -94,9 +94,9 @@ static void identify(char ret[SHA256_DIGEST_STRING_LENGTH])
 		if ((streq(*a, "-kernel") || streq(*a, "-initrd")) && a[1]) {
 			if (!SHA256File(*++a, ret))
 				die(FAILED, "cannot read '%s': %s", *a, strerror(errno));
-			add(&sha, &varies, ret);
+			add_argument(&sha, &varies, ret);
 		} else if (!streq(*a, "-S") && !streq(*a, "-incoming") && !streq(*a, "defer")) {
-			add(&sha, &varies, *a);
+			add_argument(&sha, &varies, *a);
 		}
 	SHA256End(&sha, ret);
 	regfree(&varies);
@@ -138,7 +138,7 @@ static int open_ram(char ***at, unsigned *mib)
 	return -1;
 }
 
-static void load(void)
+static void load_state(void)
 {
 	char state[STATE_MAX], saved[STATE_MAX], **at = args, first;
 	ssize_t n = read(VM_FD_STATE, saved, sizeof(saved));
@@ -153,19 +153,19 @@ static void load(void)
 
 /* QMP: a JSON value each way. */
 
-static void tell(json_t *message)
+static void tell_client(json_t *message)
 {
 	_cleanup_json_ json_t *owned = message;
 	_cleanup_free_ char *text = json_dumps(message, JSON_COMPACT);
 	_cleanup_free_ char *line = xasprintf("%s\r\n", text);
 
-	put(VM_FD_QMP, line, strlen(line), "QMP");
+	put_bytes(VM_FD_QMP, line, strlen(line), "QMP");
 }
 
 /* data is taken. */
 static void tell_event(const char *name, json_t *data)
 {
-	tell(KT_PACK("{ss,so,s{si,si}}", "event", name, "data", data, "timestamp", "seconds", 0, "microseconds", 0));
+	tell_client(KT_PACK("{ss,so,s{si,si}}", "event", name, "data", data, "timestamp", "seconds", 0, "microseconds", 0));
 }
 
 static void greet(const char *version)
@@ -174,7 +174,7 @@ static void greet(const char *version)
 
 	if (sscanf(version, "%d.%d.%d", &major, &minor, &micro) != 3)
 		die(FAILED, "FAKE_VERSION '%s' is no version", version);
-	tell(KT_PACK("{s{s{s{si,si,si},ss},s[s]}}", "QMP", "version", "qemu", "major", major, "minor", minor,
+	tell_client(KT_PACK("{s{s{s{si,si,si},ss},s[s]}}", "QMP", "version", "qemu", "major", major, "minor", minor,
 		     "micro", micro, "package", "", "capabilities", "oob"));
 }
 
@@ -208,7 +208,7 @@ static void fill_memory(void)
 	for (int fd; (fd = open_ram(&at, &mib)) >= 0; close(fd))
 		for (int i = 0; i < MIN(mib, limit); i++) {
 			memset(block, i % 255 + 1, sizeof(block));
-			put(fd, block, sizeof(block), "the memory");
+			put_bytes(fd, block, sizeof(block), "the memory");
 		}
 }
 
@@ -219,7 +219,7 @@ static void say_records(void)
 	ssize_t n;
 
 	while ((n = read(fd, block, sizeof(block))) > 0)
-		put(VM_FD_OUT, block, (size_t)n, "the records");
+		put_bytes(VM_FD_OUT, block, (size_t)n, "the records");
 	if (n)
 		die(FAILED, "cannot read the records: %s", strerror(errno));
 }
@@ -228,7 +228,7 @@ static void boot(void)
 {
 	const char *console = env("FAKE_CONSOLE", "fake console\n"), *gate = env("FAKE_GATE", "");
 
-	put(VM_FD_CONSOLE, console, strlen(console), "the console");
+	put_bytes(VM_FD_CONSOLE, console, strlen(console), "the console");
 	while (kvm && streq(kvm_is, "hangs"))
 		pause();
 	if (start != VM_BOOT) {
@@ -243,19 +243,19 @@ static void boot(void)
 		tell_event("STOP", json_object());
 }
 
-static void obey(const char *command)
+static void obey_command(const char *command)
 {
 	char state[STATE_MAX];
 
 	if (streq(command, "migrate"))
-		put(passed, state, make_state(state), "the state");
+		put_bytes(passed, state, make_state(state), "the state");
 	if (streq(command, "migrate-incoming"))
-		load();
+		load_state();
 	if (streq(command, "cont"))
 		tell_event("RESUME", json_object());
 	if (streq(command, "stop"))
 		tell_event("STOP", json_object());
-	tell(KT_PACK("{s{}}", "return"));
+	tell_client(KT_PACK("{s{}}", "return"));
 	if (streq(command, "migrate") || streq(command, "migrate-incoming"))
 		tell_event("MIGRATION", KT_PACK("{ss}", "status", "completed"));
 	if (streq(command, "cont"))
@@ -268,7 +268,7 @@ static void note_start(const char *path)
 	_cleanup_close_ int fd = open_file(path, O_WRONLY | O_APPEND | O_CREAT);
 	_cleanup_free_ char *line = xasprintf("%s%s %d\n", names[start], kvm ? "-kvm" : "", (int)getpid());
 
-	put(fd, line, strlen(line), path);
+	put_bytes(fd, line, strlen(line), path);
 }
 
 static void give_turns(void)
@@ -304,6 +304,6 @@ int main(int argc, char **argv)
 	if (start == VM_COLD)
 		boot();
 	for (json_t *m; (m = json_load_callback(receive_byte, NULL, JSON_DISABLE_EOF_CHECK, NULL)); json_decref(m))
-		obey(json_string_value(json_object_get(m, "execute")) ?: "");
+		obey_command(json_string_value(json_object_get(m, "execute")) ?: "");
 	return KT_OK;
 }

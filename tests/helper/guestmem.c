@@ -30,7 +30,7 @@ static void map_page(int levels, uint64_t address, uint64_t phys, int page_shift
 	((uint64_t *)(ram + table))[address >> page_shift & 511] = phys | PRESENT | (page_shift > 12 ? LARGE : 0);
 }
 
-static void say(const struct guestmem *m, const char *what, uint64_t address)
+static void say_bytes(const struct guestmem *m, const char *what, uint64_t address)
 {
 	struct kt_err err;
 	uint64_t value;
@@ -63,14 +63,14 @@ int main(int argc, char **argv)
 	map_page(levels, image, 0, 21);
 	map_page(levels, small, AT_DATA, 12);
 	map_page(levels, all, 0, 30);
-	say(&m, "the kernel's image, without tables", image + AT_IMAGE);
-	say(&m, "the map of all memory, without tables", all + AT_DATA);
+	say_bytes(&m, "the kernel's image, without tables", image + AT_IMAGE);
+	say_bytes(&m, "the map of all memory, without tables", all + AT_DATA);
 	if (guestmem_use_tables(&m, image + INIT_TOP_PGT, &err))
 		die(KT_NO, "%s", err.msg);
-	say(&m, "the kernel's image", image + AT_IMAGE);
-	say(&m, "a page of 4 KiB", small);
-	say(&m, "a page of 1 GiB", all + AT_DATA);
-	say(&m, "where nothing is mapped", small + 0x1000);
-	say(&m, "of the other number of levels", other);
+	say_bytes(&m, "the kernel's image", image + AT_IMAGE);
+	say_bytes(&m, "a page of 4 KiB", small);
+	say_bytes(&m, "a page of 1 GiB", all + AT_DATA);
+	say_bytes(&m, "where nothing is mapped", small + 0x1000);
+	say_bytes(&m, "of the other number of levels", other);
 	return KT_OK;
 }

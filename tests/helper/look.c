@@ -35,7 +35,7 @@ static uint64_t made_up(uint64_t *state)
 	}
 }
 
-static void put(char *ram, uint64_t phys, uint64_t value)
+static void put_entry(char *ram, uint64_t phys, uint64_t value)
 {
 	memcpy(ram + phys, &value, sizeof(value));
 }
@@ -44,12 +44,12 @@ static void put(char *ram, uint64_t phys, uint64_t value)
 static void make_tables(char *ram, uint64_t top)
 {
 	memset(ram + top, 0, 4096 * 4);
-	put(ram, top + (image >> 39 & 511) * 8, (top + 4096) | PRESENT);
-	put(ram, top + 4096 + (image >> 30 & 511) * 8, (top + 2 * 4096) | PRESENT);
+	put_entry(ram, top + (image >> 39 & 511) * 8, (top + 4096) | PRESENT);
+	put_entry(ram, top + 4096 + (image >> 30 & 511) * 8, (top + 2 * 4096) | PRESENT);
 	for (uint64_t i = 0; i < MIB / 2; i++)
-		put(ram, top + 2 * 4096 + i * 8, i << 21 | PRESENT | LARGE);
-	put(ram, top + (all >> 39 & 511) * 8, (top + 3 * 4096) | PRESENT);
-	put(ram, top + 3 * 4096 + (all >> 30 & 511) * 8, PRESENT | LARGE);
+		put_entry(ram, top + 2 * 4096 + i * 8, i << 21 | PRESENT | LARGE);
+	put_entry(ram, top + (all >> 39 & 511) * 8, (top + 3 * 4096) | PRESENT);
+	put_entry(ram, top + 3 * 4096 + (all >> 30 & 511) * 8, PRESENT | LARGE);
 }
 
 int main(int argc, char **argv)
@@ -69,14 +69,14 @@ int main(int argc, char **argv)
 		die(KT_TROUBLE, "%s", ram == MAP_FAILED ? strerror(errno) : err.msg);
 	uint64_t seed = strtoull(argv[2], NULL, 10), state = seed * UINT64_C(0x9e3779b97f4a7c15) + 1;
 	for (uint64_t at = 0; at < (uint64_t)MIB << 20; at += 8)
-		put(ram, at, seed ? made_up(&state) : all + 0x100000);
+		put_entry(ram, at, seed ? made_up(&state) : all + 0x100000);
 	uint64_t top = kallsyms_address(&types.symbols, "init_top_pgt") - image;
 	uint64_t offsets = kallsyms_address(&types.symbols, "__per_cpu_offset") - image;
 	uint64_t runqueues = kallsyms_address(&types.symbols, "runqueues");
 	if (top >= (uint64_t)MIB << 20 || offsets >= (uint64_t)MIB << 20)
 		die(KT_TROUBLE, "this kernel is too large for the test");
 	for (uint64_t cpu = 0; cpu < CPUS; cpu++)
-		put(ram, offsets + cpu * 8, all + cpu * 0x100000 - runqueues);
+		put_entry(ram, offsets + cpu * 8, all + cpu * 0x100000 - runqueues);
 	make_tables(ram, top);
 	if (target_init(&t, &mem, &types, CPUS, &err))
 		die(KT_TROUBLE, "%s", err.msg);

@@ -8,7 +8,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-static double seconds(struct timeval t)
+static double timeval_seconds(struct timeval t)
 {
 	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
@@ -33,9 +33,9 @@ int main(int argc, char **argv)
 		die(KT_TROUBLE, "cannot run '%s': %s", argv[1], strerror(errno));
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	double wall = (double)(b.tv_sec - a.tv_sec) * 1e3 + (double)(b.tv_nsec - a.tv_nsec) / 1e6;
-	if (dprintf(9, "%.3f %.3f %ld %d\n", wall, 1e3 * (seconds(ru.ru_utime) + seconds(ru.ru_stime)), ru.ru_maxrss,
+	if (dprintf(9, "%.3f %.3f %ld %d\n", wall, 1e3 * (timeval_seconds(ru.ru_utime) + timeval_seconds(ru.ru_stime)), ru.ru_maxrss,
 		    WEXITSTATUS(status)) < 0)
-		fprintf(stderr, "%.3f %.3f %ld %d\n", wall, 1e3 * (seconds(ru.ru_utime) + seconds(ru.ru_stime)),
+		fprintf(stderr, "%.3f %.3f %ld %d\n", wall, 1e3 * (timeval_seconds(ru.ru_utime) + timeval_seconds(ru.ru_stime)),
 			ru.ru_maxrss, WEXITSTATUS(status));
 	return WIFEXITED(status) ? WEXITSTATUS(status) : KT_TROUBLE;
 }

@@ -15,7 +15,7 @@
 
 #define ROOT "/sys/fs/cgroup/"
 
-static void move(pid_t pid, const char *cgroup)
+static void move_process(pid_t pid, const char *cgroup)
 {
 	_cleanup_free_ char *path = xasprintf(ROOT "%s/cgroup.procs", cgroup);
 	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -39,7 +39,7 @@ static void leave(const char *cgroup)
 		for (;;)
 			pause();
 	}
-	move(orphan, cgroup);
+	move_process(orphan, cgroup);
 	_exit(0);
 }
 
@@ -53,7 +53,7 @@ static void meddle(void)
 
 		for (int pid; f && fscanf(f, "%d", &pid) == 1;)
 			if (i == 0)
-				move(pid, ".");
+				move_process(pid, ".");
 			else
 				kill(pid, i == 1 ? SIGKILL : SIGSTOP);
 	}

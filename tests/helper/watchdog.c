@@ -11,7 +11,7 @@
 
 enum { MIB = 1 };
 
-static void poke(const struct guestmem *m, const char *arg)
+static void poke_memory(const struct guestmem *m, const char *arg)
 {
 	char *end;
 	uint64_t address = strtoull(arg, &end, 16), value = strtoull(end + (*end == '='), NULL, 10);
@@ -21,7 +21,7 @@ static void poke(const struct guestmem *m, const char *arg)
 		die(KT_USAGE, "%s: %s", arg, *end == '=' ? err.msg : "is not ADDRESS=VALUE");
 }
 
-static void peek(const struct guestmem *m, const char *arg)
+static void peek_memory(const struct guestmem *m, const char *arg)
 {
 	uint64_t address = strtoull(arg, NULL, 16), value;
 	struct kt_err err;
@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 	if (!request || guestmem_open(&m, getpid(), &plan, &ram, &err))
 		die(KT_USAGE, "%s", err.msg);
 	for (char **arg = argv + 3; *arg; arg++)
-		poke(&m, *arg);
+		poke_memory(&m, *arg);
 	struct kt_err why = { .msg = "" }, failed;
 	watchdog_set(&w, &m, request, &why);
 	json_auto_t *record = watchdog_record(&w, request);
@@ -60,6 +60,6 @@ int main(int argc, char **argv)
 	if (!w.by)
 		printf("watchdog_timeout_s has no effect: %s\n", why.msg);
 	for (char **arg = argv + 3; *arg; arg++)
-		peek(&m, *arg);
+		peek_memory(&m, *arg);
 	return KT_OK;
 }

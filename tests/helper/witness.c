@@ -127,7 +127,7 @@ static void look_at_cgroups(json_t *all, const char *dir, int depth)
 	}
 }
 
-static void look(uint64_t zero, int work)
+static void look_at_tsc(uint64_t zero, int work)
 {
 	json_int_t from = (json_int_t)(clock_now() - zero);
 	char online[256] = "", rt[64] = "", irq[256] = "";
@@ -176,7 +176,7 @@ int main(int argc, char **argv)
 		struct timespec left = { .tv_nsec = LOOK_NS };
 
 		if (ppoll(&p, 1, zero ? &left : NULL, NULL) == 0) {
-			look(zero, pid);
+			look_at_tsc(zero, pid);
 			continue;
 		}
 		ssize_t got = read(fd[0], line + n, sizeof(line) - n);
@@ -187,7 +187,7 @@ int main(int argc, char **argv)
 		for (char *nl; (nl = memchr(line, '\n', n)); n -= (size_t)(nl + 1 - line), memmove(line, nl + 1, n)) {
 			end = !strncmp(line, "{\"kind\":\"end\"", 13);
 			if (end)
-				look(zero, pid); /* what is left when it is over */
+				look_at_tsc(zero, pid); /* what is left when it is over */
 			fwrite(line, 1, (size_t)(nl + 1 - line), out);
 			if (end)
 				break;

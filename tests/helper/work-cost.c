@@ -154,7 +154,7 @@ static struct run *lay_out(const struct work_type *type, const void *args, unsig
 }
 
 /* Wait for all, signalling them until they are gone. 0, or -1 if one failed. */
-static int stop(pid_t *pids, unsigned n)
+static int stop_workers(pid_t *pids, unsigned n)
 {
 	int status, ret = 0;
 
@@ -200,7 +200,7 @@ static int run_group(const struct work_type *type, const void *args, struct kt_e
 	futex_wake(&run->go.word, INT_MAX);
 	if (!ret)
 		nanosleep(&(struct timespec){ 0, RUN_NS }, NULL);
-	if (stop(pids, started) && !ret)
+	if (stop_workers(pids, started) && !ret)
 		ret = kt_fail(err, "a worker failed");
 	for (unsigned i = 0; i < n; i++)
 		if (run->workers[i].err.msg[0])
@@ -302,7 +302,7 @@ static double cost_of_tick(void)
 	return least;
 }
 
-static const struct work_type *find(const char *name)
+static const struct work_type *find_type(const char *name)
 {
 	const struct work_type *type = work_type_find(name);
 
@@ -397,17 +397,17 @@ int main(int argc, char **argv)
 	sigaction(SIGUSR1, &act, NULL);
 	sigaction(SIGSYS, &act, NULL);
 	if (argc >= 3 && streq(argv[1], "calls"))
-		return check_calls(find(argv[2]), argv + 3);
+		return check_calls(find_type(argv[2]), argv + 3);
 	if (argc == 4 && streq(argv[1], "makes"))
-		return check_makes(find(argv[2]), argv[3]);
+		return check_makes(find_type(argv[2]), argv[3]);
 	if (argc == 4 && streq(argv[1], "spins"))
-		return check_spins(find(argv[2]), argv[3]);
+		return check_spins(find_type(argv[2]), argv[3]);
 	if (argc == 2 && streq(argv[1], "tick"))
 		return printf("%.1f\n", cost_of_tick()) < 0;
 	if (argc < 2 || !streq(argv[1], "cost"))
 		die_usage("cost, calls, makes, spins or tick?");
 	for (int i = 2; i < argc; i++)
-		print_cost(find(argv[i]));
+		print_cost(find_type(argv[i]));
 	for (size_t i = 0; argc == 2 && work_types[i]; i++)
 		print_cost(work_types[i]);
 	return KT_OK;
