@@ -5,7 +5,7 @@
 #include "libexec/report/report.h"
 
 /* Requests of one run; bytes of a guest that is being set up, whose records are kept in memory. */
-enum { MAX_REQUESTS = 10000, MAX_SAID = 16 << 20 };
+enum { MAX_REQUESTS = 10000, MAX_SAID = 2 << 20 };
 
 void events_take_end(const json_t *record, struct result *r)
 {
