@@ -36,6 +36,7 @@ run_all() {
 	local name topology
 	ktstr-topo 1n2l2c1t >plan4
 	ktstr-topo 1n2l4c1t >plan8
+	ktstr scenarios >listed
 	[ "$(names | wc -l)" -ge 40 ]
 	for name in $CANNED; do
 		names | grep -qx "$name"
@@ -49,9 +50,9 @@ run_all() {
 			[ -z "$stderr" ]
 		done
 		[ "$(ktstr scenarios --path "$name")" = "$TREE/share/scenarios/$name.json" ]
-		ktstr scenarios | grep -q "^$name  *1n"
+		grep -q "^$name  *1n" listed
 	done
-	[ "$(ktstr scenarios | wc -l)" = "$(names | wc -l)" ]
+	[ "$(wc -l <listed)" = "$(names | wc -l)" ]
 }
 
 @test "the fourteen canned scenarios pass, on four CPUs" {
