@@ -34,7 +34,7 @@ STATIC_FLAGS =
 TESTS = $(NO_GUEST_TESTS:%=tests/%.bats)
 export ASAN_OPTIONS = detect_leaks=0
 endif
-NO_GUEST_TESTS = eval flags kernel spec topo work worktypes-cpu-io-wake
+NO_GUEST_TESTS = eval flags formats kernel spec topo work worktypes-cpu-io-wake
 
 LIB = lib/kt lib/outcome lib/json lib/rows lib/strv lib/path lib/spawn lib/tail lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload
 LIB += spec/scheduler spec/flags spec/spec spec/work spec/cgroups spec/steps spec/scene spec/scene-check spec/resolve
@@ -59,7 +59,7 @@ BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy maps
 BOOT = accel dry-run events guest keep load memory own-path payload profile records run sched signals snapshots watchdog
 CHECK = check assert verdict text scheduler splat completed payload not_starved spread gap isolation throughput_cv min_work_rate
-CHECK += weights quota scx_events
+CHECK += weights quota scx_events format tap junit markdown
 SWEEP = prepare pool record text
 SNAP = find table diff
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ktstr-eval [--format text|json] [--json FILE] [REPORT]: reads a report, writes the verdict.
+ * ktstr-eval [--format FORMAT] [--json FILE] [REPORT...]: reads reports, writes their verdicts.
  *
- * The verdict is one JSON document, built once; the text is a view of it, and who wants both asks for both at once. Defects of the report are
+ * A verdict is one JSON document, built once; every format is a view of it, and who wants two asks for both at once. Defects of a report are
  * also said on stderr, one a line, so that a pipeline that keeps only the verdict still shows them.
  */
+#include "libexec/check/format.h"
 #include "libexec/check/verdict.h"
 #include "libexec/lib/cache.h"
 
@@ -13,18 +14,18 @@
 #include <signal.h>
 
 static const char help[] =
-	"Usage: ktstr-eval [OPTION]... [REPORT]\n"
-	"Judge the report of a run (from stdin without REPORT, or for '-').\n"
+	"Usage: ktstr-eval [OPTION]... [REPORT]...\n"
+	"Judge the reports of runs (from stdin without REPORT, or for '-').\n"
 	"\n"
-	"  -f, --format FORMAT  text (default) or json: the verdict as one line of JSON\n"
-	"  -j, --json FILE      the verdict as JSON to FILE as well\n"
+	"  -f, --format FORMAT  text (default); json: a verdict a line; ktap, tap13, tap14,\n"
+	"                       junit, markdown: all of them as one document\n"
+	"  -j, --json FILE      the verdicts as JSON to FILE as well\n"
 	"  -l, --list-checks    print every check with its default, unit and formula\n"
 	"  -h, --help           print this\n"
 	"\n"
 	"Exit status: 0 passed, 1 a check failed, 125 cannot tell (inconclusive, skipped,\n"
-	"unsupported here), 128 lost, truncated or defective report, 129 usage.\n";
-
-enum format { FORMAT_TEXT, FORMAT_JSON };
+	"unsupported here), 128 lost, truncated or defective report, 129 usage;\n"
+	"of several reports the worst one's.\n";
 
 static void list_checks(void)
 {
@@ -59,45 +60,92 @@ static void write_stdout(const char *text, size_t len)
 	}
 }
 
-/* The verdict in a format; free() it. */
-static char *render_verdict(const json_t *verdict, enum format format, size_t *len)
+/* Views of verdicts; free() it. */
+static char *render_verdicts(const struct format *format, const struct judged *list, size_t n, size_t *len)
 {
-	struct kt_err err;
 	char *text = NULL;
 	FILE *f = open_memstream(&text, len);
 
 	if (!f)
 		die(KT_TROUBLE, "out of memory");
-	if (format == FORMAT_TEXT)
-		verdict_print(verdict, f);
-	else if (kt_json_line(f, verdict, &err))
-		die(KT_TROUBLE, "%s", err.msg);
+	format->print(list, n, f);
 	if (fclose(f))
 		die(KT_TROUBLE, "out of memory");
 	return text;
 }
 
-static int eval_report(const char *path, enum format format, const char *json_file)
+static void write_verdicts(const struct format *format, const struct judged *list, size_t n)
+{
+	size_t len;
+	_cleanup_free_ char *text = render_verdicts(format, list, n, &len);
+
+	write_stdout(text, len);
+}
+
+/* -1 and err: it cannot be read at all. */
+static int judge_report(const char *path, json_t **ret, struct kt_err *err)
 {
 	_cleanup_close_ int fd = streq(path, "-") ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	_cleanup_(report_deinit) struct report r = { 0 };
-	struct kt_err err;
 
 	if (fd < 0)
-		die(KT_TROUBLE, "cannot open '%s': %s", path, strerror(errno));
-	if (report_read(fd, &r, &err))
-		die(KT_TROUBLE, "'%s': %s", path, err.msg);
-	_cleanup_json_ json_t *verdict = verdict_build(&r);
-
+		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
+	if (report_read(fd, &r, err)) {
+		_cleanup_free_ char *why = xstrdup(err->msg);
+		return kt_fail(err, "'%s': %s", path, why);
+	}
+	*ret = verdict_build(&r);
 	kt_errs_print(&r.defects);
 	if (r.nr_defects > r.defects.n)
 		kt_warn("report: %lu more defects", (unsigned long)(r.nr_defects - r.defects.n));
-	size_t len, json_len;
-	_cleanup_free_ char *text = render_verdict(verdict, format, &len), *json = render_verdict(verdict, FORMAT_JSON, &json_len);
-	if (json_file && cache_write(json_file, json, json_len, &err))
+	return 0;
+}
+
+/* Of several reports one that cannot be read is one that is bad; the others are judged all the same. */
+static json_t *judge_one_of(size_t n, const char *path)
+{
+	json_t *verdict = NULL;
+	struct kt_err err;
+
+	if (!judge_report(path, &verdict, &err))
+		return verdict;
+	if (n == 1)
 		die(KT_TROUBLE, "%s", err.msg);
-	write_stdout(text, len);
-	return verdict_exit(verdict);
+	kt_warn("%s", err.msg);
+	return verdict_unread(err.msg);
+}
+
+static int eval_reports(char **paths, size_t n, const struct format *format, const char *json_file)
+{
+	struct judged *list = xcalloc(n, sizeof(*list));
+	int worst = KT_OK;
+	struct kt_err err;
+
+	for (size_t i = 0; i < n; i++) {
+		json_t *verdict = judge_one_of(n, paths[i]);
+
+		list[i] = (struct judged){ paths[i], verdict };
+		worst = kt_exit_worse(worst, verdict_exit(verdict));
+		if (!format->whole)
+			write_verdicts(format, &list[i], 1);
+		if (!format->whole && !json_file) { /* what nobody needs any more */
+			json_decref(verdict);
+			list[i].verdict = NULL;
+		}
+	}
+	if (json_file) {
+		size_t len;
+		_cleanup_free_ char *json = render_verdicts(format_by_name("json"), list, n, &len);
+
+		if (cache_write(json_file, json, len, &err))
+			die(KT_TROUBLE, "%s", err.msg);
+	}
+	if (format->whole)
+		write_verdicts(format, list, n);
+	for (size_t i = 0; i < n; i++)
+		json_decref((json_t *)list[i].verdict);
+	free(list);
+	return worst;
 }
 
 int main(int argc, char **argv)
@@ -109,7 +157,8 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
-	enum format format = FORMAT_TEXT;
+	const struct format *format = format_by_name("text");
+	static char *stdin_only[] = { "-" };
 	const char *json_file = NULL;
 	bool list = false;
 
@@ -119,12 +168,11 @@ int main(int argc, char **argv)
 	for (int c; (c = getopt_long(argc, argv, ":f:j:lh", options, NULL)) >= 0;) {
 		switch (c) {
 		case 'f':
-			if (streq(optarg, "json"))
-				format = FORMAT_JSON;
-			else if (streq(optarg, "text"))
-				format = FORMAT_TEXT;
-			else
-				die_usage("format '%s' is neither text nor json", optarg);
+			format = format_by_name(optarg);
+			if (!format) {
+				_cleanup_free_ char *names = format_names();
+				die_usage("no format '%s'; there are %s", optarg, names);
+			}
 			break;
 		case 'j':
 			json_file = optarg;
@@ -143,11 +191,10 @@ int main(int argc, char **argv)
 			die_usage("unknown option '%s'", argv[optind - 1]);
 		}
 	}
-	if (argc - optind > 1)
-		die_usage("more than one report");
 	if (list) {
 		list_checks();
 		return KT_OK;
 	}
-	return eval_report(optind < argc ? argv[optind] : "-", format, json_file);
+	return optind < argc ? eval_reports(argv + optind, (size_t)(argc - optind), format, json_file) :
+			       eval_reports(stdin_only, 1, format, json_file);
 }

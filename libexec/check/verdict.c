@@ -152,6 +152,12 @@ static json_t *not_loaded(const char *why)
 	return KT_PACK("[{s:s, s:s, s:s}]", "check", "scheduler", "verdict", "fail", "reason", why);
 }
 
+json_t *verdict_unread(const char *why)
+{
+	return KT_PACK("{s:s, s:i, s:n, s:n, s:s, s:s, s:[], s:n, s:n, s:[]}", "kind", "verdict", "ktstr", 1, "name", "topology", "verdict",
+		       verdict_name(VERDICT_ERROR), "reason", why, "checks", "stats", "scheduler", "log");
+}
+
 json_t *verdict_build(const struct report *r)
 {
 	_cleanup_free_ char *why = NULL;
