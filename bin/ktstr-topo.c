@@ -18,6 +18,7 @@
 enum { MIN_NODE_MIB = 4, MAX_MIB = 1 << 30, DEFAULT_MIB = 2048 };
 
 struct options {
+	const char *place; /* of the topology, for errors: "FILE: $.topology: ", or "" */
 	const char *name, *spec, *sysroot, *check, *qemu;
 	const char *memory, *node_memory, *node_llcs, *llc_cores;
 	const char **memory_nodes, **distances;
@@ -33,6 +34,7 @@ static void print_help(void)
 	     "       ktstr-topo --check FILE\n"
 	     "       ktstr-topo --list\n"
 	     "Write the plan of a CPU topology: nodes, LLCs in all, cores per LLC, threads per core.\n"
+	     "A topology may be one word with the options that make it: '1n2l2c1t --llc-cores 1,3'.\n"
 	     "\n"
 	     "      --spec FILE        the topology that a spec names (1n1l2c1t if it names none)\n"
 	     "      --node-llcs LIST   LLCs of each node, instead of as many in each\n"
@@ -73,12 +75,26 @@ enum {
 	OPT_LIST
 };
 
-static _Noreturn void bad_option(const char *last)
+/* With the place of a topology that has the option, or with the word to ask for help. */
+static KT_PRINTF(2, 3) _Noreturn void refuse(const struct options *o, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (*o->place)
+		die(KT_USAGE, "%s%s", o->place, text);
+	die_usage("%s", text);
+}
+
+static _Noreturn void bad_option(const struct options *o, const char *last)
 {
 	/* A short option may be in the middle of its argument: only getopt knows which one it was. */
 	if (optopt > 0 && optopt < OPT_NODE_LLCS)
-		die_usage("unknown option '-%c'", optopt);
-	die_usage("unknown option, or one without its value or with one too many: '%s'", last);
+		refuse(o, "unknown option '-%c'", optopt);
+	refuse(o, "unknown option, or one without its value or with one too many: '%s'", last);
 }
 
 static void parse_options(int argc, char **argv, struct options *o)
@@ -120,13 +136,47 @@ static void parse_options(int argc, char **argv, struct options *o)
 		case OPT_NO_QEMU: o->no_qemu = true; break;
 		case OPT_CHECK: o->check = optarg; break;
 		case OPT_LIST: o->list = true; break;
-		case 'h': print_help(); exit(KT_OK);
-		default: bad_option(argv[optind - 1]);
+		case 'h':
+			if (*o->place)
+				refuse(o, "--help is no part of a topology");
+			print_help();
+			exit(KT_OK);
+		default: bad_option(o, argv[optind - 1]);
 		}
 	}
 	o->name = argv[optind];
 	if (optind + 1 < argc)
-		die_usage("one topology is enough: '%s'", argv[optind + 1]);
+		refuse(o, "one topology is enough: '%s'", argv[optind + 1]);
+}
+
+static bool changes_machine(const struct options *o)
+{
+	return o->node_llcs || o->llc_cores || o->memory || o->node_memory || o->nr_memory_nodes || o->nr_distances || o->sysroot ||
+		o->renumber;
+}
+
+/* A topology with options in one word, as a spec and ktstr run -T have it: what stands there stands for the command line's. */
+static void take_options_of_topology(struct options *o)
+{
+	static char self[] = "ktstr-topo";
+	struct options in_topology = { .place = *o->place ? o->place : "topology: " };
+	char *argv[64] = { self }, *rest = xstrdup(o->name); /* the options point into it */
+	int argc = 1;
+
+	if (changes_machine(o))
+		refuse(o, "'%s' has options of its own: no others go with it", o->name);
+	for (char *word; (word = strtok_r(rest, " \t", &rest));) {
+		if (argc == ARRAY_SIZE(argv) - 1)
+			refuse(o, "more than %zu words", ARRAY_SIZE(argv) - 2);
+		argv[argc++] = word;
+	}
+	optind = 0; /* glibc: from the beginning */
+	parse_options(argc, argv, &in_topology);
+	if (in_topology.spec || in_topology.check || in_topology.list || in_topology.qemu || in_topology.no_qemu)
+		refuse(o, "--spec, --check, --list, --qemu and --no-qemu are no part of a topology");
+	in_topology.qemu = o->qemu;
+	in_topology.no_qemu = o->no_qemu;
+	*o = in_topology;
 }
 
 static void check_options(const struct options *o)
@@ -135,17 +185,17 @@ static void check_options(const struct options *o)
 	bool change = o->memory || o->node_memory || o->nr_memory_nodes || o->nr_distances;
 
 	if (!!o->name + !!o->spec + o->host + !!o->check + o->list != 1)
-		die_usage("one of a topology, --spec, --host, --check and --list is needed");
+		refuse(o, "one of a topology, --spec, --host, --check and --list is needed");
 	if (shape && !o->name && !o->spec)
-		die_usage("--node-llcs and --llc-cores change a named topology");
+		refuse(o, "--node-llcs and --llc-cores change a named topology");
 	if (change && !o->name && !o->spec && !(o->host && o->renumber))
-		die_usage("memory and distances can be set for a named topology, or with --host --renumber");
+		refuse(o, "memory and distances can be set for a named topology, or with --host --renumber");
 	if ((o->sysroot || o->renumber) && !o->host)
-		die_usage("--sysroot and --renumber go with --host");
+		refuse(o, "--sysroot and --renumber go with --host");
 	if (o->memory && o->node_memory)
-		die_usage("--memory and --node-memory exclude each other");
+		refuse(o, "--memory and --node-memory exclude each other");
 	if (o->qemu && o->no_qemu)
-		die_usage("--qemu and --no-qemu exclude each other");
+		refuse(o, "--qemu and --no-qemu exclude each other");
 }
 
 static void list_presets(void)
@@ -175,7 +225,7 @@ static void named_topology(const struct options *o, struct topo *ret)
 	struct kt_err err;
 
 	if (topo_shape_parse(o->name, o->node_llcs, o->llc_cores, &s, &err))
-		die(KT_USAGE, "%s%s%s", o->spec ? o->spec : "", o->spec ? ": $.topology: " : "", err.msg);
+		die(KT_USAGE, "%s%s", o->place, err.msg);
 	topo_from_shape(&s, ret);
 }
 
@@ -196,18 +246,18 @@ static const char *topology_of(const char *path)
 }
 
 /* A node without memory is a machine that there is; one with less than a kernel takes would be one without, unasked. */
-static void check_node_memory(const struct topo *t)
+static void check_node_memory(const struct options *o, const struct topo *t)
 {
 	for (unsigned i = 0; i < t->nr_nodes; i++) {
 		unsigned long long mib = t->nodes[i].memory_mib;
 
 		if (mib && mib < MIN_NODE_MIB)
-			die(KT_USAGE, "--node-memory: %llu is neither 0 nor in %d..%d", mib, MIN_NODE_MIB, MAX_MIB);
+			die(KT_USAGE, "%s--node-memory: %llu is neither 0 nor in %d..%d", o->place, mib, MIN_NODE_MIB, MAX_MIB);
 		if (!mib && !cpumask_count(&t->nodes[i].cpus))
-			die(KT_USAGE, "--node-memory: node %u would have neither CPUs nor memory", i);
+			die(KT_USAGE, "%s--node-memory: node %u would have neither CPUs nor memory", o->place, i);
 	}
 	if (!topo_nodes_with_memory(t))
-		die(KT_USAGE, "--node-memory: no node would have memory");
+		die(KT_USAGE, "%s--node-memory: no node would have memory", o->place);
 }
 
 static void set_memory(const struct options *o, struct topo *t, struct kt_err *err)
@@ -217,14 +267,14 @@ static void set_memory(const struct options *o, struct topo *t, struct kt_err *e
 
 	if (o->node_memory) {
 		if (topo_parse_list(o->node_memory, "--node-memory", t->nr_nodes, 0, MAX_MIB, mib, err))
-			die(KT_USAGE, "%s", err->msg);
+			die(KT_USAGE, "%s%s", o->place, err->msg);
 		for (unsigned i = 0; i < t->nr_nodes; i++)
 			t->nodes[i].memory_mib = mib[i];
-		check_node_memory(t);
+		check_node_memory(o, t);
 		return;
 	}
 	if (o->memory && kt_parse_i64(o->memory, "--memory", MIN_NODE_MIB * (with ? with : t->nr_nodes), MAX_MIB, mib, err))
-		die(KT_USAGE, "%s", err->msg);
+		die(KT_USAGE, "%s%s", o->place, err->msg);
 	topo_set_memory(t, mib[0]);
 }
 
@@ -237,9 +287,9 @@ static void set_nodes(const struct options *o, struct topo *t)
 	for (unsigned i = 0; i < o->nr_memory_nodes; i++)
 		if (kt_parse_i64(o->memory_nodes[i], "--memory-node", MIN_NODE_MIB, MAX_MIB, &mib, &err) ||
 		    topo_add_memory_node(t, mib, &err))
-			die(KT_USAGE, "%s", err.msg);
+			die(KT_USAGE, "%s%s", o->place, err.msg);
 	if (topo_set_distances(t, o->distances, o->nr_distances, &err))
-		die(KT_USAGE, "%s", err.msg);
+		die(KT_USAGE, "%s%s", o->place, err.msg);
 }
 
 static void probe_qemu(const struct options *o, struct qemu_version *ret)
@@ -312,13 +362,19 @@ static int write_plan(const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { 0 };
+	struct options o = { .place = "" };
 
 	kt_init("ktstr-topo");
 	parse_options(argc, argv, &o);
 	check_options(&o);
-	if (o.spec)
+	if (o.spec) {
 		o.name = topology_of(o.spec);
+		o.place = xasprintf("%s: $.topology: ", o.spec);
+	}
+	if (o.name && (o.name[strcspn(o.name, " \t")] || *o.name == '-')) {
+		take_options_of_topology(&o);
+		check_options(&o);
+	}
 	if (o.check)
 		return check_plan(&o);
 	if (o.list) {

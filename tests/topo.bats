@@ -557,6 +557,27 @@ differs() {
 	refused 128 "cannot open 'none.json'" --spec none.json
 }
 
+@test "a topology in one word with its options, as a spec and ktstr run -T have it: the same plan" {
+	local text
+	for text in '2n4l2c1t --node-llcs 1,3' '1n2l2c1t --llc-cores 1,2' '2n2l1c1t --node-memory 256,0 --distance 0,1=28 --distance 1,0=23' \
+		'8cpu-2llc-smt --memory 512' '--host --renumber' '1n1l2c1t --memory-node 64'; do
+		echo "$text"
+		jq -n --arg t "$text" '{topology: $t}' >words.json
+		# shellcheck disable=SC2086
+		ktstr-topo $text >apart.json
+		ktstr-topo -- "$text" | cmp apart.json -
+		ktstr-topo --spec words.json | cmp apart.json -
+	done
+	refused 129 "topology: unknown option, or one without its value or with one too many: '--frobnicate'" -- '1n1l1c1t --frobnicate'
+	echo '{"topology": "1n1l1c1t --distance 0,1=4"}' >bad.json
+	refused 129 'bad.json: $.topology: --distance: 1 is not in 0..0' --spec bad.json
+	echo '{"topology": "1n1l1c1t --qemu /bin/false"}' >bad.json
+	refused 129 'bad.json: $.topology: --spec, --check, --list, --qemu and --no-qemu are no part of a topology' --spec bad.json
+	echo '{"topology": "1n1l1c1t 1n1l1c1t"}' >bad.json
+	refused 129 "bad.json: \$.topology: one topology is enough: '1n1l1c1t'" --spec bad.json
+	refused 129 "bad.json: \$.topology: '1n1l1c1t 1n1l1c1t' has options of its own: no others go with it" --spec bad.json --memory 64
+}
+
 @test "output: a full disk is 128" {
 	run -128 --separate-stderr bash -c "ktstr-topo 1n1l1c1t >/dev/full"
 	[[ "$stderr" == *"No space left on device"* ]]

@@ -111,3 +111,11 @@ lies() {
 @test "a plan that lies about the number of CPUs: 125, naming the first difference" {
 	lies 'del(.cpus[3]) | .nodes[0].cpus = "0-2"' "planned CPUs 0-2, the guest sees 0-3"
 }
+
+@test "a spec whose topology has options: ktstr run boots that machine" {
+	jq '.topology = "1n2l2c1t --llc-cores 1,2 --memory 512"' "$TREE/share/specs/first.json" >first.json
+	run -0 --separate-stderr ktstr run --runs runs first.json
+	jq -se 'map(select(.kind == "guest"))[0].cpus | map(.llc) == [0, 1, 1]' runs/*/report.jsonl
+	run -0 --separate-stderr ktstr run --runs other -T '1n2l2c1t --llc-cores 2,1 --memory 512' first.json
+	jq -se 'map(select(.kind == "guest"))[0].cpus | map(.llc) == [0, 0, 1]' other/*/report.jsonl
+}

@@ -42,8 +42,7 @@ static int make_plan(const struct sweep *s)
 	int plan = memfile();
 
 	strv_add(&args, "ktstr-topo");
-	if (!s->topology)
-		strv_add(&args, "--spec");
+	strv_add(&args, "%s", s->topology ? "--" : "--spec");
 	strv_add(&args, "%s", s->topology ? s->topology : s->spec);
 	run_program(&args, -1, plan);
 	strv_deinit(&args);
