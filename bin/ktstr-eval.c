@@ -20,6 +20,9 @@ static const char help[] =
 	"  -f, --format FORMAT  text (default); json: a verdict a line; ktap, tap13, tap14,\n"
 	"                       junit, markdown: all of them as one document\n"
 	"  -j, --json FILE      the verdicts as JSON to FILE as well\n"
+	"  -d, --defaults FILE  thresholds of a scheduler or a suite: an object like a spec's\n"
+	"                       \"assert\", which goes before it; may be given again\n"
+	"      --show-thresholds  what the report is judged by, and where each value is from\n"
 	"  -l, --list-checks    print every check with its default, unit and formula\n"
 	"  -h, --help           print this\n"
 	"\n"
@@ -83,52 +86,66 @@ static void write_verdicts(const struct format *format, const struct judged *lis
 }
 
 /* -1 and err: it cannot be read at all. */
-static int judge_report(const char *path, json_t **ret, struct kt_err *err)
+static int read_report(const char *path, struct report *r, struct kt_err *err)
 {
 	_cleanup_close_ int fd = streq(path, "-") ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
-	_cleanup_(report_deinit) struct report r = { 0 };
 
 	if (fd < 0)
 		return kt_fail(err, "cannot open '%s': %s", path, strerror(errno));
-	if (report_read(fd, &r, err)) {
+	if (report_read(fd, r, err)) {
 		_cleanup_free_ char *why = xstrdup(err->msg);
 		return kt_fail(err, "'%s': %s", path, why);
 	}
-	*ret = verdict_build(&r);
-	kt_errs_print(&r.defects);
-	if (r.nr_defects > r.defects.n)
-		kt_warn("report: %lu more defects", (unsigned long)(r.nr_defects - r.defects.n));
+	kt_errs_print(&r->defects);
+	if (r->nr_defects > r->defects.n)
+		kt_warn("report: %lu more defects", (unsigned long)(r->nr_defects - r->defects.n));
 	return 0;
 }
 
 /* Of several reports one that cannot be read is one that is bad; the others are judged all the same. */
-static json_t *judge_one_of(size_t n, const char *path)
+static json_t *judge_one_of(size_t n, const char *path, const struct layers *defaults)
 {
-	json_t *verdict = NULL;
+	_cleanup_(report_deinit) struct report r = { 0 };
 	struct kt_err err;
 
-	if (!judge_report(path, &verdict, &err))
-		return verdict;
+	if (!read_report(path, &r, &err))
+		return verdict_build(&r, defaults);
 	if (n == 1)
 		die(KT_TROUBLE, "%s", err.msg);
 	kt_warn("%s", err.msg);
 	return verdict_unread(err.msg);
 }
 
-static int eval_reports(char **paths, size_t n, const struct format *format, const char *json_file)
+/* One that is not whole says what it can. */
+static int show_thresholds(char **paths, size_t n, const struct layers *defaults)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_(report_deinit) struct report r = { 0 };
+		struct kt_err err;
+
+		if (read_report(paths[i], &r, &err))
+			die(KT_TROUBLE, "%s", err.msg);
+		if (!r.kernel)
+			die(KT_TROUBLE, "'%s': no run record says which spec and clock it is judged by", paths[i]);
+		checks_print_thresholds(&r, defaults, stdout);
+	}
+	return KT_OK;
+}
+
+static int eval_reports(char **paths, size_t n, const struct format *format, const char *json_file, const struct layers *defaults)
 {
 	struct judged *list = xcalloc(n, sizeof(*list));
+	bool at_once = !format->whole && !json_file; /* and nobody needs the verdict afterwards */
 	int worst = KT_OK;
 	struct kt_err err;
 
 	for (size_t i = 0; i < n; i++) {
-		json_t *verdict = judge_one_of(n, paths[i]);
+		json_t *verdict = judge_one_of(n, paths[i], defaults);
 
 		list[i] = (struct judged){ paths[i], verdict };
 		worst = kt_exit_worse(worst, verdict_exit(verdict));
-		if (!format->whole)
+		if (at_once) {
 			write_verdicts(format, &list[i], 1);
-		if (!format->whole && !json_file) { /* what nobody needs any more */
 			json_decref(verdict);
 			list[i].verdict = NULL;
 		}
@@ -140,7 +157,7 @@ static int eval_reports(char **paths, size_t n, const struct format *format, con
 		if (cache_write(json_file, json, len, &err))
 			die(KT_TROUBLE, "%s", err.msg);
 	}
-	if (format->whole)
+	if (!at_once)
 		write_verdicts(format, list, n);
 	for (size_t i = 0; i < n; i++)
 		json_decref((json_t *)list[i].verdict);
@@ -148,11 +165,15 @@ static int eval_reports(char **paths, size_t n, const struct format *format, con
 	return worst;
 }
 
+enum { OPT_SHOW_THRESHOLDS = 256 };
+
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "format", required_argument, NULL, 'f' },
 		{ "json", required_argument, NULL, 'j' },
+		{ "defaults", required_argument, NULL, 'd' },
+		{ "show-thresholds", no_argument, NULL, OPT_SHOW_THRESHOLDS },
 		{ "list-checks", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -160,12 +181,14 @@ int main(int argc, char **argv)
 	const struct format *format = format_by_name("text");
 	static char *stdin_only[] = { "-" };
 	const char *json_file = NULL;
-	bool list = false;
+	_cleanup_(layers_deinit) struct layers defaults = { 0 };
+	bool list = false, show = false;
+	enum kt_exit bad;
 
 	kt_init("ktstr-eval");
 	opterr = 0;
 	signal(SIGPIPE, SIG_IGN);
-	for (int c; (c = getopt_long(argc, argv, ":f:j:lh", options, NULL)) >= 0;) {
+	for (int c; (c = getopt_long(argc, argv, ":f:j:d:lh", options, NULL)) >= 0;) {
 		switch (c) {
 		case 'f':
 			format = format_by_name(optarg);
@@ -176,6 +199,13 @@ int main(int argc, char **argv)
 			break;
 		case 'j':
 			json_file = optarg;
+			break;
+		case 'd':
+			if ((bad = layers_read(&defaults, optarg)))
+				return bad;
+			break;
+		case OPT_SHOW_THRESHOLDS:
+			show = true;
 			break;
 		case 'l':
 			list = true;
@@ -195,6 +225,7 @@ int main(int argc, char **argv)
 		list_checks();
 		return KT_OK;
 	}
-	return optind < argc ? eval_reports(argv + optind, (size_t)(argc - optind), format, json_file) :
-			       eval_reports(stdin_only, 1, format, json_file);
+	char **paths = optind < argc ? argv + optind : stdin_only;
+	size_t n = optind < argc ? (size_t)(argc - optind) : 1;
+	return show ? show_thresholds(paths, n, &defaults) : eval_reports(paths, n, format, json_file, &defaults);
 }

@@ -78,6 +78,74 @@ golden() {
 	[ ! -s wrong ]
 }
 
+# verdict_by OBJECT...: of pass-defaults, whose worst gap is 180 ms and whose spread is 0, with files of defaults.
+verdict_by() {
+	local i=0 options=()
+	for object; do
+		i=$((i + 1))
+		echo "$object" >"defaults$i.json"
+		options+=(-d "defaults$i.json")
+	done
+	ktstr-eval "${options[@]}" -f json "${report:-$DATA/pass-defaults/in.jsonl}" | jq -r '[.verdict] + [.checks[] | select(.verdict == "fail") | .check] | join(" ")'
+}
+
+@test "thresholds: a file of defaults decides, then another, then the spec; null switches off" {
+	[ "$(verdict_by '{}')" = pass ]
+	[ "$(verdict_by '{"max_gap_ms": 179}')" = "fail gap" ]
+	[ "$(verdict_by '{"max_gap_ms": 180}')" = pass ]
+	[ "$(verdict_by '{"max_gap_ms": 179}' '{"max_gap_ms": 300}')" = pass ]
+	[ "$(verdict_by '{"max_gap_ms": 300}' '{"max_gap_ms": 179}')" = "fail gap" ]
+	[ "$(verdict_by '{"max_gap_ms": 179}' '{"max_gap_ms": null}')" = pass ]
+	[ "$(verdict_by '{"max_gap_ms": 179}' '{"not_starved": false}')" = skip ]
+	[ "$(verdict_by '{"not_starved": false}' '{"not_starved": true, "max_gap_ms": 179}')" = "fail gap" ]
+	# The spec's own goes before, whatever a file says: a number, and null.
+	jq -c 'if .kind == "run" then .spec.assert = {max_gap_ms: 200} else . end' "$DATA/pass-defaults/in.jsonl" >number.jsonl
+	report=number.jsonl
+	[ "$(verdict_by '{"max_gap_ms": 179}')" = pass ]
+	jq -c 'if .kind == "run" then .spec.assert = {max_gap_ms: null} else . end' "$DATA/pass-defaults/in.jsonl" >null.jsonl
+	report=null.jsonl
+	[ "$(verdict_by '{"max_gap_ms": 179}')" = pass ]
+	run -0 ktstr-eval -f json null.jsonl
+	[ "$(jq '[.checks[] | select(.check == "gap")] | length' <<<"$output")" = 0 ]
+	jq -c 'if .kind == "run" then .spec.assert = {max_gap_ms: null} else . end' "$DATA/gap-fail/in.jsonl" >null.jsonl
+	[ "$(verdict_by)" = pass ]
+}
+
+@test "thresholds: what a file switches on and nothing has to be judged by is skipped, and not asked for" {
+	[ "$(report=$DATA/spread-skip-single-workers/in.jsonl verdict_by '{"max_spread_pct": 10}')" = pass ]
+	[ "$(report=$DATA/spread-asked-single-workers/in.jsonl verdict_by '{}')" = inconclusive ]
+	# After the scheduler's death as well.
+	[ "$(report=$DATA/scheduler-died/in.jsonl verdict_by '{"max_gap_ms": 0, "min_work_rate": 1e9}')" = "fail scheduler" ]
+}
+
+@test "thresholds: --show-thresholds says the value and where it is from" {
+	echo '{"max_gap_ms": 50, "min_work_rate": 3, "max_quota_excess_pct": null}' >"a file.json"
+	run -0 --separate-stderr ktstr-eval -d "a file.json" --show-thresholds "$DATA/pass/in.jsonl"
+	row() { awk -v check="$1" '$1 == check' <<<"$output" | tr -s ' '; }
+	[ "$(row gap)" = "gap max_gap_ms 50 ms a file.json" ]
+	[ "$(row min_work_rate)" = "min_work_rate min_work_rate 1 work/cpu_s spec" ]
+	[ "$(row isolation)" = "isolation isolation on - spec" ]
+	[ "$(row weights)" = "weights max_weight_error_pct off % default (virtual clock)" ]
+	[ "$(row quota)" = "quota max_quota_excess_pct 10 % a file.json" ]
+	run -0 --separate-stderr ktstr-eval --show-thresholds "$DATA/pass-real-clock/in.jsonl"
+	[ "$(row gap)" = "gap max_gap_ms 3000 ms default (real clock)" ]
+	run -128 --separate-stderr ktstr-eval --show-thresholds "$DATA/empty/in.jsonl"
+	[[ $stderr == *"no run record says which spec and clock it is judged by" ]]
+}
+
+@test "thresholds: a file of defaults that is none is 129 with the place, or 128" {
+	echo '{"max_gap_ms": "x", "bogus": null}' >bad.json
+	run -129 --separate-stderr ktstr-eval -d bad.json "$DATA/pass/in.jsonl"
+	[[ ${stderr_lines[0]} == "ktstr-eval: bad.json: \$.bogus: unknown key (known here: "* ]]
+	[ "${stderr_lines[1]}" = 'ktstr-eval: bad.json: $.max_gap_ms: must be a number, not a string' ]
+	echo '[]' >bad.json
+	run -129 --separate-stderr ktstr-eval -d bad.json "$DATA/pass/in.jsonl"
+	echo '{' >bad.json
+	run -129 --separate-stderr ktstr-eval -d bad.json "$DATA/pass/in.jsonl"
+	run -128 --separate-stderr ktstr-eval -d nowhere.json "$DATA/pass/in.jsonl"
+	[ -z "$output" ]
+}
+
 @test "eval: every check has a golden case that passes it and one that fails it" {
 	golden
 	{ ktstr-eval -f json "${reports[@]}" 2>err || true; } | jq -r '.checks[] | "\(.check) \(.verdict)"' | sort -u >seen

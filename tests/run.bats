@@ -38,6 +38,15 @@ told() {
 		"$(jq 'select(.kind == "host").wall_ms.total / 10 | floor' runs/*/report.jsonl)" ]
 }
 
+@test "--defaults: thresholds before the specs' own, by files whose names may have anything in them" {
+	guest pass-defaults
+	echo '{"max_gap_ms": 179}' >"it's \$one.json"
+	echo '{"max_gap_ms": null}' >two.json
+	run -1 --separate-stderr "${run[@]}" -q --defaults "it's \$one.json" mixed_workloads.json
+	[[ $output == *": tid "*"stuck 180ms"*"(threshold 179ms)"* ]]
+	run -0 --separate-stderr "${run[@]}" -q --defaults "it's \$one.json" --defaults=two.json mixed_workloads.json
+}
+
 @test "FAIL: the tutorial's own text, and where everything is" {
 	guest spread-fail
 	mkdir my_crate

@@ -52,6 +52,7 @@ struct setting {
 	bool on, asked; /* asked: by its own key */
 	double threshold;
 	const json_t *object;
+	const char *from; /* which layer decided; NULL: the defaults */
 };
 
 struct results {
@@ -138,30 +139,78 @@ const json_t *result_object(const struct results *out)
 	return out->setting->object;
 }
 
-/* The defaults, then the spec. */
-static void settings_merge(const struct report *r, struct setting *set)
+static void set_default(const struct report *r, const struct check *c, struct setting *set)
 {
-	/* Who starved after the scheduler's death, whether that was expected or not, is not news. */
-	bool defaults = !r->spec.expected.contains && !r->spec.expected.matches && !r->scheduler.died;
+	*set = (struct setting){ .on = c->on != CHECK_ASKED, .threshold = r->virtual_clock ? c->virtual_default : c->real_default };
+}
 
-	for (size_t i = 0; checks[i]; i++) {
-		const struct asserted *a = r->spec.assert ? &r->spec.assert[i] : NULL;
+/* defaults: whether the checks that are on by themselves are. */
+static void settings_take(const struct report *r, const struct asserted *asserted, const char *from, struct setting *set, bool *defaults)
+{
+	bool of_spec = from == NULL;
+
+	for (size_t i = 0; asserted && checks[i]; i++) {
+		const struct asserted *a = &asserted[i];
 		const struct check *c = checks[i];
 
-		set[i].on = c->on != CHECK_ASKED;
-		set[i].threshold = r->virtual_clock ? c->virtual_default : c->real_default;
-		if (!a || !a->given)
+		if (!a->off && !a->given)
 			continue;
-		set[i].on = set[i].asked = c->row.kind != ROW_BOOL || a->yes;
+		set_default(r, c, &set[i]);
+		set[i].from = of_spec ? "spec" : from;
+		if (a->off) {
+			set[i].on = c->on == CHECK_ALWAYS;
+			continue;
+		}
+		set[i].on = c->row.kind != ROW_BOOL || a->yes;
+		set[i].asked = set[i].on && of_spec;
 		set[i].object = a->object;
 		if (c->row.kind == ROW_REAL)
 			set[i].threshold = a->threshold;
 		if (c->row.kind == ROW_BOOL && c->on == CHECK_DEFAULT)
-			defaults &= a->yes;
+			*defaults = a->yes;
 	}
-	for (size_t i = 0; checks[i] && !defaults; i++)
-		if (checks[i]->on == CHECK_DEFAULT && !set[i].asked)
+}
+
+static void settings_merge(const struct report *r, const struct layers *layers, struct setting *set)
+{
+	/* Who starved after the scheduler's death, whether that was expected or not, is not news. */
+	bool news = !r->spec.expected.contains && !r->spec.expected.matches && !r->scheduler.died, defaults = true;
+
+	for (size_t i = 0; checks[i]; i++)
+		set_default(r, checks[i], &set[i]);
+	for (size_t i = 0; layers && i < layers->n; i++)
+		settings_take(r, layers->list[i].asserted, layers->list[i].from, set, &defaults);
+	settings_take(r, r->spec.assert, NULL, set, &defaults);
+	for (size_t i = 0; checks[i]; i++) {
+		const struct check *c = checks[i];
+
+		/* A file's word that a default is on, or by which threshold, is a default too; who switches not_starved off means these. */
+		if (c->on == CHECK_DEFAULT && !set[i].asked && (!news || !defaults))
 			set[i].on = false;
+		/* With an exit expected, or after the scheduler's death, a file asks for nothing. */
+		if (c->on == CHECK_ASKED && !set[i].asked && !news)
+			set[i].on = false;
+	}
+}
+
+void checks_print_thresholds(const struct report *r, const struct layers *layers, FILE *f)
+{
+	struct setting set[ARRAY_SIZE(checks)] = { 0 };
+
+	settings_merge(r, layers, set);
+	fprintf(f, "%-14s %-20s %-12s %-8s %s\n", "CHECK", "ASSERT", "THRESHOLD", "UNIT", "FROM");
+	for (size_t i = 0; checks[i]; i++) {
+		const struct check *c = checks[i];
+		const char *from = set[i].from ? set[i].from : r->virtual_clock ? "default (virtual clock)" : "default (real clock)";
+		char value[32];
+
+		if (set[i].on && c->unit)
+			snprintf(value, sizeof(value), "%.15g", set[i].threshold);
+		else
+			snprintf(value, sizeof(value), "%s", set[i].on ? "on" : "off");
+		fprintf(f, "%-14s %-20s %-12s %-8s %s\n", c->name, c->row.name ? c->row.name : "-", value,
+			c->unit && *c->unit ? c->unit : "-", from);
+	}
 }
 
 static void run_check(const struct report *r, struct results *out)
@@ -186,12 +235,12 @@ static void run_check(const struct report *r, struct results *out)
 	}
 }
 
-json_t *checks_run(const struct report *r)
+json_t *checks_run(const struct report *r, const struct layers *defaults)
 {
 	struct setting set[ARRAY_SIZE(checks)] = { 0 };
 	struct results out = { .rows = json_array() };
 
-	settings_merge(r, set);
+	settings_merge(r, defaults, set);
 	for (size_t i = 0; checks[i]; i++) {
 		out.check = checks[i];
 		out.setting = &set[i];

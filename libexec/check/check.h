@@ -35,9 +35,10 @@ enum check_on {
 	CHECK_ASKED,   /* only when the spec has its key */
 };
 
-/* What a spec's "assert" says of one check. */
+/* What a spec's "assert", or a file of defaults, says of one check. */
 struct asserted {
-	bool given;           /* its key is there */
+	bool given;           /* its key is there, and not null */
+	bool off;             /* its key is null: the check is off; one that cannot be off has its default again */
 	bool yes;             /* of a ROW_BOOL */
 	double threshold;     /* of a ROW_REAL, in the check's unit */
 	const json_t *object; /* of a ROW_CUSTOM; the document's */
@@ -74,6 +75,27 @@ struct check {
 
 extern const struct check *const checks[]; /* NULL-terminated, in the order of list.h */
 
+/*
+ * Thresholds come in layers, and the last one that names a check decides: the defaults of the clock, files of defaults in the order
+ * in which they are given, the spec's "assert". What a file of defaults switches on is not "asked for by name": a spec that it
+ * has nothing to judge in is none the worse for it.
+ */
+struct layers {
+	size_t n;
+	struct layer {
+		const char *from;          /* the file's name */
+		json_t *json;              /* an object like a spec's "assert" */
+		struct asserted *asserted; /* one for each check */
+	} *list;
+};
+/* Add a file. 0; KT_USAGE and KT_TROUBLE have been said on stderr. */
+enum kt_exit layers_read(struct layers *l, const char *path);
+void layers_deinit(struct layers *l);
+/* An object like "assert": false and errors, or one struct asserted for each check, to be freed. */
+bool assert_parse(const struct jcur *c, struct asserted **ret);
+/* The thresholds that a report is judged by, and where each comes from: a table. */
+void checks_print_thresholds(const struct report *r, const struct layers *defaults, FILE *f);
+
 /* Results of the check and the cgroup that are being evaluated. value is in the check's unit
  * (and goes nowhere when it has none); reason is a whole line. */
 void result_add(struct results *out, enum verdict v, double value, const char *reason, ...) KT_PRINTF(4, 5);
@@ -83,11 +105,8 @@ void result_worker(struct results *out, enum verdict v, const struct report_work
 /* The object that the spec has at the key of the check that is being evaluated. */
 const json_t *result_object(const struct results *out);
 
-/*
- * Every check that is on, over every cgroup. The thresholds are the defaults of the clock, then the spec's.
- * Returns {"verdict","reason","checks":[...]}, see ktstr-eval(1).
- */
-json_t *checks_run(const struct report *r);
+/* Every check that is on, over every cgroup. Returns {"verdict","reason","checks":[...]}, see ktstr-eval(1). */
+json_t *checks_run(const struct report *r, const struct layers *defaults);
 
 /* Whether the spec has an op of this kind, in the backdrop or in a step. */
 struct op_kind;

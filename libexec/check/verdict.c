@@ -158,11 +158,11 @@ json_t *verdict_unread(const char *why)
 		       verdict_name(VERDICT_ERROR), "reason", why, "checks", "stats", "scheduler", "log");
 }
 
-json_t *verdict_build(const struct report *r)
+json_t *verdict_build(const struct report *r, const struct layers *defaults)
 {
 	_cleanup_free_ char *why = NULL;
 	enum verdict verdict = unjudgeable(r, &why);
-	_cleanup_json_ json_t *judged = verdict == VERDICT_PASS ? checks_run(r) : NULL;
+	_cleanup_json_ json_t *judged = verdict == VERDICT_PASS ? checks_run(r, defaults) : NULL;
 
 	json_t *doc = KT_PACK("{s:s, s:i, s:s?, s:s?}", "kind", "verdict", "ktstr", 1, "name", r->name,
 			      "topology", r->topology);

@@ -8,8 +8,8 @@
 
 #include "libexec/check/check.h"
 
-/* Judge a report. One with defects gets the verdict "error". */
-json_t *verdict_build(const struct report *r);
+/* Judge a report; defaults may be NULL. One with defects gets the verdict "error". */
+json_t *verdict_build(const struct report *r, const struct layers *defaults);
 /* Of a report that cannot be read, because of why. */
 json_t *verdict_unread(const char *why);
 /* The exit code that goes with it. */

@@ -13,7 +13,7 @@ static json_t *judge(const uint8_t *data, size_t size)
 
 	if (report_read(fuzz_file(data, size), &r, &err))
 		BUG("%s", err.msg);
-	json_t *verdict = verdict_build(&r);
+	json_t *verdict = verdict_build(&r, NULL);
 	int code = verdict_exit(verdict);
 
 	if (code != KT_OK && code != KT_NO && code != KT_CANNOT_TELL && code != KT_TROUBLE)

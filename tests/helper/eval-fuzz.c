@@ -23,7 +23,7 @@ static int judge_text(const char *text, size_t len, const char *what, size_t whe
 		die(KT_TROUBLE, "memfd: %s", strerror(errno));
 	if (report_read(fd, &r, &err))
 		die(KT_TROUBLE, "%s", err.msg);
-	_cleanup_json_ json_t *verdict = verdict_build(&r);
+	_cleanup_json_ json_t *verdict = verdict_build(&r, NULL);
 	int code = verdict_exit(verdict);
 	FILE *f = open_memstream(&view, &n);
 	if (!f || kt_json_line(f, verdict, &err))
