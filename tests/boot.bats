@@ -215,6 +215,17 @@ floods() { # COMMAND WHERE REASON SECONDS MIB
 	ends_with unsupported "^no can do$"
 }
 
+# guest/hw.c: the payload comes in pieces, by DMA, into locked pages, which the kernel may move all the same.
+@test "the payload is read where its pages are, and not where they were before the last piece" {
+	spec way_moves '[{"name":"a","workers":1}]' '"payloads":{"big":{"program":"./big"}}'
+	cp "$TREE/guest/ktstr-work" big # static
+	ktstr-topo 2n2l1c1t >two.json
+	plan=$PWD/two.json
+	run -125 --separate-stderr boot_with ways --timeout 150 way_moves.json
+	ends_with unsupported "^the same, after [0-9]+ moves$"
+	[ "$(jq -r 'select(.kind == "end").reason | match("[0-9]+").string' <<<"$output")" -ge 3 ]
+}
+
 @test "the guest sees another topology than planned: 125, naming the first difference" {
 	spec way_liar
 	run -125 --separate-stderr boot_with ways way_liar.json
