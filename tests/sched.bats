@@ -395,6 +395,54 @@ scx_kernels() {
 	[[ $stderr == *'$.steps[0].ops[0]'*"a scheduler is attached already"* ]]
 }
 
+# guest/sched/sched.c: who reaps all children has taken the supervisor before DetachScheduler.
+@test "the supervisor's pid, taken again by another process: that one gets no signal" {
+	# The loader is killed, so the supervisor ends. Then the pid before its own is said to be the last one. Without its scheduler
+	# the run waits for nothing but payloads that do not end when they are told to.
+	cat >takes <<-'END'
+		#!/bin/sh
+		for comm in /proc/[0-9]*/comm; do
+			read -r name <"$comm"
+			[ "$name" != supervisor ] || pid=${comm#/proc/} pid=${pid%/comm}
+		done
+		read -r loader _ <"/proc/$pid/task/$pid/children"
+		kill -KILL "$loader"
+		while [ -e "/proc/$pid" ]; do
+			sleep 0.01
+		done
+		while :; do
+			echo $((pid - 1)) >/proc/sys/kernel/ns_last_pid
+			sleep 1000 &
+			[ $! != "$pid" ] || break
+			kill $!
+		done
+		echo "$pid" >/taken
+		wait
+	END
+	printf '#!/bin/sh\ntrap "" TERM\nuntil [ -s /taken ]; do\n\tsleep 0.01\ndone\n' >looks
+	cat >asks <<-'END'
+		#!/bin/sh
+		trap "" TERM
+		until [ -e /sys/fs/cgroup/detached ]; do
+			sleep 0.01
+		done
+		read -r pid </taken
+		read -r name <"/proc/$pid/comm"
+		[ "$name" = sleep ]
+	END
+	chmod +x takes looks asks
+	cat >taken.json <<-'END'
+		{"name":"taken","topology":"1n2l1c1t","memory_mb":512,"scheduler":{"bpf":"fifo.bpf.o"},
+		 "payloads":{"takes":{"program":"./takes","files":["/bin/sleep"]}, "looks":{"program":"./looks"}, "asks":{"program":"./asks"}},
+		 "steps":[{"setup":[{"name":"a","workers":1}],
+		           "ops":[{"RunPayload":"takes"},{"RunPayload":"looks"},{"RunPayload":"asks"},{"WaitPayload":"looks"},
+		                  "DetachScheduler",{"AddCgroup":"detached"},{"WaitPayload":"asks"}], "hold":{"fixed_s":0.05}}]}
+	END
+	ktstr-topo --spec taken.json | ktstr-boot taken.json >r.jsonl
+	has '.event == "ended" and (.asked | not) and .loader.exit == {"signaled": "SIGKILL"}'
+	jq -es 'map(select(.kind == "payload" and .name == "asks")) | length == 1 and .[0].exit == {"exited": 0}' r.jsonl
+}
+
 @test "an error that is expected passes, another does not" {
 	small expected '"scheduler":{"bpf":"wrong_dsq.bpf.o"},"expect":{"exit":{"matches":"non-existent DSQ 0x[0-9]+"}}'
 	run -0 judge expected.json
