@@ -38,7 +38,7 @@ NO_GUEST_TESTS = eval flags formats kernel spec topo work worktypes-cpu-io-wake
 
 LIB = lib/kt lib/outcome lib/json lib/rows lib/strv lib/path lib/spawn lib/tail lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload
 LIB += spec/scheduler spec/flags spec/spec spec/work spec/cgroups spec/steps spec/scene spec/scene-check spec/resolve
-LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel spec/ops-payload spec/ops-sched
+LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel spec/ops-look spec/ops-payload spec/ops-sched
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
 LIB += closure/closure closure/libs closure/dynamic closure/nss spec/program spec/payload
 LIB += lib/cache lib/digest kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
@@ -52,7 +52,7 @@ WORK += fork_exit nice_sweep affinity_churn cross_affinity_churn policy_churn
 WORK += numa_migration_churn page_fault_churn numa_working_set_sweep
 WORK += cgroup_churn cgroup_attach_storm
 WORK += schbench exec child tree
-SCENARIO = machine cgroup crew crew-start place minder payloads engine ops-cgroup ops-task ops-machine ops-kernel ops-payload
+SCENARIO = machine cgroup crew crew-start place minder payloads engine ops-cgroup ops-task ops-machine ops-kernel ops-look ops-payload
 SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central

@@ -109,8 +109,8 @@ static int list_snapshots(const struct request *r, const json_t *all)
 						    "at_ns", json_object_get(j, "at_ns"));
 			print_value(r, line);
 		} else {
-			printf("%-24s %12.3f ms  by %s\n", name_of(j), (double)json_integer_value(json_object_get(j, "at_ns")) / 1e6,
-			       json_string_value(json_object_get(j, "by")));
+			_cleanup_free_ char *when = snap_moment(j);
+			printf("%-24s %15s  by %s\n", name_of(j), when, json_string_value(json_object_get(j, "by")));
 		}
 	}
 	if (!json_array_size(all))

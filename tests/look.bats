@@ -140,6 +140,28 @@ same_with_snapshots() {
 		all(.[]; .class == "ext" and .scx.weight == 100 and .static_prio == 120 and .se.weight == 1048576 and .cpus_allowed == "0-1")' vtime.jsonl
 }
 
+@test "the op Snapshot: what there was when the guest asked, by a name for each time, and again the same" {
+	printf '{"name":"look","memory_mb":256,"scheduler":{"bpf":"%s"},"backdrop":{"ops":[{"Snapshot":"before"}]},"steps":[
+		{"setup":[{"name":"a","workers":3}],"ops":[{"Snapshot":"begin"}],"hold":{"fixed_s":0.1}},
+		{"setup":[{"name":"b","workers":2,"work":{"Bursty":{"burst_ms":3,"sleep_ms":5}}}],"ops":[{"Snapshot":"again"}],
+		"hold":{"loop":{"interval_ms":50}}}],"duration_s":0.3}\n' "$TREE/guest/bpf/vtime.bpf.o" >look.json
+	run_with
+	mv report.jsonl one.jsonl
+	run_with --snapshot-at 20ms
+	ktstr-snap report.jsonl >list
+	[ "$(awk '{ print $1, $NF }' list)" = "before op
+begin op
+at_20ms time
+$(printf 'again%s op\n' '' '#2' '#3' '#4' '#5' '#6')" ]
+	diff <(grep -v '^{"kind":"host"' one.jsonl) <(grep -vE '^{"kind":"(host|snapshot","name":"at_20ms)"' report.jsonl)
+	# Each is as far from the first as its op (their times begin some 35 us apart), and the runner is what runs: it asks.
+	jq -es 'map(select(.kind == "op") | {start_ns, end_ns}) as $ops | map(select(.kind == "snapshot")) | length == 8 and ($ops | length) == 8 and
+		(.[0] | has("at_ns") | not) and all(range(1; 8) as $i | .[$i].at_ns - .[1].at_ns - $ops[$i].start_ns + $ops[1].start_ns; . > -70000 and . < 70000) and
+		all(.[]; any(.cpus[]; .current.comm == "ktstr-work" and .registers.kernel == false and (.registers.halted | not)))' one.jsonl
+	jq -ces 'map(select(.kind == "snapshot") | .tasks | [map(select(.comm == "SpinWait")), map(select(.comm == "Bursty")) | length]) ==
+		[[0, 0], [3, 0], ([range(6)] | map([0, 2]))[]]' one.jsonl
+}
+
 @test "BPF maps and variables of every kind have what the scheduler put there" {
 	look_spec "{\"bpf\":\"$TREE/guest/bpf/maps.bpf.o\"}" 0.1
 	run_with --snapshot-at 50ms

@@ -154,9 +154,12 @@ refused() {
 	one '{"ReadKernelHot":{"tag":"a","target":{"symbol":"jiffies_64"},"width":"u64"}},
 		{"ReadKernelCold":{"tag":"b","target":{"symbol":"jiffies_64"},"width":"u64"}},
 		{"WriteKernelCold":{"tag":"w","target":{"symbol":"sysctl_sched_base_slice"},"width":"u32","value":7000000}},
-		{"ReadKernelHot":{"tag":"c","target":{"symbol":"sysctl_sched_base_slice"},"width":"u32"}}'
+		{"Snapshot":"s"},{"ReadKernelHot":{"tag":"c","target":{"symbol":"sysctl_sched_base_slice"},"width":"u32"}}'
 	ktstr-boot --clock real --cold --plan plan.json one.json >real.jsonl
 	found '(.b[0] | tonumber) > (.a[0] | tonumber) and .c == [7000000]' real.jsonl
+	# All of it stands for a snapshot; its registers and its time are not known.
+	jq -es 'map(select(.kind == "snapshot")) | length == 1 and all(.[]; .name == "s" and (has("at_ns") | not) and any(.tasks[]; .comm == "ktstr-work") and
+		all(.cpus[]; (.runnable | length) == .nr_running and (has("registers") | not)))' real.jsonl
 	tail -n 1 real.jsonl | grep -F '"outcome":"done"'
 }
 
@@ -164,4 +167,7 @@ refused() {
 	one '{"ReadKernelHot":{"tag":"t","target":{"symbol":"jiffies_64"},"width":"u64"}}'
 	run -125 --separate-stderr ktstr-work --plan plan.json one.json
 	[[ $output == *'$.steps[0].ops[0]: ReadKernelHot: the kernel'"'s memory is read and written from outside a guest"* ]]
+	one '{"Snapshot":"s"}'
+	run -125 --separate-stderr ktstr-work --plan plan.json one.json
+	[[ $output == *'$.steps[0].ops[0]: Snapshot: the kernel'"'s memory is read and written from outside a guest"* ]]
 }

@@ -35,13 +35,15 @@ enum outcome kernel_symbols(struct engine *e, struct kt_err *err)
 	const struct op *op;
 
 	for (size_t i = 0; (op = spec_op(e->spec, i)); i++) {
-		if (!op_is_kernel(op))
+		if (!op_is_kernel(op) && op->kind != &op_snapshot)
 			continue;
 		if (!e->opts->guest) {
 			kt_fail(err, "%s: %s: the kernel's memory is read and written from outside a guest: use ktstr-boot, or ktstr run",
 				op->path, op->kind->name);
 			return OUTCOME_UNSUPPORTED;
 		}
+		if (!op_is_kernel(op))
+			continue; /* the host knows where all is that it reads */
 		if (want_all(symbols, op->args, err)) {
 			kt_context(err, "%s: %s", op->path, op->kind->name);
 			return OUTCOME_ERROR;

@@ -75,11 +75,30 @@ static void set_watchdog(struct events *e, const json_t *request)
 	records_pass_on(e->records, report_log("host", note, strlen(note)));
 }
 
+static int do_snapshot_op(struct events *e, const json_t *request, struct kt_err *err)
+{
+	const char *name = snapshots_requested(e->memory->spec, request);
+	bool freeze = !e->guest->config->virtual_clock;
+	struct vm *vm = &e->guest->vm;
+	struct kt_err why = { 0 };
+	struct guestmem m;
+
+	if (!name)
+		return kt_fail(err, "the guest asks for a snapshot that the spec does not have");
+	if (freeze && vm_freeze(vm, err))
+		return -1;
+	bool failed = guest_memory(e->guest, &m, &why);
+	records_pass_on(e->records, snapshots_take_op(e->snapshots, name, failed ? NULL : &m, vm->shim, &why));
+	if (freeze)
+		vm_thaw(vm);
+	return 0;
+}
+
 /*
  * The guest stands until this has been done. -1: it cannot be, and the run is over. A scenario asks for each of its ops on memory
  * and for each scheduler; what a guest asks for costs the host time, and some memory.
  */
-static int take_request(struct events *e, const json_t *request, struct result *r)
+static int do_request(struct events *e, const json_t *request, struct result *r)
 {
 	const char *event = json_string_value(json_object_get(request, "event"));
 
@@ -93,8 +112,39 @@ static int take_request(struct events *e, const json_t *request, struct result *
 			return -1;
 		return 0;
 	}
+	if (event && streq(event, "snapshot")) {
+		r->outcome = OUTCOME_ERROR;
+		return do_snapshot_op(e, request, &r->why);
+	}
 	set_watchdog(e, request);
 	return 0;
+}
+
+/*
+ * On the virtual clock the guest does not stand yet when its request can be read: it stands when it has sent GUESTLINK_ASK, to the
+ * instruction. What is done before would be done at a moment that the host's scheduler picks.
+ */
+static int take_request(struct events *e, json_t *request, struct result *r)
+{
+	json_auto_t *ours = request;
+
+	if (!e->guest->config->virtual_clock)
+		return do_request(e, ours, r);
+	if (e->request)
+		return kt_fail(&r->why, "the guest asked for one thing before it waited for another");
+	e->request = take(ours);
+	return 0;
+}
+
+/* The guest stands. True: the run is over. */
+static bool answer_guest(struct events *e, struct result *r)
+{
+	json_auto_t *request = take(e->request);
+
+	if (request && (do_request(e, request, r) || e->records->reader_gone))
+		return true;
+	vm_answer(&e->guest->vm);
+	return false;
 }
 
 /* One record from the guest. True: the run is over, *r says how. */
@@ -104,10 +154,9 @@ static bool take_record(struct events *e, json_t *record, struct result *r)
 	bool over = false;
 
 	if (streq(kind, "end") || streq(kind, "request")) {
-		json_auto_t *ours = record;
-
 		if (streq(kind, "request"))
-			return take_request(e, ours, r) || e->records->reader_gone;
+			return take_request(e, record, r) || e->records->reader_gone;
+		json_auto_t *ours = record;
 		events_take_end(ours, r);
 		return true;
 	}
@@ -154,9 +203,7 @@ static bool take_out(struct events *e, struct result *r)
 	}
 	if (take_records(e, r))
 		return true;
-	if (e->link.asks)
-		vm_answer(vm);
-	return false;
+	return e->link.asks && answer_guest(e, r);
 }
 
 /* The guest stands where it was to. A snapshot comes after all that the guest has said before. True: the run is over. */

@@ -21,6 +21,7 @@ struct events {
 	struct host_facts *facts;
 	struct watchdog watchdog;
 	unsigned requests;       /* that the guest made */
+	json_t *request;         /* that waits until the guest stands; NULL: there is none */
 	int64_t deadline_ns, limit_ns; /* of the run: when, and how long that was */
 	struct guestlink link;
 };

@@ -165,7 +165,7 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 	if (!in->vm_config.virtual_clock && o->compute == COMPUTE_MODEL)
 		die_usage("--compute model belongs to the virtual clock");
 	in->compute = !in->vm_config.virtual_clock ? COMPUTE_EXECUTE : o->compute < 0 ? in->spec.compute : (enum spec_compute)o->compute;
-	in->snapshots = snapshots_load(&o->snapshots, in->spec.total_ns, &in->vm_config);
+	in->snapshots = snapshots_load(&o->snapshots, &in->spec, &in->vm_config);
 	load_programs(in);
 	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */
 	in->timeout_ns = o->timeout_ns ? o->timeout_ns :

@@ -148,7 +148,7 @@ static void init_run(struct run *run, const struct boot_options *o, struct boot_
 
 	*run = (struct run){
 		.guest = {
-			.config = &in->vm_config, .payload = in->payload, .payload_sha256 = in->payload_sha256, .asks = in->schedulers.n || in->memory.found,
+			.config = &in->vm_config, .payload = in->payload, .payload_sha256 = in->payload_sha256, .asks = in->schedulers.n || in->memory.found || in->snapshots.by_ops,
 			.stop_ns = snapshots_next_ns(&in->snapshots), .signals = signals, .console_to = { o->console_live ? stderr : NULL, o->keep ? keep_console(o->keep) : NULL },
 			.keep = o->keep,
 		},

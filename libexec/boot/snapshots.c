@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Snapshots of the guest's kernel from outside: see snapshots.h. */
 #include "libexec/boot/snapshots.h"
+#include "libexec/spec/op.h"
 
 enum { NAME_MAX_LEN = 63 };
 
@@ -61,18 +62,28 @@ static void add_periodic(struct snapshots *s, int periodic, int64_t run_ns)
 		add_stop(s, run_ns / 10 + (i + 1) * (run_ns / 10 * 8) / (periodic + 1), xasprintf("periodic_%03d", i));
 }
 
-struct snapshots snapshots_load(const struct snapshot_options *o, int64_t run_ns, const struct vm_config *c)
+static bool has_snapshot_ops(const struct spec *spec)
 {
-	struct snapshots s = { .nr_cpus = c->plan->nr_cpus };
+	const struct op *op;
+
+	for (size_t i = 0; (op = spec_op(spec, i)); i++)
+		if (op->kind == &op_snapshot)
+			return true;
+	return false;
+}
+
+struct snapshots snapshots_load(const struct snapshot_options *o, const struct spec *spec, const struct vm_config *c)
+{
+	struct snapshots s = { .nr_cpus = c->plan->nr_cpus, .by_ops = has_snapshot_ops(spec), .names = json_object() };
 	struct kt_err err;
 
 	if (o->at)
 		add_times(&s, o->at);
-	add_periodic(&s, o->periodic, run_ns);
-	if (!s.n)
-		return s;
-	if (!c->virtual_clock)
+	add_periodic(&s, o->periodic, spec->total_ns);
+	if (s.n && !c->virtual_clock)
 		die(KT_CANNOT_TELL, "--snapshot-at and --periodic need the virtual clock");
+	if (!s.n && !s.by_ops)
+		return s;
 	qsort(s.stops, s.n, sizeof(*s.stops), compare_times);
 	if (kernel_types_read(c->vmlinux, &s.types, &err))
 		die(KT_CANNOT_TELL, "no snapshots of this kernel: %s", err.msg);
@@ -96,17 +107,47 @@ static json_t *read_kernel(const struct snapshots *s, struct guestmem *m, const 
 	return j;
 }
 
+/* What the kernel has becomes part of the record. */
+static json_t *add_state(const struct snapshots *s, json_t *record, struct guestmem *m, const struct shim_page *shim, const struct kt_err *err)
+{
+	struct kt_err own = *err;
+	json_auto_t *state = m ? read_kernel(s, m, shim ? shim->registers : NULL, &own) : NULL;
+
+	if (state)
+		json_object_update(record, state);
+	else
+		json_object_set_new(record, "error", json_string(own.msg));
+	return record;
+}
+
 json_t *snapshots_take(struct snapshots *s, struct guestmem *m, const struct shim_page *shim, const struct kt_err *err)
 {
 	const struct snapshot_stop *stop = &s->stops[s->next++];
-	struct kt_err own = *err;
-	json_t *j = KT_PACK("{ss ss ss sI sI}", "kind", "snapshot", "name", stop->name, "by", "time",
-			    "asked_ns", (json_int_t)stop->at_ns, "at_ns", (json_int_t)atomic_load(&shim->stopped_ns));
-	json_auto_t *state = m ? read_kernel(s, m, shim->registers, &own) : NULL;
 
-	if (state)
-		json_object_update(j, state);
-	else
-		json_object_set_new(j, "error", json_string(own.msg));
-	return j;
+	return add_state(s, KT_PACK("{ss ss ss sI sI}", "kind", "snapshot", "name", stop->name, "by", "time", "asked_ns", (json_int_t)stop->at_ns,
+				    "at_ns", (json_int_t)atomic_load(&shim->stopped_ns)), m, shim, err);
+}
+
+const char *snapshots_requested(const struct spec *spec, const json_t *request)
+{
+	const char *path = json_string_value(json_object_get(request, "path"));
+	const struct op *op;
+
+	for (size_t i = 0; path && (op = spec_op(spec, i)); i++)
+		if (op->kind == &op_snapshot && streq(op->path, path))
+			return ((const struct snapshot_args *)op->args)->name;
+	return NULL;
+}
+
+json_t *snapshots_take_op(struct snapshots *s, const char *name, struct guestmem *m, const struct shim_page *shim, const struct kt_err *err)
+{
+	json_int_t before = json_integer_value(json_object_get(s->names, name));
+	_cleanup_free_ char *numbered = before ? xasprintf("%s#%lld", name, (long long)before + 1) : xstrdup(name);
+	json_t *j = KT_PACK("{ss ss ss}", "kind", "snapshot", "name", numbered, "by", "op");
+	int64_t at = shim ? atomic_load(&shim->stopped_ns) : -1;
+
+	json_object_set_new(s->names, name, json_integer(before + 1));
+	if (at >= 0)
+		json_object_set_new(j, "at_ns", json_integer(at));
+	return add_state(s, j, m, shim, err);
 }

@@ -31,6 +31,8 @@ json_t *snap_tasks(const json_t *snapshot, const char *which, struct kt_err *err
 /* By its id, decimal or hexadecimal. Local ones are with their CPU. */
 json_t *snap_dsq(const json_t *snapshot, const char *id, struct kt_err *err);
 
+/* New: when it was taken, "300.008 ms" from the begin of the first phase, or "-": that is not known. */
+char *snap_moment(const json_t *snapshot);
 /* At a glance, for people. */
 void snap_print_table(const json_t *snapshot, FILE *f);
 

@@ -25,6 +25,13 @@ static const char *member_text(const json_t *j, const char *member)
 	return s ? s : "-";
 }
 
+char *snap_moment(const json_t *snapshot)
+{
+	json_t *at = json_object_get(snapshot, "at_ns");
+
+	return json_is_integer(at) ? xasprintf("%.3f ms", (double)json_integer_value(at) / NSEC_PER_MSEC) : xstrdup("-");
+}
+
 static void print_pids(FILE *f, const json_t *list, const char *member)
 {
 	enum { MOST = 12 };
@@ -98,8 +105,8 @@ void snap_print_table(const json_t *snapshot, FILE *f)
 	const json_t *sched = json_object_get(snapshot, "scheduler"), *map;
 	const char *name, *error = json_string_value(json_object_get(snapshot, "error"));
 
-	fprintf(f, "%s: %.3f ms after the first phase began, by %s\n", member_text(snapshot, "name"), (double)count(snapshot, "at_ns", NULL) / 1e6,
-		member_text(snapshot, "by"));
+	_cleanup_free_ char *when = snap_moment(snapshot);
+	fprintf(f, "%s: %s after the first phase began, by %s\n", member_text(snapshot, "name"), when, member_text(snapshot, "by"));
 	if (error) {
 		fprintf(f, "nothing could be read: %s\n", error);
 		return;

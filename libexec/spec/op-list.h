@@ -27,6 +27,7 @@
 	X(read_kernel_cold) \
 	X(write_kernel_hot) \
 	X(write_kernel_cold) \
+	X(snapshot) \
 	X(run_payload) \
 	X(wait_payload) \
 	X(kill_payload) \

@@ -11,7 +11,7 @@ const struct op_kind *const op_kinds[] = { OPS(ENTRY) NULL };
 static bool unknown_op(const struct jcur *c, const char *name)
 {
 	static const struct { const char *name, *wants; } later[] = {
-		{ "CaptureSnapshot", "snapshots" }, { "WatchSnapshot", "snapshots" },
+		{ "WatchSnapshot", "watchpoints" },
 		{ "PinBpfMap", "the maps of a scheduler" },
 	};
 	const char *names[ARRAY_SIZE(op_kinds)];

@@ -32,6 +32,7 @@ extern const struct op_kind op_add_cgroup_def; /* its args are a struct cgroup_d
 extern const struct op_kind op_spawn, op_set_limits, op_move_all_tasks;
 extern const struct op_kind op_write_sysctl, op_steer_irq;
 extern const struct op_kind op_read_kernel_cold, op_write_kernel_cold;
+extern const struct op_kind op_snapshot;
 /* Read one op; ret->path is filled in any case. */
 bool op_parse(const struct jcur *c, struct op *ret, struct spec_reader *rd);
 void op_deinit(struct op *op);
@@ -71,6 +72,7 @@ struct kernel_args {                                             /* ReadKernelHo
 	unsigned size;
 	unsigned char *value;            /* to be written; NULL: it reads */
 };
+struct snapshot_args { const char *name; };                      /* Snapshot */
 /* Is it one of the ops on kernel memory? */
 bool op_is_kernel(const struct op *op);
 

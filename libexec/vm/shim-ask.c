@@ -14,6 +14,7 @@
 #define _GNU_SOURCE
 #include "libexec/vm/guestlink.h"
 #include "libexec/vm/shim.h"
+#include "libexec/vm/shim-qemu.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -116,7 +117,7 @@ ssize_t writev(int fd, const struct iovec *v, int n)
 	if (asks && answer_fd < 0)
 		return 1; /* it is not part of what the guest says */
 	if (asks)
-		shim_note_registers();
+		shim_note_stand(qemu.now(CLOCK_OF_GUEST));
 	ssize_t r = libc_writev(fd, v, n);
 	while (r < 0 && errno == EAGAIN && shim_vcpu_thread) {
 		poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);

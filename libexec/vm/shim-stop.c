@@ -41,7 +41,7 @@ void shim_stop_note_byte(char c)
 	column++;
 }
 
-void shim_note_registers(void)
+static void note_registers(void)
 {
 	FILE *f = fmemopen(shim_page->registers, SHIM_REGISTERS_SIZE, "w");
 	void *vcpu;
@@ -55,6 +55,12 @@ void shim_note_registers(void)
 	shim_page->registers[SHIM_REGISTERS_SIZE - 1] = '\0';
 }
 
+void shim_note_stand(int64_t now)
+{
+	atomic_store(&shim_page->stopped_ns, zero_ns < 0 ? -1 : now - zero_ns);
+	note_registers();
+}
+
 void shim_stop_if_due(int64_t now)
 {
 	int64_t at;
@@ -63,8 +69,7 @@ void shim_stop_if_due(int64_t now)
 	while (stop_fd >= 0 && zero_ns >= 0 && (at = atomic_load_explicit(&shim_page->stop_ns, memory_order_relaxed)) &&
 	       now - zero_ns >= at) {
 		atomic_store(&shim_page->stop_ns, 0);
-		atomic_store(&shim_page->stopped_ns, now - zero_ns);
-		shim_note_registers();
+		shim_note_stand(now);
 		if (eventfd_write(stop_fd, 1) || !shim_wait_for_answer())
 			return;
 	}

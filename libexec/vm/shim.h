@@ -40,7 +40,7 @@ struct shim_page {
 	 * phase. It does so between two turns, the first that begin then. 0: at no time.
 	 */
 	_Atomic int64_t stop_ns;
-	_Atomic int64_t stopped_ns;  /* when it has stood the last time; VM_FD_STOP says that it does */
+	_Atomic int64_t stopped_ns;  /* when it has stood the last time, or asked; -1: before that. VM_FD_STOP says that it stands */
 	char registers[SHIM_REGISTERS_SIZE]; /* then, and when it asks: of all vCPUs, as QEMU prints them, after "CPU#N\n"; ends with NUL */
 };
 
@@ -100,7 +100,7 @@ void shim_stop_init(void);
 void shim_stop_note_byte(char c);
 /* Before a turn: stand, if it is time to. */
 void shim_stop_if_due(int64_t now);
-/* Write the registers of all vCPUs into the page. */
-void shim_note_registers(void);
+/* The vCPU thread is to stand, for whatever reason: write when into the page, and the registers of all vCPUs. */
+void shim_note_stand(int64_t now);
 
 #endif
