@@ -132,7 +132,7 @@ $(FUZZ:%=.fuzz/%): .fuzz/%: .fuzz/tests/fuzz/%.o .fuzz/libktstr.a
 .fuzz/cpio: FUZZ_WRAP = openat unlinkat symlinkat mkdirat
 .fuzz/bzimage: FUZZ_WRAP = fork
 
-SHIM = shim shim-qemu shim-hold shim-ask shim-compute shim-fingerprint shim-stop order
+SHIM = shim shim-qemu shim-turns shim-hold shim-ask shim-compute shim-fingerprint shim-stop order
 $(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h guest/compute.h libexec/lib/exits.list Makefile
 	$(call msg,LD,$@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -I. -shared -fPIC -o $@ $(SHIM:%=libexec/vm/%.c)

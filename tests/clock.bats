@@ -178,7 +178,7 @@ spinners() {
 		int clock_gettime(clockid_t clock, struct timespec *t)
 		{
 			int r = ((int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime"))(clock, t);
-			if (clock == CLOCK_MONOTONIC && t->tv_sec == 1 && t->tv_nsec >= 200 && t->tv_nsec <= 50000)
+			if (clock == CLOCK_MONOTONIC && t->tv_sec == 1 && t->tv_nsec >= 200 && t->tv_nsec <= 1000000)
 				t->tv_nsec -= 200;
 			return r;
 		}

@@ -36,20 +36,23 @@ order() {
 	order "vcpus 2 wake a wake b next pass 50000 next pass 50000 next pass 100 next pass 100 next pass 100 next" \
 		"a 50000 | b 50000 | a 50000 | a 49900 | a 49800 | b 50000"
 	# It executed something in between: it does not wait for another.
-	order "vcpus 1 wake a next pass 2000 next pass 2000 next pass 2000 next pass 2000 next" \
-		"a 50000 | a 48000 | a 46000 | a 44000 | a 42000"
+	order "vcpus 2 wake a wake b next pass 50000 next pass 50000 next pass 2000 next pass 2000 next pass 2000 next pass 2000 next" \
+		"a 50000 | b 50000 | a 50000 | a 48000 | a 46000 | a 44000 | a 42000"
 }
 
 @test "order: a device that wakes another vCPU cuts the turn, once" {
-	order "vcpus 2 wake a next pass 100 wake b woken woken next" "a 50000 | cut | not cut | b 50000"
+	order "vcpus 2 wake a next pass 100 wake b woken woken next" "a 1000000 | cut | not cut | b 50000"
+	# Though it had woken before, and was passed over: it has executed more.
+	order "vcpus 3 wake a wake b next pass 50000 next pass 30000 wake a woken next woken wake c woken" \
+		"a 50000 | b 50000 | not cut | b 20000 | not cut | cut"
 }
 
 @test "order: with all idle nobody has a turn, and after a rest nobody is owed one" {
-	order "vcpus 2 next wake a next pass 50000 idle a next rest wake b wake a next" "- | a 50000 | - | b 50000"
+	order "vcpus 2 next wake a next pass 50000 idle a next wake b wake a next" "- | a 1000000 | - | b 50000"
 }
 
 @test "order: turns are counted, and so is the longest overrun" {
-	run -0 "$TREE/tests/helper/order" <<<"vcpus 1 wake a next pass 50000 next pass 50700 next"
+	run -0 "$TREE/tests/helper/order" <<<"vcpus 2 wake a wake b next pass 50000 next pass 50700 next"
 	[ "${lines[-1]}" = "3 turns, overrun 700" ]
 }
 
@@ -57,5 +60,31 @@ order() {
 	order "vcpus 3 wake a wake b next pass 50000 next busy pass 50000 next busy wake c pass 20000 cut next pass 5000 idle c next busy" \
 		"a 50000 | b 50000 | busy 1 | a 50000 | busy 2 | c 50000 | b 50000 | busy 2"
 	order "vcpus 2 wake a wake b next pass 50000 next pass 50000 next busy idle a next busy rest busy" \
-		"a 50000 | b 50000 | a 50000 | busy 2 | b 50000 | busy 1 | busy 0"
+		"a 50000 | b 50000 | a 50000 | busy 2 | b 1000000 | busy 1 | busy 0"
+}
+
+@test "order: a vCPU that is alone has a long turn, until another wakes" {
+	order "vcpus 3 wake b next pass 1000000 next pass 400000 wake a woken next pass 50000 next pass 50000 next pass 1000 idle a cut next" \
+		"b 1000000 | b 1000000 | cut | a 50000 | a 50000 | a 50000 | b 1000000"
+	# What is left of a long turn is not the other's to wait for.
+	order "vcpus 2 wake a next pass 1000000 next pass 400000 cut wake b next pass 50000 next" "a 1000000 | a 1000000 | b 50000 | a 50000"
+	# After a stop all are looked at.
+	order "vcpus 2 wake a next pass 700000 steal b rest next" "a 1000000 | b 50000"
+}
+
+@test "order: a break changes nothing" {
+	order "vcpus 2 break 30000 wake a wake b next pass 30000 next pass 20000 next pass 30000 next pass 20000 next" \
+		"a 30000 | a 20000 | b 30000 | b 20000 | a 30000"
+	# A PAUSE after a break counts from the beginning of the turn, or from the last PAUSE.
+	order "vcpus 1 break 30000 wake a next pass 30000 next pass 100 next pass 100 next pass 100 next" \
+		"a 30000 | a 30000 | a 30000 | a 30000 | a 30000"
+	run -0 "$TREE/tests/helper/order" <<<"vcpus 2 wake a wake b break 30000 next pass 30000 next pass 20000 next"
+	[ "${lines[-1]}" = "2 turns, overrun 0" ]
+}
+
+@test "order: a turn costs nothing for each vCPU that sleeps" {
+	order "vcpus 26 wake a wake z next asked pass 50000 next pass 50000 next pass 1000 next asked wake c cut next asked" \
+		"a 50000 | asked 2 | z 50000 | a 50000 | a 49000 | asked 1 | c 50000 | asked 2"
+	# Of which nobody has told is not known, before all are looked at.
+	order "vcpus 3 wake a next pass 1000 steal b next pass 1000 idle a next" "a 1000000 | a 999000 | -"
 }

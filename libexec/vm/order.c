@@ -7,141 +7,217 @@
 enum { SPIN_NS = 1000 };
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 
-void order_init(struct order *o, int64_t turn_ns, bool (*is_idle)(void *id))
+void order_init(struct order *o, int64_t turn_ns, int64_t alone_ns, bool (*is_idle)(void *id))
 {
-	*o = (struct order){ .turn_ns = turn_ns, .is_idle = is_idle, .share_ns = INT64_MAX };
+	*o = (struct order){ .turn_ns = turn_ns, .alone_ns = alone_ns, .is_idle = is_idle, .look = true };
 }
 
-static struct order_vcpu *find_vcpu(struct order *o, void *id)
+/* Where the number of this id is, or would be. */
+static unsigned find_slot(const struct order *o, const void *id)
 {
-	for (unsigned i = 0; i < o->nr_vcpus; i++)
-		if (o->vcpus[i].id == id)
-			return &o->vcpus[i];
+	unsigned at = (unsigned)(((uintptr_t)id >> 4) * UINT64_C(0x9e3779b97f4a7c15) >> 53) % ORDER_SLOTS;
+
+	while (o->slots[at] && o->vcpus[o->slots[at] - 1].id != id)
+		at = (at + 1) % ORDER_SLOTS;
+	return at;
+}
+
+bool order_add(struct order *o, void *id)
+{
 	if (o->nr_vcpus == ORDER_MAX_VCPUS)
-		return NULL;
-	o->vcpus[o->nr_vcpus].id = id;
+		return false;
+	o->vcpus[o->nr_vcpus] = (struct order_vcpu){ .id = id, .idle = true };
+	o->slots[find_slot(o, id)] = (uint16_t)++o->nr_vcpus;
+	o->last = o->nr_vcpus - 1;
 	o->look = true;
-	return &o->vcpus[o->nr_vcpus++];
+	return true;
 }
 
-static void set_idle(struct order *o, struct order_vcpu *v, bool idle)
+int order_number(const struct order *o, const void *id)
 {
-	v->idle = idle;
-	if (idle && v->busy) {
-		v->busy = false;
-		o->nr_busy--;
-	}
+	return o->slots[find_slot(o, id)] - 1;
 }
 
-/* Returns what is left of the turn. */
+void order_hear(struct order *o, const void *id)
+{
+	int n = order_number(o, id);
+
+	if (n < 0)
+		return;
+	atomic_fetch_or(&o->heard_of[n / ORDER_WORD], UINT64_C(1) << n % ORDER_WORD);
+	atomic_store(&o->heard, true);
+}
+
+static void note_idle(struct order *o, struct order_vcpu *v)
+{
+	unsigned n = (unsigned)(v - o->vcpus);
+
+	v->idle = true;
+	v->woke = false;
+	o->nr_busy -= v->busy;
+	v->busy = false;
+	for (unsigned i = 0; i < o->nr_awake; i++)
+		if (o->awake[i] == n) {
+			o->awake[i] = o->awake[--o->nr_awake];
+			break;
+		}
+}
+
+static void note_awake(struct order *o, struct order_vcpu *v)
+{
+	int64_t least = INT64_MAX;
+
+	if (v->rest != o->rests)
+		v->had_ns = 0;
+	v->rest = o->rests;
+	v->idle = false;
+	v->woke = true;
+	for (unsigned i = 0; i < o->nr_awake; i++) {
+		const struct order_vcpu *other = &o->vcpus[o->awake[i]];
+		if (!other->woke && other->had_ns < least)
+			least = other->had_ns;
+	}
+	if (least != INT64_MAX && v->had_ns < least - o->turn_ns)
+		v->had_ns = least - o->turn_ns;
+	o->awake[o->nr_awake++] = (unsigned)(v - o->vcpus);
+}
+
+static bool see_whether_woke(struct order *o, unsigned n)
+{
+	struct order_vcpu *v = &o->vcpus[n];
+
+	if (!v->idle || o->is_idle(v->id))
+		return false;
+	note_awake(o, v);
+	return true;
+}
+
+/* In the order of their numbers, whichever was heard of first: that may depend on the host. */
+static bool see_who_woke(struct order *o)
+{
+	bool woke = false, look = o->look;
+
+	if (!look && !atomic_load_explicit(&o->heard, memory_order_relaxed))
+		return false;
+	atomic_store(&o->heard, false);
+	o->look = false;
+	for (unsigned word = 0; word * ORDER_WORD < o->nr_vcpus; word++) {
+		uint64_t bits = atomic_exchange(&o->heard_of[word], 0);
+
+		if (look)
+			bits = UINT64_MAX;
+		for (unsigned n; bits; bits &= bits - 1)
+			if ((n = word * ORDER_WORD + (unsigned)__builtin_ctzll(bits)) < o->nr_vcpus)
+				woke |= see_whether_woke(o, n);
+	}
+	return woke;
+}
+
+/* Returns what is left of the turn; 0 when it is over. */
 static int64_t end_turn(struct order *o, int64_t now)
 {
 	struct order_vcpu *v = o->turn.vcpu;
 	int64_t ns = now - o->turn.start_ns, left = o->turn.end_ns - now;
 
+	o->turn.vcpu = NULL;
 	v->had_ns += ns;
-	set_idle(o, v, left > 0 && o->is_idle(v->id));
-	if (left <= 0 && !v->busy) {
+	if (-left > o->overrun_ns)
+		o->overrun_ns = -left;
+	if (left > 0 && o->is_idle(v->id)) {
+		note_idle(o, v);
+		return 0;
+	}
+	if ((left <= 0 || ns >= o->turn_ns) && !v->busy) {
 		v->busy = true;
 		o->nr_busy++;
 	}
-	if (-left > o->overrun_ns)
-		o->overrun_ns = -left;
-	if (!o->turn.cut && left > 0 && ns > 0 && ns < MIN(SPIN_NS, o->share_ns / 2) && !v->idle && ++o->turn.spins > o->nr_vcpus) {
-		v->had_ns += left;
-		left = 0;
+	if (!o->turn.cut && left > 0 && ns > 0 && ns < SPIN_NS && ++o->turn.spins > o->nr_vcpus) {
+		v->had_ns += MIN(left, o->turn_ns);
+		return 0;
 	}
-	return left;
+	return left > 0 ? left : 0;
 }
 
-/* To ask QEMU costs much: only when a vCPU may have woken. */
-static void see_who_woke(struct order *o)
-{
-	struct order_vcpu *end = o->vcpus + o->nr_vcpus;
-	int64_t least = INT64_MAX;
-
-	o->look = false;
-	for (struct order_vcpu *v = o->vcpus; v < end; v++) {
-		bool idle = o->is_idle(v->id);
-
-		v->woke = !idle && (v->woke || v->idle);
-		set_idle(o, v, idle);
-		if (!idle && !v->woke && v->had_ns < least)
-			least = v->had_ns;
-	}
-	for (struct order_vcpu *v = o->vcpus; v < end; v++)
-		if (v->woke && least != INT64_MAX && v->had_ns < least - o->turn_ns)
-			v->had_ns = least - o->turn_ns;
-}
-
-/* Of those that are not idle (and woke) the one that has had least; of several the next in QEMU's list. NULL: there is none. */
-static struct order_vcpu *needs_most(struct order *o, const struct order_vcpu *next, bool woke)
+/* Of those that are not idle (and woke) the one that has had least; of several the next after the last. NULL: there is none. */
+static struct order_vcpu *needs_most(struct order *o, bool woke)
 {
 	struct order_vcpu *best = NULL;
+	unsigned best_at = 0;
 
-	for (unsigned i = 0, at = (unsigned)(next - o->vcpus); i < o->nr_vcpus; i++) {
-		struct order_vcpu *v = &o->vcpus[(at + i) % o->nr_vcpus];
+	for (unsigned i = 0; i < o->nr_awake; i++) {
+		unsigned n = o->awake[i], at = n > o->last ? n - o->last : n + o->nr_vcpus - o->last;
+		struct order_vcpu *v = &o->vcpus[n];
 
-		if (!v->idle && (v->woke || !woke) && (!best || v->had_ns < best->had_ns))
-			best = v;
+		if ((woke && !v->woke) || (best && (v->had_ns > best->had_ns || (v->had_ns == best->had_ns && at > best_at))))
+			continue;
+		best = v;
+		best_at = at;
 	}
 	return best;
 }
 
-static struct order_vcpu *choose(struct order *o, struct order_vcpu *current, const struct order_vcpu *next)
+static struct order_vcpu *choose(struct order *o, struct order_vcpu *current)
 {
-	struct order_vcpu *woke = needs_most(o, next, true), *v = current && !current->idle ? current : NULL;
+	struct order_vcpu *woke = needs_most(o, true);
 
-	if (woke && (!v || woke->had_ns < v->had_ns))
+	if (woke && (!current || woke->had_ns < current->had_ns))
 		return woke;
-	return v ? v : needs_most(o, next, false);
+	return current ? current : needs_most(o, false);
 }
 
-int64_t order_offer(struct order *o, void *id, int64_t now)
+static struct order_vcpu *give(struct order *o, int64_t now, int64_t most_ns, int64_t *ns)
 {
-	int64_t left = o->turn.vcpu ? end_turn(o, now) : 0;
-	struct order_vcpu *v = find_vcpu(o, id);
+	*ns = MIN(o->turn.end_ns - now, most_ns);
+	o->turn.pause_ns = now + *ns;
+	return o->turn.vcpu;
+}
 
-	if (!v)
-		return -1;
-	if (!o->chosen.vcpu) {
-		if (o->look)
-			see_who_woke(o);
-		o->chosen.vcpu = choose(o, left > 0 ? o->turn.vcpu : NULL, v);
-		bool goes_on = left > 0 && o->chosen.vcpu == o->turn.vcpu;
-		o->chosen.ns = goes_on ? left : o->turn_ns;
-		o->turn.spins = goes_on ? o->turn.spins : 0;
+struct order_vcpu *order_next(struct order *o, int64_t now, int64_t most_ns, int64_t *ns)
+{
+	struct order_vcpu *current = o->turn.vcpu;
+
+	if (current && !o->turn.cut && now >= o->turn.pause_ns && now < o->turn.end_ns)
+		return give(o, now, most_ns, ns);
+	int64_t left = current ? end_turn(o, now) : 0;
+
+	see_who_woke(o);
+	struct order_vcpu *v = choose(o, left ? current : NULL);
+	if (!v) {
+		o->rests++;
+		return NULL;
 	}
-	o->turn.vcpu = NULL;
-	o->turn.start_ns = o->turn.end_ns = now;
-	if (o->chosen.vcpu && v != o->chosen.vcpu)
-		return v->idle ? o->turn_ns : 0;
+	int64_t longest = o->nr_awake > 1 ? o->turn_ns : o->alone_ns;
+	bool goes_on = left && v == current;
+	if (!goes_on)
+		o->turn.spins = 0;
 	o->turn.vcpu = v;
-	o->turn.end_ns += o->chosen.ns;
+	o->turn.start_ns = now;
+	o->turn.end_ns = now + (goes_on ? MIN(left, longest) : longest);
 	o->turn.cut = v->woke = false;
-	o->chosen.vcpu = NULL;
+	o->last = (unsigned)(v - o->vcpus);
 	o->turns++;
-	return o->turn.end_ns - now;
+	return give(o, now, most_ns, ns);
+}
+
+void order_decline(struct order *o)
+{
+	o->turn.vcpu = NULL;
+	o->turns--;
+	o->look = true;
 }
 
 void order_rest(struct order *o)
 {
-	for (unsigned i = 0; i < o->nr_vcpus; i++) {
-		o->vcpus[i].had_ns = 0;
-		o->vcpus[i].busy = false;
-	}
-	o->nr_busy = 0;
-	o->turn.vcpu = o->chosen.vcpu = NULL;
-	o->turn.end_ns = 0;
+	while (o->nr_awake)
+		note_idle(o, &o->vcpus[o->awake[0]]);
+	o->rests++;
+	o->turn.vcpu = NULL;
 	o->look = true;
 }
 
 bool order_woken(struct order *o)
 {
-	if (!o->turn.vcpu || o->turn.cut)
+	if (!o->turn.vcpu || o->turn.cut || !see_who_woke(o))
 		return false;
-	for (struct order_vcpu *v = o->vcpus; v < o->vcpus + o->nr_vcpus; v++)
-		if (v->idle && !o->is_idle(v->id))
-			return o->look = o->turn.cut = true;
-	return false;
+	return o->turn.cut = true;
 }

@@ -40,8 +40,8 @@ static struct vcpu {
 	bool in_time;   /* it has not come to its end yet; an interrupt may still come first */
 	int64_t start_ns, end_ns, start_share, end_share;
 	void *timer; /* NULL: it never has computed */
-} vcpus[ORDER_MAX_VCPUS];
-static unsigned nr_vcpus, nr_computing;
+} vcpus[ORDER_MAX_VCPUS]; /* by number */
+static unsigned nr_computing;
 static uint32_t computed[COMPUTE_SLOTS], charged[COMPUTE_SLOTS];
 static struct {
 	int64_t ns;     /* what one computing vCPU would have been charged since the start */
@@ -49,25 +49,13 @@ static struct {
 	unsigned among; /* since then: among so many that execute */
 } share;
 
-static struct vcpu *find(void *qemus)
+static struct vcpu *find_vcpu(void *qemus)
 {
-	for (unsigned i = 0; i < nr_vcpus; i++)
-		if (vcpus[i].qemus == qemus)
-			return &vcpus[i];
-	return NULL;
-}
+	int n = order_number(&shim_order, qemus);
 
-static struct vcpu *find_or_add(void *qemus)
-{
-	struct vcpu *v = find(qemus);
-
-	if (v)
-		return v;
-	if (nr_vcpus == ORDER_MAX_VCPUS)
-		shim_cannot("too many vCPUs", "");
-	v = &vcpus[nr_vcpus++];
-	v->qemus = qemus;
-	return v;
+	if (n < 0)
+		shim_cannot("a vCPU has come that was not there", "");
+	return &vcpus[n];
 }
 
 static int64_t share_until(int64_t now)
@@ -91,10 +79,12 @@ static void over(void *opaque)
 		shim_cannot("a SIPI does not end a HLT", "");
 }
 
-static void begin(struct vcpu *v, unsigned slot, int64_t now, int64_t ns)
+static void begin(void *qemus, unsigned slot, int64_t now, int64_t ns)
 {
 	enum { TIMER_SIZE = 256, TIMER_ALIGNMENT = 64 };
+	struct vcpu *v = find_vcpu(qemus);
 
+	v->qemus = qemus;
 	v->computes = true;
 	nr_computing++;
 	v->slot = slot;
@@ -120,15 +110,13 @@ static void write_port(void *opaque, uint64_t at, uint64_t data, unsigned size)
 
 	(void)opaque, (void)size;
 	if (at < 4 * COMPUTE_SLOTS && ns > 0)
-		begin(find_or_add(*qemu.vcpu), (unsigned)(at / 4), now, ns < COMPUTE_LONGEST_NS ? ns : COMPUTE_LONGEST_NS);
+		begin(*qemu.vcpu, (unsigned)(at / 4), now, ns < COMPUTE_LONGEST_NS ? ns : COMPUTE_LONGEST_NS);
 }
 
 static uint64_t read_port(void *opaque, uint64_t at, unsigned size)
 {
-	const struct vcpu *v = find(*qemu.vcpu);
-
 	(void)opaque, (void)size;
-	if (v && v->computes)
+	if (find_vcpu(*qemu.vcpu)->computes)
 		shim_cannot("a vCPU cannot be halted", "");
 	if (at < 4 * COMPUTE_SLOTS)
 		return computed[at / 4];
@@ -161,7 +149,7 @@ void shim_compute_share(int64_t now, unsigned executing)
 
 void shim_compute_turn(void *qemus, int64_t now)
 {
-	struct vcpu *v = nr_computing ? find(qemus) : NULL;
+	struct vcpu *v = nr_computing ? find_vcpu(qemus) : NULL;
 
 	if (!v || !v->computes || qemu.is_idle(qemus))
 		return;

@@ -2,13 +2,13 @@
 /*
  * A fingerprint of the guest every so many ns of guest time: --fingerprint of ktstr-boot, to find where two runs begin to differ.
  *
- * Taken between two turns, when no vCPU is about to run and none is chosen. Nothing in the guest changes by it. A line each:
+ * Taken between two turns, or in a break of one. Nothing in the guest changes by it. A line each:
  *
  *     NS MEMORY VCPUS     guest time since the machine was started, two XXH3 hashes of 16 hexadecimal digits
  *
  * MEMORY covers number and contents of each page that differs, or once differed, from the checkpoint of the booted machine: the
- * memory is mapped copy-on-write, and /proc/self/pagemap tells which pages are QEMU's own. VCPUS covers the registers of each vCPU
- * that has had a turn, as QEMU prints them. The state of devices and of QEMU's timers is in neither; what comes of it is.
+ * memory is mapped copy-on-write, and /proc/self/pagemap tells which pages are QEMU's own. VCPUS covers the registers of each vCPU,
+ * as QEMU prints them. The state of devices and of QEMU's timers is in neither; what comes of it is.
  *
  * environment: KTSTR_FINGERPRINT, four numbers: the descriptor for the lines, the ns, the descriptor of the first file of
  * guest memory, and how many of these there are.
@@ -17,7 +17,7 @@
 #define XXH_INLINE_ALL
 #include "libexec/vm/shim.h"
 #include "libexec/vm/order.h"
-#include <dlfcn.h>
+#include "libexec/vm/shim-qemu.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ enum { PAGE = 4096, ENTRIES = 65536, MAX_NODES = 64, DUMP_SIZE = 32768, DUMP_FPU
 /* Of an entry of /proc/PID/pagemap: see libexec/state/changes.c. */
 static const uint64_t page_is_there = UINT64_C(3) << 62, page_is_the_files = UINT64_C(1) << 61;
 
-int64_t shim_fingerprint_at_ns = INT64_MAX;
+static int64_t at_ns = INT64_MAX; /* when the next is due; INT64_MAX: never */
 static int64_t every_ns;
 static int to = -1, pagemap = -1;
 static unsigned nr_nodes;
@@ -40,7 +40,6 @@ static struct {
 	const char *base;
 	size_t size;
 } nodes[MAX_NODES];
-static void (*dump_registers)(void *vcpu, FILE *f, int flags);
 
 static _Noreturn void fail(const char *what)
 {
@@ -60,14 +59,14 @@ void shim_fingerprint_init(void)
 		if (fstat(ram0 + (int)i, &nodes[i].file))
 			return; /* it is not QEMU that was started, but what closes its descriptors */
 	every_ns = ns;
-	shim_fingerprint_at_ns = 0;
+	at_ns = 0;
 }
 
 void shim_fingerprint_mapped(const void *at, size_t size, int fd)
 {
 	struct stat st;
 
-	if (shim_fingerprint_at_ns == INT64_MAX || fstat(fd, &st))
+	if (at_ns == INT64_MAX || fstat(fd, &st))
 		return;
 	for (unsigned i = 0; i < nr_nodes; i++)
 		if (st.st_dev == nodes[i].file.st_dev && st.st_ino == nodes[i].file.st_ino) {
@@ -124,7 +123,7 @@ static uint64_t hash_vcpus(const struct order *o)
 		FILE *f = fmemopen(text, sizeof(text), "w");
 		if (!f)
 			fail("fmemopen");
-		dump_registers(o->vcpus[i].id, f, DUMP_FPU);
+		qemu.dump_vcpu(o->vcpus[i].id, f, DUMP_FPU);
 		long n = ftell(f);
 		if (n <= 0 || fclose(f))
 			fail("cpu_dump_state");
@@ -133,14 +132,19 @@ static uint64_t hash_vcpus(const struct order *o)
 	return XXH3_64bits_digest(&h);
 }
 
-void shim_fingerprint(const struct order *o, int64_t now)
+int64_t shim_fingerprint_in(int64_t now)
 {
+	return at_ns == INT64_MAX ? INT64_MAX : at_ns - now;
+}
+
+void shim_fingerprint_if_due(int64_t now)
+{
+	if (now < at_ns)
+		return;
 	if (pagemap < 0 && (pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)) < 0)
 		fail("/proc/self/pagemap");
-	if (!dump_registers && !(dump_registers = (void (*)(void *, FILE *, int))dlsym(RTLD_DEFAULT, "cpu_dump_state")))
-		shim_cannot("it does not export ", "cpu_dump_state");
 	if (dprintf(to, "%lld %016llx %016llx\n", (long long)now, (unsigned long long)hash_memory(),
-		    (unsigned long long)hash_vcpus(o)) < 0)
+		    (unsigned long long)hash_vcpus(&shim_order)) < 0)
 		fail("cannot write");
-	shim_fingerprint_at_ns = (now / every_ns + 1) * every_ns;
+	at_ns = (now / every_ns + 1) * every_ns;
 }

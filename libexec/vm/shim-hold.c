@@ -92,7 +92,7 @@ int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 	if (!shim_vcpu_thread)
 		shim_become_vcpu_thread();
 	halted = c;
-	shim_all_idle();
+	shim_main_will_run();
 	shim_let_main_go();
 	int r = libc_cond_wait(c, m);
 	atomic_store(&waits, false);

@@ -4,6 +4,7 @@
 #include "libexec/vm/shim.h"
 #include "libexec/vm/shim-qemu.h"
 #include <dlfcn.h>
+#include <link.h>
 #include <stddef.h>
 
 struct shim_qemu qemu;
@@ -30,4 +31,31 @@ bool shim_find_qemu(void)
 	if (missing && found)
 		shim_cannot("it does not export ", missing);
 	return found;
+}
+
+/* QEMU keeps the names of a module to the module. */
+static void *find_in_modules(const char *name, const char *old_name)
+{
+	void *self = dlopen(NULL, RTLD_LAZY), *p = NULL;
+
+	for (const struct link_map *m = self; m && !p; m = m->l_next) {
+		void *object = dlopen(m->l_name, RTLD_LAZY | RTLD_NOLOAD);
+
+		if (!object)
+			continue;
+		p = dlsym(object, name);
+		if (!p && old_name)
+			p = dlsym(object, old_name);
+		dlclose(object);
+	}
+	return p;
+}
+
+void shim_find_tcg(void)
+{
+#define X(member, name, old_name, type) \
+	if (!(qemu.member = (__typeof__(type))find_in_modules(name, old_name))) \
+		shim_cannot("it does not export ", name);
+	SHIM_TCG_FUNCTIONS(X)
+#undef X
 }

@@ -24,8 +24,13 @@ enum { ALL_TIMERS = -1, SCALE_NS = 1 };
 	X(vm_runs, "runstate_is_running", NULL, bool (*)(void)) \
 	X(shutdown_cause, "qemu_shutdown_requested_get", NULL, int (*)(void)) \
 	X(is_idle, "cpu_thread_is_idle", NULL, bool (*)(void *vcpu)) \
+	X(can_run, "cpu_can_run", NULL, bool (*)(void *vcpu)) \
+	X(has_no_work, "cpu_work_list_empty", NULL, bool (*)(void *vcpu)) \
 	X(exit, "cpu_exit", NULL, void (*)(void *vcpu)) \
+	X(debugged, "cpu_handle_guest_debug", NULL, void (*)(void *vcpu)) \
 	X(interrupt, "cpu_interrupt", NULL, void (*)(void *vcpu, int mask)) \
+	X(accel, "cpus_get_accel", NULL, void **(*)(void)) \
+	X(jump, "icount_start_warp_timer", NULL, void (*)(void)) \
 	X(timer_del, "timer_del", NULL, void (*)(void *timer)) \
 	X(region_init, "memory_region_init_io", NULL, void (*)(void *region, void *owner, const void *ops, void *opaque, \
 							       const char *name, uint64_t size)) \
@@ -39,9 +44,17 @@ enum { ALL_TIMERS = -1, SCALE_NS = 1 };
 	X(timers, "main_loop_tlg", NULL, void ***) /* of the main loop: a list for each clock */ \
 	X(vcpu, "current_cpu", NULL, void **) /* whose turn it is, in the thread that asks */
 
+/* The same, of TCG: QEMU itself, or a module that it loads when it makes the first vCPU. prepare's budget is new in 8.1. */
+#define SHIM_TCG_FUNCTIONS(X) \
+	X(prepare, "icount_prepare_for_run", NULL, void (*)(void *vcpu, int64_t budget)) \
+	X(execute, "tcg_cpu_exec", "tcg_cpus_exec", int (*)(void *vcpu)) \
+	X(account, "icount_process_data", NULL, void (*)(void *vcpu)) \
+	X(handle_interrupt, "icount_handle_interrupt", NULL, void (*)(void *vcpu, int mask))
+
 struct shim_qemu {
 #define X(member, name, old_name, type) __typeof__(type) member;
 	SHIM_QEMU_FUNCTIONS(X)
+	SHIM_TCG_FUNCTIONS(X)
 #undef X
 };
 

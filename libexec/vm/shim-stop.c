@@ -61,6 +61,13 @@ void shim_note_stand(int64_t now)
 	note_registers();
 }
 
+int64_t shim_stop_in(int64_t now)
+{
+	int64_t at = stop_fd >= 0 && zero_ns >= 0 ? atomic_load_explicit(&shim_page->stop_ns, memory_order_relaxed) : 0;
+
+	return !at ? INT64_MAX : at > now - zero_ns ? at - (now - zero_ns) : 1;
+}
+
 void shim_stop_if_due(int64_t now)
 {
 	int64_t at;

@@ -9,8 +9,8 @@
  *  - A turn lasts until the next timer, up to 100 ms. Here a timer that never fires, on a clock that stands still, is always
  *    one turn away, and QEMU ends the turn for it. It costs no wake-up and no interrupt, and nothing when the guest is idle.
  *  - A timer that is due runs on the way into a turn, which is then empty, and the order of the vCPUs slips: two of them can
- *    keep a step in which one never runs. Here timers run between two turns, and order.c decides whose turn is next. QEMU goes
- *    on to the next vCPU in its list, and so those on the way to the chosen one leave their turns at once.
+ *    keep a step in which one never runs. Here timers run between two turns, order.c decides whose turn is next, and shim-turns.c
+ *    has that vCPU execute.
  *  - A guest that rings to be saved is stopped some time later. shim-ask.c stops it at that instruction.
  *
  * And a task that only computes need not be executed: shim-compute.c.
@@ -50,10 +50,9 @@ pid_t shim_main_thread;
 __thread bool shim_vcpu_thread;
 pthread_mutex_t *shim_big_lock;
 
-static struct order order;
 static int64_t turn_ns;
 static _Atomic int64_t quiet_until_ns; /* no timer is due before; 0: not known. Asking QEMU is dear, and a boot has 10 million turns */
-static bool is_qemu, between_turns, has_ports;
+static bool is_qemu, has_ports;
 
 void *shim_libc(const char *name)
 {
@@ -113,12 +112,13 @@ static void never(void *opaque)
 static void armed(void *opaque, int clock)
 {
 	quiet_until_ns = 0;
-	if (shim_vcpu_thread && clock == CLOCK_OF_GUEST) {
-		if (between_turns || qemu.now(clock) + qemu.deadline(clock, ALL_TIMERS) >= order.turn.end_ns)
-			return;
-		order.turn.cut = true;
+	if (!shim_vcpu_thread || clock != CLOCK_OF_GUEST) {
+		qemu.notify(opaque, clock);
+	} else if (!shim_between_turns && shim_order.turn.vcpu &&
+		   qemu.now(clock) + qemu.deadline(clock, ALL_TIMERS) < shim_order.turn.end_ns) {
+		shim_order.turn.cut = true;
+		qemu.exit(*qemu.vcpu);
 	}
-	qemu.notify(opaque, clock);
 }
 
 /* Where the list holds the function that is called when its first timer changes, it shall hold ours. */
@@ -141,54 +141,17 @@ void shim_become_vcpu_thread(void)
 		shim_cannot(!is_qemu ? "it exports nothing" : "KTSTR_TURN_NS is not set", "");
 	shim_vcpu_thread = true;
 	qemu.vcpu = dlsym(RTLD_DEFAULT, "current_cpu"); /* of this thread */
-	order_init(&order, turn_ns, qemu.is_idle);
+	shim_turns_init(turn_ns);
 	hook_list(qemu.timers[CLOCK_OF_GUEST]);
 	group[CLOCK_OF_HOST] = qemu.timerlist_new(CLOCK_OF_HOST, nobody, NULL);
 	qemu.timer_init(timer, group, CLOCK_OF_HOST, SCALE_NS, 0, never, NULL);
-	qemu.timer_mod(timer, FROZEN_NS + turn_ns);
+	qemu.timer_mod(timer, FROZEN_NS + SHIM_ALONE_NS);
 	atomic_store(&shim_page->state, SHIM_HAS_THREAD);
-}
-
-void shim_all_idle(void)
-{
-	order_rest(&order);
-	shim_compute_share(qemu.now(CLOCK_OF_GUEST), 0);
-}
-
-/* Returns how long the turn may be. A vCPU that must leave does so at once: a length of 0 would wake the main thread. */
-static int64_t begin_turn(void *vcpu)
-{
-	int64_t now = qemu.now(CLOCK_OF_GUEST);
-
-	if (now >= shim_fingerprint_at_ns && !order.chosen.vcpu)
-		shim_fingerprint(&order, now);
-	shim_stop_if_due(now);
-	int64_t ns = order_offer(&order, vcpu, now);
-	if (ns < 0)
-		shim_cannot("too many vCPUs", "");
-	shim_compute_share(now, order.nr_busy);
-	if (ns)
-		shim_compute_turn(vcpu, now);
-	else
-		qemu.exit(vcpu);
-	if (atomic_load_explicit(&shim_page->state, memory_order_relaxed) != SHIM_GIVES_TURNS)
-		atomic_store(&shim_page->state, SHIM_GIVES_TURNS);
-	atomic_store_explicit(&shim_page->turns, order.turns, memory_order_relaxed);
-	atomic_store_explicit(&shim_page->overrun_ns, order.overrun_ns, memory_order_relaxed);
-	return ns ? ns : turn_ns;
-}
-
-/* From 8.1 on QEMU ends a turn when the vCPU has had its share of what there is before the next timer. Others follow. */
-static int64_t share(void)
-{
-	int64_t deadline = qemu.deadline(CLOCK_OF_GUEST, ALL_TIMERS);
-
-	return (deadline < 0 || deadline > turn_ns ? turn_ns : deadline) / order.nr_vcpus;
 }
 
 /*
  * QEMU asks for the time when it works out how long the next turn may be: the deadline of the guest's timers, or ours. It
- * does not hold the big lock then. From 8.1 on it also asks with the lock held, for the share of each vCPU in what is there.
+ * does not hold the big lock then. When it does it is asked for nothing that matters.
  */
 int clock_gettime(clockid_t clock, struct timespec *t)
 {
@@ -198,9 +161,7 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 		int64_t ns = FROZEN_NS;
 
 		if (shim_big_lock->__data.__owner != shim_gettid())
-			ns += turn_ns - begin_turn(*qemu.vcpu);
-		else if (order.nr_vcpus)
-			order.share_ns = share();
+			ns += SHIM_ALONE_NS - shim_turn_ns();
 		*t = (struct timespec){ .tv_sec = ns / NSEC_PER_SEC, .tv_nsec = ns % NSEC_PER_SEC };
 		return 0;
 	}
@@ -209,27 +170,27 @@ int clock_gettime(clockid_t clock, struct timespec *t)
 	return libc_clock_gettime(clock, t);
 }
 
-/* The big lock has to be held anew for this: timers look whether it is. True: there were some. */
-static bool run_due_timers(void)
+bool shim_run_due_timers(void)
 {
 	int64_t now = qemu.now(CLOCK_OF_GUEST), deadline;
 
 	if (now < quiet_until_ns || !qemu.vm_runs())
 		return false;
-	order.look = true; /* QEMU may have run them itself */
 	deadline = qemu.deadline(CLOCK_OF_GUEST, ALL_TIMERS);
 	if (deadline) {
 		quiet_until_ns = deadline < 0 ? INT64_MAX : now + deadline;
 		return false;
 	}
-	order.turn.cut = true;
+	shim_order.turn.cut = true;
+	shim_between_turns = true;
 	qemu.lock(__FILE__, __LINE__);
 	qemu.run_timers(CLOCK_OF_GUEST);
 	qemu.unlock();
+	shim_between_turns = false;
 	return true;
 }
 
-/* The vCPU thread lets go of the big lock when a turn begins, and after the access to a device. */
+/* The vCPU thread lets go of the big lock after the access to a device, and in QEMU's own loop. */
 int pthread_mutex_unlock(pthread_mutex_t *m)
 {
 	static int (*libc_mutex_unlock)(pthread_mutex_t *);
@@ -237,20 +198,19 @@ int pthread_mutex_unlock(pthread_mutex_t *m)
 	if (!libc_mutex_unlock) /* there are callers before begin() */
 		libc_mutex_unlock = shim_libc("pthread_mutex_unlock");
 	int r = libc_mutex_unlock(m);
-	if (!shim_vcpu_thread || m != shim_big_lock || between_turns)
+	if (!shim_vcpu_thread || m != shim_big_lock || shim_between_turns)
 		return r;
 	if (shim_rang()) {
 		shim_stand_still();
 		return r;
 	}
-	between_turns = true;
 	if (!has_ports) {
-		has_ports = true;
+		has_ports = shim_between_turns = true;
 		shim_make_ports();
+		shim_between_turns = false;
 	}
-	bool ran = run_due_timers();
-	between_turns = false;
-	if (!ran && order_woken(&order))
-		qemu.notify(NULL, CLOCK_OF_GUEST);
+	shim_run_due_timers();
+	if (order_woken(&shim_order))
+		qemu.exit(*qemu.vcpu);
 	return r;
 }

@@ -4,6 +4,7 @@
  * how it does. shim.c says what it is for.
  *
  *     shim.c        what QEMU calls: the hooks on the clock, the big lock and the timers
+ *     shim-turns.c  the loop in which the vCPUs have their turns
  *     order.c       whose turn it is: pure
  *     shim-hold.c   the main thread and the vCPU thread run one after the other
  *     shim-ask.c    the guest waits for the host; a guest that is to be saved stands still
@@ -62,21 +63,40 @@ int shim_env_fd(const char *name);
 /* shim-qemu.c. False: this program is not QEMU (a script that starts it comes by here, too). */
 bool shim_find_qemu(void);
 
+/* From when the vCPU thread has QEMU's module for TCG. */
+void shim_find_tcg(void);
+
+/*
+ * shim.c. Timers that are due run, if there are any. The big lock has to be held anew for this: timers look whether it is. True: there
+ * were some.
+ */
+bool shim_run_due_timers(void);
+
+/* shim-turns.c. Beside a vCPU that is alone nobody waits: its turns may be long, and cost next to nothing. */
+enum { SHIM_ALONE_NS = 1000000 };
+struct order;
+extern struct order shim_order;
+extern bool shim_between_turns; /* no vCPU executes, though one may have its turn */
+void shim_turns_init(int64_t turn_ns);
+/* QEMU has prepared a vCPU's turn. Gives out all turns that there are, then returns how long this one may be. */
+int64_t shim_turn_ns(void);
+/* All vCPUs are idle, or stopped, and the main thread is let go. */
+void shim_main_will_run(void);
+
 /* shim-hold.c. The main thread may go on: the vCPU thread has nothing to do. */
 void shim_let_main_go(void);
 /* The vCPU thread waits until the main thread waits for the vCPUs to stop. */
 void shim_stand_still(void);
 /* QMP: an answer, or an event, has been sent. */
 void shim_answer_went(const void *text, size_t n);
-/* Of shim.c, for these moments: the vCPU thread waits for the first time; all vCPUs are idle, or stopped. */
+/* Of shim.c: the vCPU thread waits for the first time. */
 void shim_become_vcpu_thread(void);
-void shim_all_idle(void);
 
 /* shim-compute.c. The ports; the big lock has to be taken anew for it. */
 void shim_make_ports(void);
 /* From now on so many vCPUs execute in turn. */
 void shim_compute_share(int64_t now, unsigned executing);
-/* A vCPU's turn begins: if it has computed until now, it does no more. */
+/* A turn of this vCPU begins: if it has computed until now, it does no more. */
 void shim_compute_turn(void *vcpu, int64_t now);
 
 /* shim-ask.c. */
@@ -87,13 +107,12 @@ bool shim_wait_for_answer(void);
 bool shim_rang(void);
 
 /* shim-fingerprint.c. */
-struct order;
 void shim_fingerprint_init(void);
 /* QEMU has mapped the file fd. */
 void shim_fingerprint_mapped(const void *at, size_t size, int fd);
-extern int64_t shim_fingerprint_at_ns; /* when the next is due; INT64_MAX: never */
-/* Between two turns, at guest time now. */
-void shim_fingerprint(const struct order *o, int64_t now);
+/* Between two turns, at guest time now: take one, if it is time to. In how long the next is due; INT64_MAX: never. */
+void shim_fingerprint_if_due(int64_t now);
+int64_t shim_fingerprint_in(int64_t now);
 /* shim-stop.c. */
 void shim_stop_init(void);
 /* The guest has sent this byte to the host. */
@@ -102,5 +121,7 @@ void shim_stop_note_byte(char c);
 void shim_stop_if_due(int64_t now);
 /* The vCPU thread is to stand, for whatever reason: write when into the page, and the registers of all vCPUs. */
 void shim_note_stand(int64_t now);
+/* In how long that is; INT64_MAX: at no time that is known. */
+int64_t shim_stop_in(int64_t now);
 
 #endif

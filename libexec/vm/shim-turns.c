@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The loop of turns. QEMU's own walks over all vCPUs for each turn, prepares each, and asks each whether it is idle. Most of
+ * them are, so a turn costs as much as there are vCPUs. This loop has the chosen vCPU execute, and nobody else be asked.
+ *
+ * It runs inside QEMU's loop: when QEMU prepares a vCPU's turn, it asks for the time, and turns are given out here until there is
+ * something that QEMU's loop has to do: the machine stops, a vCPU has been given work to do between its turns, or the main thread
+ * has to run. The vCPU that QEMU has prepared then executes nothing, nor do those that QEMU goes on to.
+ *
+ * Who may be idle no more is heard, and not asked: QEMU tells a vCPU of interrupts through a function of its accelerator's table,
+ * where ours is put in.
+ *
+ * When all vCPUs are idle the clock jumps to the next timer here, as QEMU's main thread would have it jump: two switches of threads
+ * are saved. The main thread is let go when it has been called meanwhile (QEMU writes to an eventfd to call it), and when there is no timer.
+ */
+#define _GNU_SOURCE
+#include "libexec/vm/shim.h"
+#include "libexec/vm/order.h"
+#include "libexec/vm/shim-qemu.h"
+#include <unistd.h>
+
+/* QEMU's, the same in 7.2 and 10.0: why a vCPU's turn has ended. */
+enum { EXCP_INTERRUPT = 0x10000, EXCP_HLT, EXCP_DEBUG, EXCP_HALTED };
+enum { TABLE_WORDS = 32, NO_BUDGET = INT32_MAX };
+
+struct order shim_order;
+bool shim_between_turns;
+static bool gives_turns, jumps, looks;
+static void *stuck; /* has work that QEMU's loop has to do */
+static int64_t granted_ns;
+static _Atomic bool main_called;
+
+/* By any thread that has the big lock. */
+static void handle_interrupt(void *vcpu, int mask)
+{
+	qemu.handle_interrupt(vcpu, mask);
+	order_hear(&shim_order, vcpu);
+}
+
+void shim_turns_init(int64_t turn_ns)
+{
+	order_init(&shim_order, turn_ns, SHIM_ALONE_NS, qemu.is_idle);
+	shim_find_tcg();
+	void **table = qemu.accel();
+	for (int i = 0; i < TABLE_WORDS; i++)
+		if (table[i] == (void *)qemu.handle_interrupt) {
+			table[i] = (void *)handle_interrupt;
+			return;
+		}
+	shim_cannot("its accelerator does not take interrupts where it should", "");
+}
+
+static void add_vcpus(void)
+{
+	void *vcpu;
+
+	for (int i = 0; (vcpu = qemu.get_vcpu(i)); i++)
+		if (!order_add(&shim_order, vcpu))
+			shim_cannot("too many vCPUs", "");
+}
+
+/* What QEMU writes to an eventfd, in the thread that runs the guest or in one that runs instead of it. */
+ssize_t write(int fd, const void *data, size_t n)
+{
+	static ssize_t (*libc_write)(int, const void *, size_t);
+
+	if (n == sizeof(uint64_t) && (shim_vcpu_thread || shim_gettid() == shim_main_thread)) {
+		if (shim_vcpu_thread && jumps)
+			return (ssize_t)n;
+		atomic_store_explicit(&main_called, true, memory_order_relaxed);
+	}
+	if (!libc_write)
+		libc_write = shim_libc("write");
+	return libc_write(fd, data, n);
+}
+
+void shim_main_will_run(void)
+{
+	atomic_store_explicit(&main_called, false, memory_order_relaxed);
+	order_rest(&shim_order);
+	if (qemu.now)
+		shim_compute_share(qemu.now(CLOCK_OF_GUEST), 0);
+}
+
+/* All are idle. The clock jumps to the next timer, and that runs. False: this is the main thread's. */
+static bool jump(void)
+{
+	int64_t before = qemu.now(CLOCK_OF_GUEST);
+
+	if (atomic_load_explicit(&main_called, memory_order_relaxed))
+		return false;
+	shim_between_turns = true;
+	qemu.lock(__FILE__, __LINE__);
+	jumps = true;
+	qemu.jump();
+	jumps = false;
+	bool ran = qemu.run_timers(CLOCK_OF_GUEST);
+	qemu.unlock();
+	shim_between_turns = false;
+	return ran || qemu.now(CLOCK_OF_GUEST) != before;
+}
+
+static void execute(void *vcpu, int64_t ns)
+{
+	granted_ns = ns;
+	*qemu.vcpu = vcpu;
+	qemu.prepare(vcpu, NO_BUDGET);
+	int why = qemu.execute(vcpu);
+	qemu.account(vcpu);
+	if (why == EXCP_DEBUG) {
+		qemu.lock(__FILE__, __LINE__);
+		qemu.debugged(vcpu);
+		qemu.unlock();
+	} else if (why != EXCP_INTERRUPT && why != EXCP_HLT && why != EXCP_HALTED) {
+		shim_cannot("a vCPU's turn has ended for a reason that is not known", "");
+	}
+}
+
+static bool is_stuck(void *vcpu)
+{
+	return !qemu.can_run(vcpu) || !qemu.has_no_work(vcpu);
+}
+
+/* False: QEMU's loop has something to do. */
+static bool give_turn(void)
+{
+	int64_t now = qemu.now(CLOCK_OF_GUEST), ns;
+
+	shim_fingerprint_if_due(now);
+	shim_stop_if_due(now);
+	int64_t stop = shim_stop_in(now), fingerprint = shim_fingerprint_in(now);
+	struct order_vcpu *v = order_next(&shim_order, now, stop < fingerprint ? stop : fingerprint, &ns);
+	shim_compute_share(now, shim_order.nr_busy);
+	atomic_store_explicit(&shim_page->overrun_ns, shim_order.overrun_ns, memory_order_relaxed);
+	if (!v) {
+		if (jump())
+			return true;
+		/* QEMU may know of one that is not idle, and nobody has told us. */
+		looks = !looks;
+		shim_order.look = looks;
+		return looks;
+	}
+	looks = false;
+	if (is_stuck(v->id)) {
+		order_decline(&shim_order);
+		stuck = v->id;
+		return false;
+	}
+	shim_compute_turn(v->id, now);
+	if (atomic_load_explicit(&shim_page->state, memory_order_relaxed) != SHIM_GIVES_TURNS)
+		atomic_store(&shim_page->state, SHIM_GIVES_TURNS);
+	atomic_store_explicit(&shim_page->turns, shim_order.turns, memory_order_relaxed);
+	execute(v->id, ns);
+	shim_run_due_timers();
+	return true;
+}
+
+static void give_turns(void *qemus)
+{
+	if (!shim_order.nr_vcpus)
+		add_vcpus();
+	if (stuck && is_stuck(stuck))
+		return;
+	stuck = NULL;
+	gives_turns = true;
+	while (qemu.vm_runs() && give_turn())
+		;
+	gives_turns = false;
+	*qemu.vcpu = qemus;
+}
+
+int64_t shim_turn_ns(void)
+{
+	if (!gives_turns) {
+		void *qemus = *qemu.vcpu;
+		give_turns(qemus);
+		if (!qemu.is_idle(qemus))
+			qemu.exit(qemus);
+		granted_ns = shim_order.turn_ns;
+	}
+	return granted_ns;
+}
