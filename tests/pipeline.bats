@@ -13,9 +13,9 @@ setup_file() {
 		bin/ktstr-work="$TREE/tests/helper/meddle"
 }
 
-# boot NAME [PROGRAM]: run the spec NAME.json on two CPUs; its report is NAME.jsonl
+# boot NAME [PROGRAM [OPTION...]]: run the spec NAME.json on two CPUs; its report is NAME.jsonl
 boot() {
-	"${2:-ktstr-boot}" --plan "$BATS_FILE_TMPDIR/plan.json" "$1.json" >"$1.jsonl"
+	"${2:-ktstr-boot}" --plan "$BATS_FILE_TMPDIR/plan.json" "${@:3}" "$1.json" >"$1.jsonl"
 }
 
 # fails_with NAME FILTER: the verdict on NAME.jsonl is a failure whose lines are those that the jq filter makes of its
@@ -51,7 +51,7 @@ fails_with() {
 	jq -rs '
 		def one: (. * 10 | round) as $n | "\($n / 10 | floor).\($n % 10)";
 		def gap: (map(.max_gap_ns) | max / 1e6) | if . >= 10 then round elif . >= 1 then (. * 10 | round) / 10
-			else (. * 100 | round) / 100 end | "gap=\(.)ms";
+			elif . >= 0.1 then (. * 100 | round) / 100 else (. * 1000 | round) / 1000 end | "gap=\(.)ms";
 		def sum(f): map(f) | add;
 		def off: map(100 * ([.run_delay_ns, .off_cpu_ns] | min) / .wall_time_ns);
 		def spread: off | max - min;
@@ -105,7 +105,20 @@ fails_with() {
 	sed -i 's/"duration_s":1/"duration_s":0.1/' slow.json
 	boot slow
 	fails_with slow '.[] |
+		"worker \(.tid) throughput \(.work_units * 1e9 / (.cpu_time_ns + .run_delay_ns) | round) work/runnable_s below floor 1000000000"'
+	# Executed, it is of CPU time.
+	boot slow "" --compute execute
+	fails_with slow '.[] |
 		"worker \(.tid) throughput \(.work_units * 1e9 / .cpu_time_ns | round) work/cpu_s below floor 1000000000"'
+}
+
+@test "the tutorial's test can fail: one waits for most of the time, and does as much in a CPU second as the others" {
+	jq '.duration_s = 2 | .topology = "1n1l2c1t" | .memory_mb = 256 | .cgroups[].cpuset = {exact: [0]} | .cgroups[1].cpuset = {exact: [1]} |
+		.assert += {max_spread_pct: 100, max_gap_ms: 10000}' "$TREE/share/specs/mixed_workloads.json" >waits.json
+	boot waits "" --scheduler starve.bpf.o
+	run -1 ktstr-eval waits.jsonl
+	[[ ${lines[1]} =~ ^"  throughput CV 0."[5-9][0-9]*" exceeds limit 0.500 (mean="[0-9]+" work/runnable_s)"$ ]]
+	jq -es 'map(select(.kind == "worker" and .work == "SpinWait") | .work_units / .cpu_time_ns) | length == 2 and max < 1.02 * min' waits.jsonl
 }
 
 @test "isolation: workers that are moved out of their cpuset while they run" {
@@ -126,7 +139,9 @@ fails_with() {
 		[["kill", false, {"signaled": "SIGKILL"}], ["kill", false, {"signaled": "SIGKILL"}],
 		["stop", false, "timed_out"], ["left", true, {"exited": 0}]] and
 		(.[:2] | all(.wall_time_ns > 0 and .wall_time_ns < 0.2e9)) and
-		all(.work_units > 0 and .cpu_time_ns > 0 and .cpu_time_ns <= .wall_time_ns)' dead.jsonl
+		all(.work_units > 0 and .cpu_time_ns > 0 and .cpu_time_ns <= .wall_time_ns) and
+		(.[:2] | all(.modelled_ns <= .cpu_time_ns and .modelled_ns > 0.95 * .cpu_time_ns)) and
+		(map(.work_units / .modelled_ns) | max < 1.01 * min)' dead.jsonl
 	jq -es 'last | .outcome == "done"' dead.jsonl
 	fails_with dead '(.[:2][] | "tid \(.tid) died: killed by SIGKILL"), "tid \(.[2].tid) timed out: did not stop when told to"'
 }

@@ -141,7 +141,7 @@ const struct row spec_rows[] = {
 	  .help = "memory of the VM; the plan's when not given" },
 	{ .name = "seed", .kind = ROW_INT, .offset = offsetof(struct spec, seed), .max = 9007199254740991,
 	  .help = "another seed is another, equally valid schedule" },
-	{ .name = "compute", .kind = ROW_ENUM, .offset = offsetof(struct spec, compute), .def = COMPUTE_EXECUTE, .names = spec_compute_names,
+	{ .name = "compute", .kind = ROW_ENUM, .offset = offsetof(struct spec, compute), .def = COMPUTE_MODEL, .names = spec_compute_names,
 	  .help = "on the virtual clock: whether what workers compute is modelled or executed, where their work type can have it modelled" },
 	{ .name = "payloads", .kind = ROW_CUSTOM, .type = "object of objects", .parse = parse_payloads, .sub = payload_rows,
 	  .help = "programs that run beside the workers, by name" },

@@ -180,7 +180,7 @@ struct spec {
 	unsigned workers_per_cgroup;  /* default 2 */
 	unsigned memory_mib;          /* memory_mb (or memory_mib), 0 when not given: the plan's */
 	int64_t seed;                 /* default 0 */
-	unsigned compute;             /* enum spec_compute: on the virtual clock; default COMPUTE_EXECUTE */
+	unsigned compute;             /* enum spec_compute: on the virtual clock; default COMPUTE_MODEL */
 	struct step backdrop;         /* its hold and name are not used */
 	struct step *steps;           /* the short form is one step, with no name and no ops */
 	size_t nr_steps;
