@@ -119,8 +119,15 @@ struct spread {
 };
 struct spread cgroup_spread(const struct report_cgroup *cg);
 struct cpumask cgroup_cpus(const struct report_cgroup *cg); /* that its workers ran on */
-/* Work units per CPU second; negative when no CPU time was measured. */
+/*
+ * Work units per second that counts: of executed work a second of CPU time; of modelled work, of which each second of CPU time has the
+ * same by construction, a second in which the worker wanted to run, whether it did or waited. Negative: there was none, or the kernel
+ * did not count it.
+ */
 double worker_rate(const struct report_worker *w);
+/* Which of the two it is of, as in "work/cpu_s", and why a rate could not be measured, as in "have no CPU time". */
+const char *rate_unit(const struct report_worker *w);
+const char *rate_missing(const struct report_worker *w);
 
 /*
  * A number for a line that says it is beyond its threshold: with at least so many decimals, and

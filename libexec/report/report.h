@@ -56,6 +56,7 @@ struct report_worker {
 	int64_t work_units, iterations, migrations;
 	int64_t cpu_time_ns, wall_time_ns, off_cpu_ns;
 	int64_t run_delay_ns;  /* waited for a CPU, as the kernel counts it; -1: the kernel does not count it for this worker */
+	int64_t modelled_ns;   /* of its computing, on the virtual clock: guest/compute.h */
 	int64_t max_gap_ns, max_gap_at_ns, max_gap_cpu;
 	bool completed;
 	enum worker_end end;

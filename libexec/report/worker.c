@@ -93,7 +93,7 @@ bool report_read_worker(const struct jcur *c, struct report *r)
 	if (!r->workers)
 		return false; /* no run record to hold it against, or a bad one, which has been said */
 	struct report_worker *w = worker_slot(c, r);
-	struct jcur completed, exit, wake, delay, own, phases;
+	struct jcur completed, exit, wake, delay, modelled, own, phases;
 	const char *work, *role = "";
 
 	if (!w || !report_need_int(c, "tid", 1, MAX_TID, &w->tid) || !report_need_str(c, "work", &work) ||
@@ -123,6 +123,9 @@ bool report_read_worker(const struct jcur *c, struct report *r)
 		return false;
 	w->run_delay_ns = -1;
 	if (jcur_get(c, "run_delay_ns", &delay) && !jcur_int(&delay, 0, REPORT_INT_MAX, &w->run_delay_ns))
+		return false;
+	w->modelled_ns = 0;
+	if (jcur_get(c, "modelled_ns", &modelled) && !jcur_int(&modelled, 0, REPORT_INT_MAX, &w->modelled_ns))
 		return false;
 	w->present = true;
 	return true;
