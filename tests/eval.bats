@@ -123,7 +123,7 @@ verdict_by() {
 	run -0 --separate-stderr ktstr-eval -d "a file.json" --show-thresholds "$DATA/pass/in.jsonl"
 	row() { awk -v check="$1" '$1 == check' <<<"$output" | tr -s ' '; }
 	[ "$(row gap)" = "gap max_gap_ms 50 ms a file.json" ]
-	[ "$(row min_work_rate)" = "min_work_rate min_work_rate 1 work/cpu_s spec" ]
+	[ "$(row min_work_rate)" = "min_work_rate min_work_rate 1 work/s spec" ]
 	[ "$(row isolation)" = "isolation isolation on - spec" ]
 	[ "$(row weights)" = "weights max_weight_error_pct off % default (virtual clock)" ]
 	[ "$(row quota)" = "quota max_quota_excess_pct 10 % a file.json" ]
