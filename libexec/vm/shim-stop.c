@@ -44,11 +44,16 @@ void shim_stop_note_byte(char c)
 static void note_registers(void)
 {
 	FILE *f = fmemopen(shim_page->registers, SHIM_REGISTERS_SIZE, "w");
-	void *vcpu;
+	int cpu = 0;
 
-	for (int i = 0; f && (vcpu = qemu.get_vcpu(i)); i++) {
-		fprintf(f, "CPU#%d\n", i);
-		qemu.dump_vcpu(vcpu, f, 0);
+	/* The guest counts those that there are. */
+	for (int i = 0; f && i < SHIM_MAX_VCPUS; i++) {
+		void *vcpu = qemu.get_vcpu(i);
+
+		if (vcpu) {
+			fprintf(f, "CPU#%d\n", cpu++);
+			qemu.dump_vcpu(vcpu, f, 0);
+		}
 	}
 	if (f)
 		fclose(f);

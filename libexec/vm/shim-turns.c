@@ -50,13 +50,15 @@ void shim_turns_init(int64_t turn_ns)
 	shim_cannot("its accelerator does not take interrupts where it should", "");
 }
 
+/* Their numbers have holes where a machine has LLCs of different sizes: not all of the sockets' places are taken. */
 static void add_vcpus(void)
 {
-	void *vcpu;
+	for (int i = 0; i < SHIM_MAX_VCPUS; i++) {
+		void *vcpu = qemu.get_vcpu(i);
 
-	for (int i = 0; (vcpu = qemu.get_vcpu(i)); i++)
-		if (!order_add(&shim_order, vcpu))
+		if (vcpu && !order_add(&shim_order, vcpu))
 			shim_cannot("too many vCPUs", "");
+	}
 }
 
 /* What QEMU writes to an eventfd, in the thread that runs the guest or in one that runs instead of it. */

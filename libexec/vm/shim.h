@@ -74,6 +74,8 @@ bool shim_run_due_timers(void);
 
 /* shim-turns.c. Beside a vCPU that is alone nobody waits: its turns may be long, and cost next to nothing. */
 enum { SHIM_ALONE_NS = 1000000 };
+/* QEMU's numbers of vCPUs are below this, which is what a plan may have and more. */
+enum { SHIM_MAX_VCPUS = 4096 };
 struct order;
 extern struct order shim_order;
 extern bool shim_between_turns; /* no vCPU executes, though one may have its turn */
