@@ -7,6 +7,7 @@
  * The guest's records pass through here one by one because the guest is not trusted (guestlink.h).
  */
 #include "libexec/boot/boot.h"
+#include "libexec/boot/canary.h"
 #include "libexec/boot/signals.h"
 #include <getopt.h>
 
@@ -154,5 +155,10 @@ int main(int argc, char **argv)
 	boot_load(&o, signals, &in);
 	if (o.dry_run)
 		return boot_dry_run(o.cold, &in);
+	if (in.vm_config.virtual_clock) {
+		int64_t asked_ns = kt_now_ns();
+		boot_check_repeats(&o, &in, signals);
+		start_ns += kt_now_ns() - asked_ns; /* no part of the run's time limit */
+	}
 	return boot_run(&o, &in, signals, start_ns);
 }

@@ -276,7 +276,7 @@ kill_builds() {
 
 # real: from here on the real QEMU and kernel, and a cache of this file's own
 real() {
-	unset KTSTR_QEMU KTSTR_KERNEL
+	unset KTSTR_QEMU KTSTR_TRUST_QEMU KTSTR_KERNEL
 	export KTSTR_CACHE_DIR=$TREE/.check
 	if [ -e "$BATS_FILE_TMPDIR/cache" ]; then
 		export KTSTR_CACHE_DIR=$BATS_FILE_TMPDIR/cache

@@ -25,7 +25,7 @@ spec() {
 		"${2:-[{\"name\":\"a\",\"workers\":1\}]}" "${3:+,$3}" >"$1.json"
 }
 
-# own_cache DIR: the kernels of the cache and what is known of this machine's KVM, with checkpoints of its own
+# own_cache DIR: the kernels of the cache and what is known of this machine's KVM and QEMU, with checkpoints of its own
 own_cache() {
 	local cache
 	cache=$(ktstr-kernel path 2>/dev/null)
@@ -33,11 +33,14 @@ own_cache() {
 	mkdir "$1"
 	ln -s "$cache/kernels" "$1/kernels"
 	[ ! -e "$cache/kvm.json" ] || cp "$cache/kvm.json" "$1/"
+	[ ! -e "$cache/clock" ] || cp -R "$cache/clock" "$1/"
 	export KTSTR_CACHE_DIR=$1
 }
 
-# fake_qemu: from here on tests/helper/fake-qemu, a kernel that does not boot, and an empty cache, all in this directory
+# fake_qemu: from here on tests/helper/fake-qemu, a kernel that does not boot, and an empty cache, all in this directory. No guest can
+# show that this QEMU repeats.
 fake_qemu() {
+	export KTSTR_TRUST_QEMU=yes
 	export KTSTR_QEMU=$TREE/tests/helper/fake-qemu KTSTR_KERNEL=$PWD/kernel KTSTR_CACHE_DIR=$PWD/cache FAKE_STARTS=$PWD/starts
 	"$TREE/tests/helper/mkkernel" 7.3.0 kernel
 	: >starts

@@ -306,7 +306,7 @@ start_still() {
 
 # With a real guest.
 @test "the kept command line, run by hand, is the same run" {
-	unset KTSTR_QEMU KTSTR_KERNEL
+	unset KTSTR_QEMU KTSTR_TRUST_QEMU KTSTR_KERNEL
 	export KTSTR_CACHE_DIR=$TREE/.check
 	spec again
 	sed -i 's/"duration_s":1/"duration_s":0.1/' again.json

@@ -16,5 +16,7 @@ char *boot_choose_accel(const struct accel_options *o, int signals, struct vm_co
  * so a QEMU that is not tested will do.
  */
 void boot_check_virtual_clock(const char *qemu_version, bool by_name, const char *kernel_release, unsigned nr_cpus);
+/* Whether a kernel of this release can bring up more than one CPU on the virtual clock. */
+bool boot_kernel_starts_cpus(const char *release);
 
 #endif

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Finding a checkpoint, and building one: see checkpoint.h. */
 #include "libexec/lib/cache.h"
-#include "libexec/lib/path.h"
 #include "libexec/state/changes.h"
 #include "libexec/state/entry.h"
 #include "libexec/state/saved-clock.h"
@@ -40,33 +39,11 @@ void checkpoint_deinit(struct checkpoint *c)
 	c->said = NULL;
 }
 
-/* The file that execvp() would run, or as much of its name as is known. */
-static char *find_program(const char *name)
-{
-	const char *dirs = getenv("PATH");
-	char *path = strchr(name, '/') ? NULL : path_find(dirs ? dirs : "/bin:/usr/bin", name);
-
-	return path ? path : xstrdup(name);
-}
-
-/* The QEMU that is at hand: its package may change and its version not. The version is the plan's, and checked (vm.h). */
-static char *qemu_identity(const struct vm_config *c)
-{
-	_cleanup_free_ char *path = find_program(c->qemu);
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return xasprintf("%s none", c->plan->qemu_version);
-	/* Neither path nor inode: the same package in the next container is the same QEMU. */
-	return xasprintf("%s %llu %lld.%09ld", c->plan->qemu_version, (unsigned long long)st.st_size,
-			 (long long)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-}
-
 /* Everything the saved state depends on, as text: contents in place of paths. */
 static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, char ret[SHA256_HEX_SIZE], struct kt_err *err)
 {
 	_cleanup_close_ int image = open(c->initrd, O_RDONLY | O_CLOEXEC);
-	_cleanup_free_ char *qemu = qemu_identity(c);
+	_cleanup_free_ char *qemu = vm_qemu_identity(c);
 	struct vm_config named = *c;
 	struct strv args = { 0 };
 	char image_hash[SHA256_HEX_SIZE], turns_hash[SHA256_HEX_SIZE];
@@ -95,7 +72,7 @@ static int key_of(const struct vm_config *c, const struct checkpoint_opts *o, ch
 static json_t *facts(const struct vm_config *c, const struct checkpoint_opts *o, const char *key)
 {
 	char created[sizeof("2026-11-24T02:16:00Z")];
-	_cleanup_free_ char *program = find_program(c->qemu);
+	_cleanup_free_ char *program = vm_find_qemu(c);
 	uint64_t memory = 0;
 	time_t now = time(NULL);
 

@@ -58,6 +58,10 @@ struct vm_config {
  */
 enum vm_start { VM_COLD, VM_BOOT, VM_SET_UP, VM_RUN };
 
+/* The file that execvp() would run as QEMU, or as much of its name as is known. */
+char *vm_find_qemu(const struct vm_config *c);
+/* Which QEMU it is: its package may change and its version not. The version is the plan's, and checked (vm_qmp_greeting()). */
+char *vm_qemu_identity(const struct vm_config *c);
 /* The shift with which the virtual clock counts. */
 unsigned vm_shift(const struct vm_config *c, enum vm_start start);
 /* The QEMU command line, variables first as a shell has it. The same for every start but for RAM sharing and -incoming. */
