@@ -133,9 +133,9 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 		}
 	}
 	if (o->cold && o->prepare)
-		die_usage("--prepare makes a checkpoint, and --cold wants none");
+		die_usage("--prepare and --cold exclude each other: one makes a checkpoint, the other makes none");
 	if (o->fingerprint && (o->cold || o->prepare))
-		die_usage("--fingerprint is of a run that starts from a checkpoint, and %s makes none", o->cold ? "--cold" : "--prepare");
+		die_usage("--fingerprint needs a run that starts from a checkpoint, and %s makes none", o->cold ? "--cold" : "--prepare");
 	if (optind != argc - 1)
 		die_usage(optind == argc ? "no spec given" : "more than one spec given");
 	o->spec.path = argv[optind];

@@ -190,7 +190,7 @@ int main(int argc, char **argv)
 	kt_init("ktstr-kernel");
 	while ((c = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
 		if (c != 'h')
-			die_usage("bad option before the verb");
+			die_usage("options come after the verb");
 		fputs(HELP, stdout);
 		return KT_OK;
 	}

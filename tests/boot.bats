@@ -171,7 +171,7 @@ lost_in() { # WAY REASON
 	lost_in foreign "kind 'host', which is not its to send"
 	lost_in sample "kind 'sample', which is not its to send"
 	lost_in snapshot "kind 'snapshot', which is not its to send"
-	lost_in odd_end "says nothing known"
+	lost_in odd_end "has an outcome that ktstr does not know"
 }
 
 # A QEMU that greets and then sends what $1 writes to $2 (vm.h: descriptor 3 is QMP, 4 the guest's
@@ -199,13 +199,13 @@ floods() { # COMMAND WHERE REASON SECONDS MIB
 @test "the guest floods the host with blank lines, panics, requests: lost, at bounded cost" {
 	floods "yes '' | head -c 300M" /proc/self/fd/4 "wrote more than 256 MiB" 20 32
 	floods "yes '{\"event\": \"GUEST_PANICKED\", \"data\": {\"action\": \"run\"}}'" '&3' "sent more than 1000 messages" 2 32
-	floods "yes '{\"kind\":\"request\",\"jiffy_ns\":4000000}'" /proc/self/fd/4 "asked for more than 10000 things" 20 32
+	floods "yes '{\"kind\":\"request\",\"jiffy_ns\":4000000}'" /proc/self/fd/4 "sent more than 10000 requests" 20 32
 }
 
 @test "the guest floods the host before it is set up, and with requests that cost something: lost, at bounded cost" {
 	lost_in records "wrote more than 2 MiB before it was set up"
 	jq -se 'map(select(.kind == "host"))[0].maxrss_kib < 150000' <<<"$output"
-	lost_in requests "asked for more than 10000 things"
+	lost_in requests "sent more than 10000 requests"
 	jq -se 'map(select(.kind == "host"))[0].maxrss_kib < 400000' <<<"$output"
 }
 

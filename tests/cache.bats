@@ -137,7 +137,7 @@ in_small_cache() {
 	[ "$output" = "$key ok"$'\n'"$other ok" ]
 	harm 'printf x | dd of=ram0 bs=1 seek=200M conv=notrunc status=none'
 	run -1 --separate-stderr ktstr cache verify --json
-	jq -se --arg key "$key" 'map(.state) == ["damaged", "ok"] and .[0].key == $key and .[0].error == "ram0: not what was saved"' <<<"$output"
+	jq -se --arg key "$key" 'map(.state) == ["damaged", "ok"] and .[0].key == $key and .[0].error == "ram0: the file has changed since it was saved"' <<<"$output"
 	run -1 --separate-stderr ktstr cache verify --remove
 	[ "$output" = "$key removed"$'\n'"$other ok" ]
 	[ "$(keys)" = "$other" ]

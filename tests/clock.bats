@@ -247,7 +247,7 @@ spinners() {
 	run -129 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" --cold --fingerprint x "$file"
 	[[ $stderr == *"--cold makes none"* ]]
 	run -129 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" --clock real --fingerprint x "$file"
-	[[ $stderr == *"belongs to the virtual clock"* ]]
+	[[ $stderr == *"--fingerprint needs the virtual clock"* ]]
 	# A disk that is full: the run is lost, and says so.
 	run -128 --separate-stderr ktstr-boot --plan "$BATS_FILE_TMPDIR/plan.json" --fingerprint /dev/full "$file"
 	[[ $stderr == *"no fingerprint: cannot write: No space left on device"* ]]

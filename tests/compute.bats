@@ -178,7 +178,7 @@ near() {
 
 @test "on the real clock computing is executed, and --compute model is refused" {
 	run -129 --separate-stderr ktstr-boot --plan plan --clock real --accel tcg --compute model shares.json
-	[[ $stderr == *"--compute model belongs to the virtual clock"* ]]
+	[[ $stderr == *"--compute model needs the virtual clock"* ]]
 	run -129 --separate-stderr ktstr-work --plan plan --no-cgroups --model-compute shares.json
 	[[ $stderr == *"--model-compute is for ktstr-boot's guest"* ]]
 }

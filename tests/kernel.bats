@@ -319,9 +319,9 @@ no_boot_kernels() {
 	cp -p "$vmlinux" kept
 	printf x | dd of="$vmlinux" bs=1 seek=5000 conv=notrunc status=none
 	touch -r kept "$vmlinux"
-	fails_with 128 "cached kernel '7.3.0' is damaged: '$vmlinux' is not what was added" ktstr-kernel path 7.3.0
+	fails_with 128 "cached kernel '7.3.0' is damaged: '$vmlinux' has changed since it was added" ktstr-kernel path 7.3.0
 	run -128 --separate-stderr ktstr-kernel list
-	[[ "$stderr" == *"'$vmlinux' is not what was added"* ]]
+	[[ "$stderr" == *"'$vmlinux' has changed since it was added"* ]]
 	run -0 --separate-stderr ktstr-kernel path
 	[ "$output" = "$cache/7.1.0/vmlinux" ]
 	# What was added is added again beside it.
@@ -351,7 +351,7 @@ no_boot_kernels() {
 	local note
 	note=$(grep -lF "$vmlinux" "${cache%/kernels}"/digests/*)
 	sed -i '2s/.*/0000000000000000000000000000000000000000000000000000000000000000/' "$note"
-	fails_with 128 "is not what was added" ktstr-kernel path 7.3.0
+	fails_with 128 "has changed since it was added" ktstr-kernel path 7.3.0
 	touch "$vmlinux"
 	ktstr-kernel path 7.3.0
 	# A note of somebody else is none.

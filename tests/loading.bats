@@ -92,7 +92,7 @@ cid_form() {
 	[[ ${lines[1]} == *"the scheduler 'fifo' did not load: its loader exited with 3"* ]]
 	ktstr-topo 1n2l1c1t >plan
 	run -128 --separate-stderr ktstr-boot --plan plan --scheduler no_such_one named.json
-	[[ $stderr == *"the scheduler 'no_such_one' is not there; looked for "* ]]
+	[[ $stderr == *"cannot find the scheduler 'no_such_one'; looked for "* ]]
 }
 
 @test "an object that asks for the kernel's configuration gets it; what the kernel lacks, or is not known, is named" {

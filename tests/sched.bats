@@ -281,7 +281,7 @@ scx_kernels() {
 @test "what cannot be is refused before a guest is started" {
 	small gone '"scheduler":{"bpf":"gone.bpf.o"}'
 	run -128 --separate-stderr bash -c 'ktstr-topo 1n2l1c1t | KTSTR_SCHEDULERS=/one:/two ktstr-boot gone.json'
-	[[ $stderr == *"the scheduler 'gone' is not there; looked for ./gone.bpf.o, /one/gone.bpf.o, /two/gone.bpf.o, "*"/gone.bpf.o"* ]]
+	[[ $stderr == *"cannot find the scheduler 'gone'; looked for ./gone.bpf.o, /one/gone.bpf.o, /two/gone.bpf.o, "*"/gone.bpf.o"* ]]
 	[ -z "$output" ]
 	local members
 	while IFS='|' read -r members want; do

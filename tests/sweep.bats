@@ -225,16 +225,16 @@ start_sweep() {
 	sed -i 's/"name":"other"/"name":"small"/' other.json
 	run -129 --separate-stderr ktstr sweep other.json --seeds 1..6 --dir six
 	[[ $stderr == *'$.run.spec.assert.max_gap_ms is absent there and 5 now'* ]]
-	[[ $stderr == *"'six' holds a sweep of something else"* ]]
+	[[ $stderr == *"'six' holds a sweep of other inputs: use another --dir"* ]]
 	run -129 --separate-stderr ktstr sweep small.json --seeds 1..6 --dir six --ns-per-insn 2
 	[[ $stderr == *'$.run.ns_per_insn is 1 there and 2 now'* ]]
 	mkdir -p foreign && touch foreign/file
 	run -129 --separate-stderr ktstr sweep small.json --seeds 1..6 --dir foreign
-	[[ $stderr == *"'foreign' is in use, and not by a sweep"* ]]
+	[[ $stderr == *"'foreign' has files in it and is no sweep's directory: use another --dir"* ]]
 	exec 7<six/.lock
 	flock 7
 	run -128 --separate-stderr ktstr sweep small.json --seeds 1..6 --dir six
-	[[ $stderr == *"another sweep is at work in 'six'"* ]]
+	[[ $stderr == *"another sweep is running in 'six'"* ]]
 }
 
 @test "under a scheduler: its file and profile are the sweep's, and the printed command's" {
@@ -277,7 +277,7 @@ start_sweep() {
 	local code=0
 	wait "$sweep" || code=$?
 	[ $code = 129 ]
-	grep 'seed [23] ran with other files than the sweep began with: the scheduler or a program was changed$' said
+	grep 'seed [23] ran with a scheduler or program that has changed since the sweep began$' said
 	[ "$(cat kept/seeds/*/report.jsonl | jq -r 'select(.kind == "run").programs[].sha256' | sort -u | wc -l)" = 1 ]
 }
 

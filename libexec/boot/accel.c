@@ -89,7 +89,7 @@ static bool kvm_usable(const struct vm_config *c, int signals, char **reason)
 	json_auto_t *answer = KT_PACK("{ss,sb,ss}", "machine", identity, "usable", usable, "reason", *reason);
 	_cleanup_free_ char *text = json_dumps(answer, JSON_INDENT(1));
 	if (!text || cache_write(file, text, strlen(text), &err) < 0)
-		kt_warn("cannot remember that: %s", err.msg);
+		kt_warn("cannot keep this answer in the cache: %s", err.msg);
 	return usable;
 }
 
@@ -147,6 +147,6 @@ char *boot_choose_accel(const struct accel_options *o, int signals, struct vm_co
 	c->virtual_clock = o->clock == CLOCK_IS_VIRTUAL || (o->clock == CLOCK_AUTO && c->accel == VM_TCG);
 	c->icount_shift = o->icount_shift;
 	if (c->icount_shift && !c->virtual_clock)
-		die_usage("--ns-per-insn belongs to the virtual clock");
+		die_usage("--ns-per-insn needs the virtual clock");
 	return reason;
 }

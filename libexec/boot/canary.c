@@ -338,7 +338,7 @@ static void ask_canary(const struct boot_options *o, const char *version, const 
 	json_auto_t *answer = KT_PACK("{ss,sb,ss}", "setup", setup, "repeats", !differ, "reason", reason);
 	_cleanup_free_ char *text = json_dumps(answer, JSON_INDENT(1));
 	if (!text || cache_write(file, text, strlen(text), &err) < 0)
-		kt_warn("cannot remember that: %s", err.msg);
+		kt_warn("cannot keep this answer in the cache: %s", err.msg);
 	obey_answer(answer, file);
 }
 

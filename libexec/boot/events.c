@@ -18,7 +18,7 @@ void events_take_end(const json_t *record, struct result *r)
 		return;
 	}
 	r->outcome = OUTCOME_LOST;
-	kt_fail(&r->why, "the guest's end record says nothing known");
+	kt_fail(&r->why, "the guest's end record has an outcome that ktstr does not know");
 }
 
 static bool same_topology(const struct topo *plan, json_t *record, struct result *r)
@@ -103,7 +103,7 @@ static int do_request(struct events *e, const json_t *request, struct result *r)
 	const char *event = json_string_value(json_object_get(request, "event"));
 
 	if (++e->requests > MAX_REQUESTS)
-		return kt_fail(&r->why, "the guest asked for more than %d things", MAX_REQUESTS);
+		return kt_fail(&r->why, "the guest sent more than %d requests", MAX_REQUESTS);
 	if (event && (streq(event, "memory") || streq(event, "symbols"))) {
 		r->outcome = OUTCOME_ERROR;
 		if (json_object_get(request, "symbols"))

@@ -123,7 +123,7 @@ static struct vm_config describe_machine(const struct boot_inputs *in)
 static void open_fingerprint(const struct boot_options *o, struct vm_config *c)
 {
 	if (!c->virtual_clock)
-		die_usage("--fingerprint compares what repeats: it belongs to the virtual clock");
+		die_usage("--fingerprint needs the virtual clock");
 	c->fingerprint = open(o->fingerprint, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	if (c->fingerprint < 0)
 		die(KT_TROUBLE, "cannot write '%s': %s", o->fingerprint, strerror(errno));
@@ -163,7 +163,7 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 	if (o->fingerprint)
 		open_fingerprint(o, &in->vm_config);
 	if (!in->vm_config.virtual_clock && o->compute == COMPUTE_MODEL)
-		die_usage("--compute model belongs to the virtual clock");
+		die_usage("--compute model needs the virtual clock");
 	in->compute = !in->vm_config.virtual_clock ? COMPUTE_EXECUTE : o->compute < 0 ? in->spec.compute : (enum spec_compute)o->compute;
 	in->snapshots = snapshots_load(&o->snapshots, &in->spec, &in->vm_config);
 	load_programs(in);

@@ -204,7 +204,7 @@ int memory_op_do(struct memory_ops *m, struct guestmem *memory, const json_t *re
 	uint64_t tables;
 
 	if (!op)
-		return kt_fail(err, "the guest asks for an op that the spec does not have");
+		return kt_fail(err, "the guest sent a request for an op that the spec does not have");
 	if (!symbol(m, "init_top_pgt", &tables, err)) {
 		if (!guestmem_use_tables(memory, tables, err))
 			result = access_memory(m, memory, request, op->args, err);

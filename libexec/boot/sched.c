@@ -111,7 +111,7 @@ static char *find_scheduler(const struct scheduler_def *def, const char *dir)
 		return path;
 	}
 	_cleanup_free_ char *all = join_names((const char *const *)places.v);
-	die(KT_TROUBLE, "the scheduler '%s' is not there; looked for %s", def->name, all);
+	die(KT_TROUBLE, "cannot find the scheduler '%s'; looked for %s", def->name, all);
 }
 
 static void *read_file(const char *path, size_t *size)

@@ -88,7 +88,7 @@ static int find_payload(int fd, const char *name, struct payload *ret, char rele
 		if (!memcmp(magic, formats[i].magic, formats[i].magic_len))
 			p.format = &formats[i];
 	if (!p.format)
-		return kt_fail(err, "'%s' is packed in a way not known here: its payload starts with %02x %02x %02x %02x",
+		return kt_fail(err, "'%s' has a compression that ktstr does not know: its payload starts with %02x %02x %02x %02x",
 			       name, magic[0], magic[1], magic[2], magic[3]);
 	if (p.unpacked > UNPACKED_MAX)
 		return kt_fail(err, "'%s' is not a kernel: it claims to unpack to %u bytes", name, p.unpacked);

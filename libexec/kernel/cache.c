@@ -50,7 +50,7 @@ static int check_vmlinux(const struct kernel *k, struct kt_err *err)
 		return kt_fail(err, "cannot open '%s': %s", k->vmlinux, strerror(errno));
 	if (cache_check_owner(fd, S_IFREG, err) || digest_known_file(fd, sha256, err))
 		return kt_context(err, "'%s'", k->vmlinux);
-	return streq(sha256, k->sha256) ? 0 : kt_fail(err, "'%s' is not what was added", k->vmlinux);
+	return streq(sha256, k->sha256) ? 0 : kt_fail(err, "'%s' has changed since it was added", k->vmlinux);
 }
 
 int kernel_load_checked(const char *name, struct kernel *ret, struct kt_err *err)

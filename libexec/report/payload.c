@@ -52,7 +52,7 @@ static bool read_end(const struct jcur *c, struct report_payload *p)
 		p->end = (enum payload_end)i;
 		return true;
 	}
-	return jcur_error(c, "'%s' is no way for a payload to end", end);
+	return jcur_error(c, "'%s' is not one of the ends that a payload can have", end);
 }
 
 static bool read_metrics(const struct jcur *c, struct report_payload *p)

@@ -30,7 +30,7 @@ static int transfer_pages(const struct batch *b, ssize_t (*copy)(pid_t, const st
 
 	for (size_t i = 0; i < b->n; i++) {
 		if (b->v[i].page >= b->m->size[b->node] / PAGE)
-			return kt_fail(err, "a page beyond the memory's end");
+			return kt_fail(err, "it has a page beyond the end of the memory");
 		here[i] = (struct iovec){ b->v[i].data, PAGE };
 		there[i] = (struct iovec){ (char *)b->m->base[b->node] + b->v[i].page * PAGE, PAGE };
 	}
@@ -84,7 +84,7 @@ int changes_apply(int changes, const struct guestmem *m, unsigned node, struct k
 	for (off_t at = 0; (n = pread(changes, v, BATCH * sizeof(*v), at)) > 0; at += n) {
 		b.n = (size_t)n / sizeof(*v);
 		if ((size_t)n % sizeof(*v))
-			return kt_fail(err, "half a page");
+			return kt_fail(err, "it ends in the middle of a page");
 		if (transfer_pages(&b, process_vm_writev, err))
 			return -1;
 	}

@@ -119,7 +119,7 @@ static int open_saved(const char *saved, struct checkpoint *c, struct kt_err *er
 
 	if (!r && c->nr_ram != nr_ram) {
 		close_files(c);
-		r = kt_fail(err, "%u memory files, not %u", c->nr_ram, nr_ram);
+		r = kt_fail(err, "it has %u memory files, and the plan has %u nodes", c->nr_ram, nr_ram);
 	}
 	c->nr_ram = nr_ram;
 	if (!r)

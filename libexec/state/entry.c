@@ -154,14 +154,14 @@ static int check_file(int fd, json_t *m, bool full, bool *changed, struct kt_err
 	if (!id)
 		return -1;
 	if (!want_hash || !want_id)
-		return kt_fail(err, "unknown to meta.json");
+		return kt_fail(err, "meta.json has no entry for this file");
 	bool same = streq(id, want_id);
 	if (same && !full)
 		return 0;
 	if (hash_file(fd, -1, hash, err) < 0)
 		return -1;
 	if (!streq(hash, want_hash))
-		return kt_fail(err, "not what was saved");
+		return kt_fail(err, "the file has changed since it was saved");
 	json_object_set_new(m, "identity", json_string(id));
 	*changed |= !same;
 	return 0;

@@ -166,7 +166,7 @@ static void check_programs(const struct sweep *s, const struct slot *slot)
 	_cleanup_json_ json_t *run = kt_json_loads(line, len, "run", NULL);
 	json_t *began = json_object_get(s->run, "programs"), *ran = json_object_get(run, "programs");
 	if ((began || ran) && !json_equal(began, ran))
-		die(KT_USAGE, "seed %lld ran with other files than the sweep began with: the scheduler or a program was changed",
+		die(KT_USAGE, "seed %lld ran with a scheduler or program that has changed since the sweep began",
 		    (long long)slot->seed);
 }
 

@@ -230,7 +230,7 @@ static void compare_sweeps(const struct sweep *s, json_t *there, json_t *now)
 	if (diff.n > SAY)
 		kt_warn("and %zu more", diff.n - SAY);
 	if (diff.n)
-		die(KT_USAGE, "'%s' holds a sweep of something else", s->dir);
+		die(KT_USAGE, "'%s' holds a sweep of other inputs: use another --dir", s->dir);
 }
 
 /* Only what a preparation leaves that was killed; anything else is somebody's. */
@@ -258,7 +258,7 @@ static void lock_dir(struct sweep *s)
 	if (s->lock < 0)
 		die(KT_TROUBLE, "cannot open '%s': %s", path, strerror(errno));
 	if (flock(s->lock, LOCK_EX | LOCK_NB))
-		die(KT_TROUBLE, "another sweep is at work in '%s'", s->dir);
+		die(KT_TROUBLE, "another sweep is running in '%s'", s->dir);
 }
 
 static void write_file(const struct sweep *s, const char *name, json_t *j)
@@ -289,7 +289,7 @@ static void open_dir(struct sweep *s, const json_t *host)
 	_cleanup_free_ char *path = xasprintf("%s/sweep.json", s->dir), *seeds = xasprintf("%s/seeds", dir);
 	bool there = !access(path, F_OK);
 	if (!there && !is_nobodys(dir))
-		die(KT_USAGE, "'%s' is in use, and not by a sweep", s->dir);
+		die(KT_USAGE, "'%s' has files in it and is no sweep's directory: use another --dir", s->dir);
 	lock_dir(s);
 	if (there) {
 		_cleanup_json_ json_t *old = kt_json_load(path, &err);

@@ -23,7 +23,7 @@ static json_t *buffered_message(struct vm *vm, bool *bad, struct kt_err *err)
 		return NULL;
 	}
 	if (vm->qmp_lines.n > QMP_MAX_MESSAGES) {
-		kt_fail(err, "QEMU sent more than %d messages: the guest gives it cause without end", QMP_MAX_MESSAGES);
+		kt_fail(err, "QEMU sent more than %d messages: the guest causes events without end", QMP_MAX_MESSAGES);
 		return NULL;
 	}
 	json_t *msg = there ? kt_json_loads(line, n, "QMP", err) : NULL;
