@@ -150,7 +150,7 @@ report() {
 	[ "$(grep -c "^    FAIL seed $seed  tid .* stuck .*ms on cpu" <<<"$output")" -eq 1 ]
 	[[ $output == *"1 failed, 0 cannot tell, 0 lost"*$'\n'"failed: $seed"$'\n'"worst: seed $seed: tid "* ]]
 	command=${lines[-1]}
-	[[ $command == *" --kernel "[0-9]*" --clock virtual --accel tcg --compute execute --ns-per-insn 1 --seed $seed "* ]]
+	[[ $command == *" --kernel "[0-9]*" --clock virtual --accel tcg --compute model --ns-per-insn 1 --seed $seed "* ]]
 	cd /
 	for try in 1 2 3; do
 		KTSTR_RUNS=$BATS_TEST_TMPDIR/again/$try run -1 --separate-stderr sh -c "$command"
