@@ -178,7 +178,7 @@ bench: deps
 	$(Q)$(MAKE) --no-print-directory kernel $(addprefix tests/helper/,measure histogram-check work-cost)
 	$(Q)tests/bench
 
-# make soak RUNS=n: so many runs of five specs, half of them beside load, and whether all of a spec are equal.
+# make soak RUNS=n: so many runs of six specs, half of them beside load, and whether all of a spec are equal.
 RUNS ?= 200
 soak: deps
 	$(Q)$(MAKE) --no-print-directory kernel
