@@ -67,7 +67,7 @@ places() {
 	refused 129 "'1n2lc1t' has 'c1t' where its cores per LLC should be" 1n2lc1t
 	refused 129 "'1n2x1c1t' has '2x1c1t' where its LLCs should be" 1n2x1c1t
 	refused 129 "'1n-2l1c1t' has '-2l1c1t' where its LLCs should be" 1n-2l1c1t
-	refused 129 "'1n1l1c1t junk' has junk at its end, ' junk': $rule" '1n1l1c1t junk'
+	refused 129 "topology: one topology is enough: 'junk'" '1n1l1c1t junk'
 	refused 129 "'1n1l1c1t1t' has junk at its end, '1t'" 1n1l1c1t1t
 	refused 129 "1000000000 cores per LLC are not in 1..1024" 1n1l1000000000c1t
 	refused 129 "18446744073709551617 LLCs are not in 1..1024" 1n18446744073709551617l1c1t
