@@ -18,7 +18,8 @@ UNPACKED = $(wildcard .deps/usr)
 LIBBPF = $(if $(UNPACKED),$(wildcard .deps/usr/lib/*/libbpf.a),$(shell $(PKG_CONFIG) --static --libs libbpf)) -lelf -lz
 CPPFLAGS += $(UNPACKED:%=-isystem %/include)
 CLANG ?= clang
-BPF_FLAGS = -O2 -g -Wall -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 $(UNPACKED:%=-isystem %/include) \
+# An object's bytes are part of what a run depends on: its debug information does not name the folder that it was built in.
+BPF_FLAGS = -O2 -g -Wall -fdebug-compilation-dir=. -ffile-prefix-map=$(CURDIR)/= -target bpf -mcpu=v3 -D__TARGET_ARCH_x86 $(UNPACKED:%=-isystem %/include) \
 	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
 PREFIX ?= /usr/local
 DESTDIR ?=

@@ -30,15 +30,18 @@ build() {
 	done
 }
 
-@test "the guest image has the same bytes, wherever and whenever it is built" {
+@test "the guest image and the schedulers have the same bytes, wherever and whenever they are built" {
 	mkdir -p some/where
 	tar -C "$TREE" --exclude='*.[oad]' -c Makefile bin libexec guest tests | tar -C some/where -x
 	find some -exec touch {} +
 	[ ! -e "$TREE/.deps" ] || ln -s "$TREE/.deps" some/where/.deps # libbpf, as make deps unpacked it
 	umask 077
 	TREE=$PWD/some/where build clean
-	TREE=$PWD/some/where build guest/ktstr.img
-	cmp "$TREE/guest/ktstr.img" some/where/guest/ktstr.img
+	TREE=$PWD/some/where build guest/ktstr.img guest/bpf/fifo.bpf.o guest/bpf/llc.bpf.o
+	local file
+	for file in ktstr.img bpf/fifo.bpf.o bpf/llc.bpf.o; do
+		cmp "$TREE/guest/$file" "some/where/guest/$file"
+	done
 }
 
 @test "uninstall leaves what install did not bring" {
