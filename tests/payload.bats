@@ -272,7 +272,7 @@ execs() {
 	for ((i = 1; i <= $#; i++)); do
 		cgroups+=${cgroups:+,}$(printf '{"name":"%s","workers":1,"work":{"Exec":{"program":"./%s"}}}' "${!i}" "${!i}")
 	done
-	printf '{"name":"x","duration_s":%s,"cgroups":[%s]}' "$seconds" "$cgroups" >spec.json
+	printf '{"name":"x","duration_s":2,"cgroups":[%s]}' "$seconds" "$cgroups" >spec.json
 	[ -e plan ] || ktstr-topo --host --no-qemu >plan
 	ktstr-work --plan plan --no-cgroups spec.json >out
 }
@@ -373,10 +373,11 @@ figure() {
 	[[ $output == *"$.cgroups[1].work: Exec needs 'program': {\"Exec\": {\"program\": ...}}"* ]]
 }
 
-# payloads JSON [MORE-MEMBERS]: run these payloads for $seconds (0.5) beside a worker, here, and keep the records in out
+# payloads JSON [MORE-MEMBERS]: run these payloads for 2 s beside a worker, here, and keep the records in out. A busy host takes a second
+# to start a few programs.
 payloads() {
-	printf '{"name":"x","duration_s":%s,"cgroups":[{"name":"a","workers":1,"work":"YieldHeavy"}],"payloads":%s%s}' \
-		"${seconds:-0.5}" "$1" "${2:+,$2}" >spec.json
+	printf '{"name":"x","duration_s":2,"cgroups":[{"name":"a","workers":1,"work":"YieldHeavy"}],"payloads":%s%s}' \
+		"$1" "${2:+,$2}" >spec.json
 	[ -e plan ] || ktstr-topo --host --no-qemu >plan
 	ktstr-work --plan plan --no-cgroups spec.json >out
 }
@@ -425,19 +426,17 @@ became() {
 	program naps <<<'sleep 0.1'
 	program stays <<<'echo ready; exec sleep 100'
 	program crashes <<<'kill -SEGV $$'
-	# A busy host may take a second to start four programs.
-	seconds=3
 	payloads '{"naps":{"program":"./naps"},"stays":{"program":"./stays","cgroup":"a"},"late":{"program":"./stays",
 		"timeout_s":0.05},"crashes":{"program":"./crashes"}}'
 	became naps '.end == "by_itself" and .exit == {"exited": 0} and .end_ns - .start_ns > 1e8 and .cgroup == null'
 	became stays '.end == "stopped" and .exit == {"signaled": "SIGTERM"} and (.needed_kill | not) and .cgroup == "a" and
-		.stdout_tail == "ready\\x0a" and .end_ns > 3e9'
+		.stdout_tail == "ready\\x0a" and .end_ns > 2e9'
 	became late '.end == "timed_out" and .exit == {"signaled": "SIGTERM"} and .end_ns - .start_ns > 0.05e9'
 	became crashes '.exit == {"signaled": "SIGSEGV"}'
 	# A primary one is how long the run is: the worker stops when it has ended.
 	payloads '{"p":{"program":"./naps","primary":true}}' '"description":"1"'
 	became p '.end == "by_itself"'
-	sed -i 's/"duration_s":3/"duration_s":100/' spec.json
+	sed -i 's/"duration_s":2/"duration_s":100/' spec.json
 	timeout 20 ktstr-work --plan plan --no-cgroups spec.json >out
 	jq -es '(map(select(.kind == "worker"))[0].wall_time_ns) as $w | $w > 1e8 and $w < 20e9' out
 	printf '{"name":"x","duration_s":100,"payloads":{"p":{"program":"./stays","primary":true,"timeout_s":0.2}}}' >spec.json
