@@ -457,7 +457,7 @@ became() {
 	run -1 pgrep -f '^sleep 98766'
 	jq -nc '[range(100000)] | {n: ., deep: (reduce range(40) as $i (1; [.]))}' >numbers
 	program counts <<<'cat numbers'
-	payloads '{"counts":{"program":"./counts","output":"json"}}'
+	payloads '{"counts":{"program":"./counts","output":"json","primary":true}}'
 	became counts '(.metrics | length > 1000) and .metrics_dropped > 90000 and .metrics["n.7"] == 7'
 	[ "$(wc -c <out)" -lt 200000 ]
 }
