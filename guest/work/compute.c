@@ -15,9 +15,9 @@
 _Static_assert((int)COMPUTE_SLOTS >= (int)SPEC_MAX_WORKERS, "every worker has a slot");
 
 /*
- * Below, an executed stretch costs the host less. Measured with PolicyChurn: executed, 2 us of the host's CPU time for each us on one CPU, 3 on
- * four; modelled, some 90 us however long it is, nearly all of them the jump of the clock, which goes through QEMU's main thread. They
- * are even at 30 to 45 us; a jump without that thread is cheaper.
+ * Below, an executed stretch is taken to cost the host less. Measured with PolicyChurn: executed, 2 us of the host's CPU time for each us on
+ * one CPU, 3 on four; modelled, some 90 us however long it is, nearly all of them the jump of the clock, which went through QEMU's main
+ * thread then. So they were even at 30 to 45 us; since the vCPU thread jumps itself, it has to be less.
  */
 enum { LEAST_NS = 20 * NSEC_PER_USEC };
 enum { SAMPLE = 1024, TIMES = 16 };
