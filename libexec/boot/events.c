@@ -342,7 +342,8 @@ static void take_due(struct events *e)
 	struct target t;
 	bool bare;
 
-	events_next_stop(e->snapshots, e->monitor, &bare);
+	if (!events_next_stop(e->snapshots, e->monitor, &bare))
+		return;
 	if (bare) {
 		take_sample(e, "time");
 		return;
