@@ -272,7 +272,7 @@ execs() {
 	for ((i = 1; i <= $#; i++)); do
 		cgroups+=${cgroups:+,}$(printf '{"name":"%s","workers":1,"work":{"Exec":{"program":"./%s"}}}' "${!i}" "${!i}")
 	done
-	printf '{"name":"x","duration_s":2,"cgroups":[%s]}' "$seconds" "$cgroups" >spec.json
+	printf '{"name":"x","duration_s":%s,"cgroups":[%s]}' "$seconds" "$cgroups" >spec.json
 	[ -e plan ] || ktstr-topo --host --no-qemu >plan
 	ktstr-work --plan plan --no-cgroups spec.json >out
 }
