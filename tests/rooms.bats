@@ -48,7 +48,7 @@ folders_in() {
 		sed -i '1s/.*/purpose:/' guest/README|guest/README:1: not "purpose: ..."
 		sed -i '2s/.*/side: here/' libexec/kernel/README|libexec/kernel/README:2: not "side: guest", "side: host" or "side: both"
 		sed -i '3s/, libexec\/state//' libexec/look/README|libexec/state/changes.h: libexec/look is not for libexec/state to include
-		sed -i '3s/$/, libexec\/boot/' libexec/topo/README|libexec/topo/README: libexec/boot includes nothing from there
+		sed -i '3s/$/, libexec\/boot/' libexec/sweep/README|libexec/sweep/README: libexec/boot includes nothing from there
 		echo '#include "btf.h"' >libexec/look/x.c|libexec/look/x.c: "btf.h" is no path from the root of the tree
 		echo '#include "libexec/look/none.h"' >libexec/look/x.c|libexec/look/x.c: "libexec/look/none.h" is no path from the root of the tree
 		echo '#include "none.h"' >tests/helper/x.c|tests/helper/x.c: "none.h" is no path from the root of the tree
