@@ -131,7 +131,7 @@ refused() {
 @test "a delay put in comes out: latencies beside real-time bursts" {
 	two_cpus
 	local storm='{"PreemptStorm": {"cfs_workers": 1, "rt_burst": 4000000, "rt_sleep_us": 5000}}'
-	spec 0.7 "$(cgroup rt 2 "$storm" "$cpu")" "$(cgroup rt2 2 "$storm" "$other")" \
+	spec 2 "$(cgroup rt 2 "$storm" "$cpu")" "$(cgroup rt2 2 "$storm" "$other")" \
 		"$(cgroup fork 1 '"ForkExit"')" "$(cgroup affinity 1 '{"AffinityChurn": {"spin": 0}}' "$cpu, $other")" \
 		"$(cgroup cross 2 '{"CrossAffinityChurn": {"spin": 0}}' "$cpu, $other")" \
 		"$(cgroup fault 1 '{"PageFaultChurn": {"spin": 0}}')" \
