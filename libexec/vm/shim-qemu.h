@@ -30,7 +30,6 @@ enum { ALL_TIMERS = -1, SCALE_NS = 1 };
 	X(debugged, "cpu_handle_guest_debug", NULL, void (*)(void *vcpu)) \
 	X(interrupt, "cpu_interrupt", NULL, void (*)(void *vcpu, int mask)) \
 	X(accel, "cpus_get_accel", NULL, void **(*)(void)) \
-	X(jump, "icount_start_warp_timer", NULL, void (*)(void)) \
 	X(timer_del, "timer_del", NULL, void (*)(void *timer)) \
 	X(region_init, "memory_region_init_io", NULL, void (*)(void *region, void *owner, const void *ops, void *opaque, \
 							       const char *name, uint64_t size)) \
