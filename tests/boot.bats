@@ -151,12 +151,17 @@ lost_in() { # WAY REASON
 
 @test "the guest hangs in the run: lost when the wall-clock limit is up" {
 	spec way_hang
-	run -128 --separate-stderr boot_with ways --timeout 3 way_hang.json
-	ends_with lost "wall-clock limit of 3 s"
+	run -128 --separate-stderr boot_with ways --timeout 20 way_hang.json
+	ends_with lost "wall-clock limit of 20 s"
+	# What can still be read of it is there.
+	jq -se 'map(select(.kind == "snapshot")) | length == 1 and all(.[]; .name == "lost guest" and .by == "lost" and (has("at_ns") | not) and
+		any(.tasks[]; .comm == "init") and all(.cpus[]; has("registers") | not))' <<<"$output"
 }
 
 @test "nothing in the guest gets to run: lost by the guest's own clock" {
 	lost_in starve "did not get to run for 30 s of guest time"
+	jq -se 'map(select(.kind == "snapshot")) | length == 1 and all(.[]; .name == "guest hang" and .by == "hang" and
+		any(.tasks[]; .comm == "init") and all(.cpus[]; has("registers")))' <<<"$output"
 }
 
 @test "the guest writes garbage, a line without end, nested arrays without end: lost" {

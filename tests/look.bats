@@ -57,9 +57,9 @@ run_with() {
 	tail -n 1 report.jsonl | grep -F '"outcome":"done"'
 }
 
-# others REPORT: all records that must not differ, but for snapshots
+# others REPORT: all records that must not differ, whatever was taken from outside at some time
 others() {
-	grep -vE '^\{"kind":"(host|snapshot)"' "$1"
+	grep -vE '^\{"kind":"(host"|snapshot","name":"(at|periodic)_|sample")' "$1"
 }
 
 # look_spec SCHEDULER-JSON [DURATION]; none: ""
@@ -77,7 +77,7 @@ same_with_snapshots() {
 	local note='of 67 snapshots were not taken, from .* on: the run was over before'
 	if [ "$1" = 67 ]; then fails 1 grep -q "$note" notes; else grep -q "$note" notes; fi
 	local number
-	number=$(grep -c '^{"kind":"snapshot"' report.jsonl)
+	number=$(grep -c '^{"kind":"snapshot","name":"[^"]*","by":"time"' report.jsonl)
 	echo "snapshots: $number"
 	[ "$number" -ge "$1" ]
 	[ "$number" -le "$2" ]
@@ -95,7 +95,7 @@ same_with_snapshots() {
 
 @test "67 snapshots leave no trace in a run under vtime, and repeat" {
 	same_with_snapshots 67 67 "{\"bpf\":\"$TREE/guest/bpf/vtime.bpf.o\"}"
-	jq -es 'map(select(.kind == "snapshot")) | all(.scheduler.name == "vtime")' one.jsonl
+	jq -es 'map(select(.kind == "snapshot")) | all(.scheduler.name == "vtime" and .by == "time")' one.jsonl
 	cp one.jsonl vtime.jsonl
 }
 
@@ -106,6 +106,27 @@ same_with_snapshots() {
 	jq -es 'map(select(.kind == "snapshot")) | (first | .scheduler.name == "stall") and
 		all(.[]; .scheduler == null or .scheduler.name == "stall")' one.jsonl
 	cp one.jsonl stall.jsonl
+}
+
+@test "a scheduler's exit: a snapshot of the moment at which the kernel gave up, whatever else is taken" {
+	[ -s stall.jsonl ] || skip "the run before made no report"
+	mv report.jsonl stalled.jsonl
+	look_spec "{\"bpf\":\"$TREE/guest/bpf/stall.bpf.o\",\"options\":{\"events\":50}}" 3
+	run_with --no-monitor
+	fails 1 grep -q '^{"kind":"sample"' report.jsonl
+	grep -q '^{"kind":"sample"' stalled.jsonl
+	diff <(others stalled.jsonl) <(others report.jsonl)
+	# All who wait are still in its queue, and the bypass has not begun.
+	jq -es 'map(select(.kind == "snapshot")) | length == 1 and (.[0] | .name == "scheduler exit" and .by == "exit" and
+		.scheduler.exit_kind == "SCX_EXIT_ERROR_STALL" and .scheduler.aborting and .scheduler.bypass_depth == 0 and
+		any(.dsqs[]; .kind == "user" and .nr >= 3) and (.cpus | all(has("registers"))))' report.jsonl
+	run -1 ktstr-eval report.jsonl
+	[[ $output == *$'\n--- snapshots ---\n  scheduler exit at +'*"ms: ktstr-snap REPORT 'scheduler exit'"* ]]
+	# None where it is expected, and none where its end is asked for.
+	jq '.expect = {exit: {contains: "stall"}} | .duration_s = 2' look.json >expect.json
+	mv expect.json look.json
+	run_with
+	fails 1 grep -q '^{"kind":"snapshot"' report.jsonl
 }
 
 @test "a scheduler that stalls: its counter says why, and its queue has all who wait" {

@@ -3,6 +3,7 @@
 #include "guest/scenario/scenario.h"
 #include "guest/scenario/engine.h"
 #include "guest/hw.h"
+#include "guest/request.h"
 #include "guest/sched/kernel.h"
 #include "guest/scenario/record.h"
 #include "guest/work/work.h"
@@ -173,6 +174,8 @@ static enum outcome run_step(struct engine *e, unsigned k, struct kt_err *err)
 		o = OUTCOME_ERROR;
 	e->phases[k].start_ns = k ? e->phases[k - 1].end_ns : 0;
 	e->phases[k].end_ns = engine_time(e, now_ns());
+	if (e->opts->virtual_clock)
+		request_host(KT_PACK("{ss}", "event", "phase"), true);
 	sched_phase_end(&e->sched, k + 1);
 	return o;
 }

@@ -58,6 +58,67 @@ static int do_memory_op(struct memory_ops *ops, struct guest *g, const json_t *r
 	return r;
 }
 
+/* The kernel in the guest, for reading. -1 and err: it cannot be read. target_deinit() ends it. */
+static int open_target(struct events *e, struct guestmem *m, struct target *t, struct kt_err *err)
+{
+	const struct kernel_types *types = snapshots_types(e->snapshots, err);
+
+	return !types || guest_memory(e->guest, m, err) ? -1 : target_init(t, m, types, e->guest->config->plan->nr_cpus, err);
+}
+
+/* All vCPUs stand. */
+static void take_snapshot(struct events *e, const char *name, const char *by)
+{
+	struct kt_err err = { 0 };
+	struct guestmem m;
+	struct target t;
+	bool failed = open_target(e, &m, &t, &err);
+
+	records_pass_on(e->records, snapshots_take(e->snapshots, name, by, failed ? NULL : &t, e->guest->vm.shim, &err));
+	if (!failed)
+		target_deinit(&t);
+}
+
+static int do_snapshot_op(struct events *e, const json_t *request, struct kt_err *err)
+{
+	const char *name = snapshots_requested(e->memory->spec, request);
+	bool freeze = !e->guest->config->virtual_clock;
+
+	if (!name)
+		return kt_fail(err, "the guest asks for a snapshot that the spec does not have");
+	if (freeze && vm_freeze(&e->guest->vm, err))
+		return -1;
+	take_snapshot(e, name, "op");
+	if (freeze)
+		vm_thaw(&e->guest->vm);
+	return 0;
+}
+
+/*
+ * The shim looks, before each turn, whether the scheduler that is attached now has got an exit kind: then the guest stands as it was when
+ * the kernel gave up, for a snapshot.
+ */
+static void watch_exit(struct events *e, struct target *t)
+{
+	uint64_t at = e->snapshots->exits && e->snapshots->nr_exits < SNAPSHOTS_EXITS_MAX ? snapshot_exit_kind_at(t) : 0;
+	uint32_t kind;
+
+	if (at && target_read(t, "scx_sched.exit_kind", at, &kind, sizeof(kind)) && !kind)
+		vm_stop_when(&e->guest->vm, guestmem_in_qemu(t->mem, at, sizeof(kind)));
+}
+
+static void watch_new_scheduler(struct events *e)
+{
+	struct kt_err err = { 0 };
+	struct guestmem m;
+	struct target t;
+
+	if (!e->guest->vm.shim || !e->snapshots->exits || open_target(e, &m, &t, &err))
+		return;
+	watch_exit(e, &t);
+	target_deinit(&t);
+}
+
 /* A scheduler was enabled. What could not be done is said in the report, and is no reason to stop. */
 static void set_watchdog(struct events *e, const json_t *request)
 {
@@ -69,29 +130,70 @@ static void set_watchdog(struct events *e, const json_t *request)
 		e->facts->enabled_ns = kt_now_ns();
 	bool failed = guest_memory(e->guest, &m, &err) || watchdog_set(w, &m, request, &err);
 	records_pass_on(e->records, watchdog_record(w, request));
-	if (!failed)
+	if (!failed) {
+		watch_new_scheduler(e);
 		return;
+	}
 	_cleanup_free_ char *note = xasprintf("watchdog_timeout_s has no effect: %s", err.msg);
 	records_pass_on(e->records, report_log("host", note, strlen(note)));
 }
 
-static int do_snapshot_op(struct events *e, const json_t *request, struct kt_err *err)
+/* A sample, if there are any; and a scheduler that has come since the last time is watched. The guest stands. */
+static void take_sample(struct events *e, const char *by)
 {
-	const char *name = snapshots_requested(e->memory->spec, request);
-	bool freeze = !e->guest->config->virtual_clock;
-	struct vm *vm = &e->guest->vm;
-	struct kt_err why = { 0 };
+	int64_t at_ns = atomic_load(&e->guest->vm.shim->stopped_ns);
+	struct monitor *mon = e->monitor;
+	struct kt_err err = { 0 };
 	struct guestmem m;
+	struct target t;
 
-	if (!name)
-		return kt_fail(err, "the guest asks for a snapshot that the spec does not have");
-	if (freeze && vm_freeze(vm, err))
-		return -1;
-	bool failed = guest_memory(e->guest, &m, &why);
-	records_pass_on(e->records, snapshots_take_op(e->snapshots, name, failed ? NULL : &m, vm->shim, &why));
-	if (freeze)
-		vm_thaw(vm);
-	return 0;
+	if (streq(by, "time"))
+		mon->next_ns = mon->on ? (at_ns / MONITOR_INTERVAL_NS + 1) * MONITOR_INTERVAL_NS : 0;
+	if (open_target(e, &m, &t, &err)) {
+		_cleanup_free_ char *note = xasprintf("no samples are taken: %s", err.msg);
+		if (mon->on)
+			records_pass_on(e->records, report_log("host", note, strlen(note)));
+		*mon = (struct monitor){ 0 };
+		return;
+	}
+	watch_exit(e, &t);
+	if (mon->on)
+		records_pass_on(e->records, monitor_sample(mon, &t, by, at_ns));
+	target_deinit(&t);
+}
+
+/* Kinds of the kernel's enum scx_exit_kind with which a scheduler goes because it was asked to, or is loaded again at once. */
+enum { EXIT_UNREG = 64, EXIT_UNREG_KERN = 66 };
+
+/* The scheduler has got an exit kind. */
+static void take_exit(struct events *e)
+{
+	struct kt_err err = { 0 };
+	struct guestmem m;
+	struct target t;
+
+	if (open_target(e, &m, &t, &err))
+		return;
+	uint64_t kind = snapshot_exit_kind(&t);
+	target_deinit(&t);
+	if (!kind || kind == EXIT_UNREG || kind == EXIT_UNREG_KERN)
+		return;
+	e->snapshots->nr_exits++;
+	take_snapshot(e, "scheduler exit", "exit");
+}
+
+/* The run is over, and nobody knows why: what can be read may tell. */
+static void take_lost(struct events *e)
+{
+	struct kt_err err = { 0 };
+	struct guestmem m;
+	struct target t;
+
+	if (!e->guest->vm.pid || vm_freeze(&e->guest->vm, &err) || open_target(e, &m, &t, &err))
+		return;
+	/* Its time, and its registers, are of long ago. */
+	records_pass_on(e->records, snapshots_take(e->snapshots, "lost guest", "lost", &t, NULL, &err));
+	target_deinit(&t);
 }
 
 /*
@@ -115,6 +217,12 @@ static int do_request(struct events *e, const json_t *request, struct result *r)
 	if (event && streq(event, "snapshot")) {
 		r->outcome = OUTCOME_ERROR;
 		return do_snapshot_op(e, request, &r->why);
+	}
+	if (event && streq(event, "phase")) {
+		if (e->guest->vm.shim)
+			take_sample(e, "phase");
+		e->monitor->phase++;
+		return 0;
 	}
 	set_watchdog(e, request);
 	return 0;
@@ -207,21 +315,56 @@ static bool take_out(struct events *e, struct result *r)
 	return e->link.asks && answer_guest(e, r);
 }
 
-/* The guest stands where it was to. A snapshot comes after all that the guest has said before. True: the run is over. */
+int64_t events_next_stop(const struct snapshots *snapshots, const struct monitor *monitor, bool *bare)
+{
+	int64_t snapshot = snapshots_next_ns(snapshots), sample = monitor->next_ns;
+
+	*bare = sample && (!snapshot || sample < snapshot);
+	return *bare ? sample : snapshot;
+}
+
+/* The snapshot or sample that is due; if both are, the other one has the next stop, before anything runs. */
+static void take_due(struct events *e)
+{
+	struct kt_err err = { 0 };
+	struct guestmem m;
+	struct target t;
+	bool bare;
+
+	events_next_stop(e->snapshots, e->monitor, &bare);
+	if (bare) {
+		take_sample(e, "time");
+		return;
+	}
+	bool failed = open_target(e, &m, &t, &err);
+	records_pass_on(e->records, snapshots_take_due(e->snapshots, failed ? NULL : &t, e->guest->vm.shim, &err));
+	if (!failed)
+		target_deinit(&t);
+}
+
+/* The guest stands where it was to. What is taken then comes after all that the guest has said before. True: the run is over. */
 static bool take_stop(struct events *e, struct result *r)
 {
 	struct vm *vm = &e->guest->vm;
-	struct guestmem m;
-	struct kt_err err = { 0 };
+	bool bare;
 
 	for (int64_t was = -1; was != e->link.total;) {
 		was = e->link.total;
 		if (guestlink_read(&e->link, vm->out, &r->why) < 0 || take_records(e, r))
 			return true;
 	}
-	bool failed = guest_memory(e->guest, &m, &err);
-	records_emit(e->records, snapshots_take(e->snapshots, failed ? NULL : &m, vm->shim, &err));
-	vm_stop_at(vm, snapshots_next_ns(e->snapshots));
+	switch (atomic_load(&vm->shim->stopped_for)) {
+	case SHIM_STOP_WATCHED:
+		take_exit(e);
+		break;
+	case SHIM_STOP_HANG:
+		take_snapshot(e, "guest hang", "hang");
+		break;
+	default:
+		take_due(e);
+	}
+	int64_t next = events_next_stop(e->snapshots, e->monitor, &bare);
+	vm_stop_at(vm, next, bare);
 	vm_answer(vm);
 	return e->records->reader_gone;
 }
@@ -260,6 +403,7 @@ bool events_follow(struct events *e, bool setting_up, struct result *r)
 		case VM_EV_SIGNAL:
 			return false; /* boot_run() names it */
 		case VM_EV_TIMEOUT:
+			take_lost(e);
 			kt_fail(&r->why, "the wall-clock limit of %.0f s is up", (double)e->limit_ns / NSEC_PER_SEC);
 			return false;
 		}

@@ -18,6 +18,7 @@ struct events {
 	struct records *records;
 	struct memory_ops *memory;
 	struct snapshots *snapshots;
+	struct monitor *monitor;
 	struct host_facts *facts;
 	struct watchdog watchdog;
 	unsigned requests;       /* that the guest made */
@@ -26,6 +27,8 @@ struct events {
 	struct guestlink link;
 };
 
+/* When the guest is to stand next, as for vm_stop_at(). */
+int64_t events_next_stop(const struct snapshots *snapshots, const struct monitor *monitor, bool *bare);
 /*
  * Follow the guest. False: the run is over, and *r says how it ended. True, only with setting_up: the guest has set the spec up and
  * stands still, ready to be saved.

@@ -28,7 +28,7 @@ int guest_start(struct guest *g, enum vm_start start, const struct checkpoint *b
 	int r = vm_spawn(&g->vm, &args, g->payload, ready ? ready->state : booted->state, booted->ram, booted->nr_ram, err);
 	strv_deinit(&args);
 	if (!r && start != VM_SET_UP)
-		vm_stop_at(&g->vm, g->stop_ns);
+		vm_stop_at(&g->vm, g->stop_ns, g->stop_bare);
 	if (!r && start == VM_COLD)
 		r = vm_qmp_greeting(&g->vm, version, deadline_ns, err);
 	else if (!r)

@@ -16,6 +16,7 @@ struct guest {
 	FILE *console_to[2];     /* copies of the console; NULL: none */
 	const char *keep;        /* the directory in which its inputs are kept; NULL: they are not */
 	int64_t stop_ns;         /* when it first stands still, as for vm_stop_at(); 0: at no time */
+	bool stop_bare;
 	int ram[TOPO_MAX_NODES]; /* descriptors of its memory while it runs; the checkpoint closes them */
 	int64_t started_ns;      /* wall time at which the guest was let run, the last time */
 };

@@ -4,6 +4,7 @@
 #define BOOT_INPUTS_H
 
 #include "libexec/boot/memory.h"
+#include "libexec/boot/monitor.h"
 #include "libexec/boot/options.h"
 #include "libexec/boot/sched.h"
 #include "libexec/boot/snapshots.h"
@@ -23,6 +24,7 @@ struct boot_inputs {
 	struct memory_ops memory;
 	enum spec_compute compute; /* on the real clock: COMPUTE_EXECUTE */
 	struct snapshots snapshots;
+	struct monitor monitor;
 	int64_t seed;
 	struct vm_config vm_config; /* points to the plan and the kernel above */
 	char *accel_reason;

@@ -167,6 +167,8 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 	in->compute = !in->vm_config.virtual_clock ? COMPUTE_EXECUTE : o->compute < 0 ? in->spec.compute : (enum spec_compute)o->compute;
 	in->snapshots = snapshots_load(&o->snapshots, &in->spec, &in->vm_config);
 	load_programs(in);
+	bool virtual = in->vm_config.virtual_clock;
+	in->monitor = monitor_init(virtual && !o->snapshots.no_monitor, virtual && in->snapshots.exits && in->schedulers.n);
 	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */
 	in->timeout_ns = o->timeout_ns ? o->timeout_ns :
 		(300 + 20 * (int64_t)in->plan.nr_cpus) * NSEC_PER_SEC + 60 * in->spec.total_ns;

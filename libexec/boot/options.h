@@ -32,6 +32,7 @@ struct spec_options {
 struct snapshot_options {
 	const char *at;          /* a list of times */
 	int periodic;            /* so many; 0: none */
+	bool no_monitor;         /* no samples: monitor.h */
 };
 enum { SNAPSHOTS_PERIODIC_MAX = 64 };
 

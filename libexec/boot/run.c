@@ -117,7 +117,11 @@ static int get_ready(struct run *run, const char *spec_name)
 static void finish_run(struct run *run)
 {
 	struct result *r = &run->result;
+	struct kt_err ignored; /* who needs them says so */
 
+	/* They take a while, in which the guest runs already. */
+	if (run->events.monitor->next_ns)
+		snapshots_types(run->events.snapshots, &ignored);
 	events_follow(&run->events, false, r);
 	if (r->outcome == OUTCOME_DONE && !vm_clock_holds(&run->guest.vm, SHIM_GIVES_TURNS, &r->why))
 		r->outcome = OUTCOME_UNSUPPORTED;
@@ -149,12 +153,12 @@ static void init_run(struct run *run, const struct boot_options *o, struct boot_
 	*run = (struct run){
 		.guest = {
 			.config = &in->vm_config, .payload = in->payload, .payload_sha256 = in->payload_sha256, .asks = in->schedulers.n || in->memory.found || in->snapshots.by_ops,
-			.stop_ns = snapshots_next_ns(&in->snapshots), .signals = signals, .console_to = { o->console_live ? stderr : NULL, o->keep ? keep_console(o->keep) : NULL },
+			.signals = signals, .console_to = { o->console_live ? stderr : NULL, o->keep ? keep_console(o->keep) : NULL },
 			.keep = o->keep,
 		},
 		.facts = { .booted.how = "none", .ready.how = "none", .start_ns = start_ns },
 		.events = {
-			.guest = &run->guest, .records = &run->records, .memory = &in->memory, .snapshots = &in->snapshots, .facts = &run->facts,
+			.guest = &run->guest, .records = &run->records, .memory = &in->memory, .snapshots = &in->snapshots, .monitor = &in->monitor, .facts = &run->facts,
 			.watchdog = { .timeout_ns = in->spec.watchdog_timeout_ns, .vmlinux = in->kernel.vmlinux },
 			.deadline_ns = deadline, .limit_ns = in->timeout_ns,
 		},
@@ -165,6 +169,7 @@ static void init_run(struct run *run, const struct boot_options *o, struct boot_
 		},
 		.result.outcome = OUTCOME_LOST,
 	};
+	run->guest.stop_ns = events_next_stop(&in->snapshots, &in->monitor, &run->guest.stop_bare);
 	memcpy(run->checkpoints.console_to, run->guest.console_to, sizeof(run->checkpoints.console_to));
 	vm_init(&run->guest.vm);
 	checkpoint_init(&run->booted, in->plan.nr_nodes);

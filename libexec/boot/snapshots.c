@@ -72,9 +72,20 @@ static bool has_snapshot_ops(const struct spec *spec)
 	return false;
 }
 
+const struct kernel_types *snapshots_types(struct snapshots *s, struct kt_err *err)
+{
+	if (s->have == TYPES_UNREAD)
+		s->have = kernel_types_read(s->vmlinux, &s->types, &s->why_not) ? TYPES_BAD : TYPES_READ;
+	if (s->have == TYPES_READ)
+		return &s->types;
+	*err = s->why_not;
+	return NULL;
+}
+
 struct snapshots snapshots_load(const struct snapshot_options *o, const struct spec *spec, const struct vm_config *c)
 {
-	struct snapshots s = { .nr_cpus = c->plan->nr_cpus, .by_ops = has_snapshot_ops(spec), .names = json_object() };
+	struct snapshots s = { .nr_cpus = c->plan->nr_cpus, .by_ops = has_snapshot_ops(spec), .names = json_object(), .vmlinux = c->vmlinux,
+			       .exits = !spec->expected.contains && !spec->expected.matches };
 	struct kt_err err;
 
 	if (o->at)
@@ -85,7 +96,7 @@ struct snapshots snapshots_load(const struct snapshot_options *o, const struct s
 	if (!s.n && !s.by_ops)
 		return s;
 	qsort(s.stops, s.n, sizeof(*s.stops), compare_times);
-	if (kernel_types_read(c->vmlinux, &s.types, &err))
+	if (!snapshots_types(&s, &err))
 		die(KT_CANNOT_TELL, "no snapshots of this kernel: %s", err.msg);
 	return s;
 }
@@ -95,37 +106,38 @@ int64_t snapshots_next_ns(const struct snapshots *s)
 	return s->next < s->n ? s->stops[s->next].at_ns : 0;
 }
 
-/* NULL and err: nothing can be read. */
-static json_t *read_kernel(const struct snapshots *s, struct guestmem *m, const char *registers, struct kt_err *err)
-{
-	struct target t;
-
-	if (target_init(&t, m, &s->types, s->nr_cpus, err))
-		return NULL;
-	json_t *j = snapshot_make(&t, registers);
-	target_deinit(&t);
-	return j;
-}
-
 /* What the kernel has becomes part of the record. */
-static json_t *add_state(const struct snapshots *s, json_t *record, struct guestmem *m, const struct shim_page *shim, const struct kt_err *err)
+static json_t *add_state(json_t *record, struct target *t, const struct shim_page *shim, const struct kt_err *err)
 {
-	struct kt_err own = *err;
-	json_auto_t *state = m ? read_kernel(s, m, shim ? shim->registers : NULL, &own) : NULL;
+	json_auto_t *state = t ? snapshot_make(t, shim ? shim->registers : NULL) : NULL;
 
 	if (state)
 		json_object_update(record, state);
 	else
-		json_object_set_new(record, "error", json_string(own.msg));
+		json_object_set_new(record, "error", json_string(err->msg));
 	return record;
 }
 
-json_t *snapshots_take(struct snapshots *s, struct guestmem *m, const struct shim_page *shim, const struct kt_err *err)
+json_t *snapshots_take_due(struct snapshots *s, struct target *t, const struct shim_page *shim, const struct kt_err *err)
 {
 	const struct snapshot_stop *stop = &s->stops[s->next++];
 
-	return add_state(s, KT_PACK("{ss ss ss sI sI}", "kind", "snapshot", "name", stop->name, "by", "time", "asked_ns", (json_int_t)stop->at_ns,
-				    "at_ns", (json_int_t)atomic_load(&shim->stopped_ns)), m, shim, err);
+	return add_state(KT_PACK("{ss ss ss sI sI}", "kind", "snapshot", "name", stop->name, "by", "time", "asked_ns", (json_int_t)stop->at_ns,
+				 "at_ns", (json_int_t)atomic_load(&shim->stopped_ns)), t, shim, err);
+}
+
+json_t *snapshots_take(struct snapshots *s, const char *name, const char *by, struct target *t, const struct shim_page *shim,
+		       const struct kt_err *err)
+{
+	json_int_t before = json_integer_value(json_object_get(s->names, name));
+	_cleanup_free_ char *numbered = before ? xasprintf("%s#%lld", name, (long long)before + 1) : xstrdup(name);
+	json_t *j = KT_PACK("{ss ss ss}", "kind", "snapshot", "name", numbered, "by", by);
+	int64_t at = shim ? atomic_load(&shim->stopped_ns) : -1;
+
+	json_object_set_new(s->names, name, json_integer(before + 1));
+	if (at >= 0)
+		json_object_set_new(j, "at_ns", json_integer(at));
+	return add_state(j, t, shim, err);
 }
 
 const char *snapshots_requested(const struct spec *spec, const json_t *request)
@@ -137,17 +149,4 @@ const char *snapshots_requested(const struct spec *spec, const json_t *request)
 		if (op->kind == &op_snapshot && streq(op->path, path))
 			return ((const struct snapshot_args *)op->args)->name;
 	return NULL;
-}
-
-json_t *snapshots_take_op(struct snapshots *s, const char *name, struct guestmem *m, const struct shim_page *shim, const struct kt_err *err)
-{
-	json_int_t before = json_integer_value(json_object_get(s->names, name));
-	_cleanup_free_ char *numbered = before ? xasprintf("%s#%lld", name, (long long)before + 1) : xstrdup(name);
-	json_t *j = KT_PACK("{ss ss ss}", "kind", "snapshot", "name", numbered, "by", "op");
-	int64_t at = shim ? atomic_load(&shim->stopped_ns) : -1;
-
-	json_object_set_new(s->names, name, json_integer(before + 1));
-	if (at >= 0)
-		json_object_set_new(j, "at_ns", json_integer(at));
-	return add_state(s, j, m, shim, err);
 }

@@ -16,20 +16,33 @@ struct snapshots {
 	struct snapshot_stop { int64_t at_ns; char *name; } *stops; /* in their order */
 	size_t n, next;
 	unsigned nr_cpus;
-	struct kernel_types types; /* only when a snapshot may be taken */
 	bool by_ops;             /* the spec has ops that take some */
-	json_t *names;           /* of those that ops took: {"name": how many} */
+	bool exits;              /* one is taken when a scheduler exits: the spec does not expect it to */
+	unsigned nr_exits;       /* that were taken */
+	json_t *names;           /* of those that came without a time: {"name": how many} */
+	const char *vmlinux;
+	struct kernel_types types;
+	enum { TYPES_UNREAD, TYPES_READ, TYPES_BAD } have; /* of them */
+	struct kt_err why_not;   /* TYPES_BAD */
 };
+enum { SNAPSHOTS_EXITS_MAX = 4 };
 
 /* All times, and the kernel's symbols and types. Ends the program when an option is wrong, or asks for the virtual clock and has not got it. */
 struct snapshots snapshots_load(const struct snapshot_options *o, const struct spec *spec, const struct vm_config *c);
 /* When the guest is to stand next, as for vm_stop_at(). */
 int64_t snapshots_next_ns(const struct snapshots *s);
-/* The record of the snapshot that the guest stands for. m NULL: its memory is not to be had, as err says. */
-json_t *snapshots_take(struct snapshots *s, struct guestmem *m, const struct shim_page *shim, const struct kt_err *err);
+/* The kernel's symbols and types, read now if they were not; NULL and err: they cannot be. */
+const struct kernel_types *snapshots_types(struct snapshots *s, struct kt_err *err);
+/*
+ * Records. t NULL: nothing can be read, as err says. shim NULL: on the real clock. All vCPUs stand.
+ *
+ * Of the snapshot that is due;
+ */
+json_t *snapshots_take_due(struct snapshots *s, struct target *t, const struct shim_page *shim, const struct kt_err *err);
+/* and of one of this name, or NAME#2 when there is one; by: what it is for. */
+json_t *snapshots_take(struct snapshots *s, const char *name, const char *by, struct target *t, const struct shim_page *shim,
+		       const struct kt_err *err);
 /* The name in the op that the guest asks for; NULL: the spec has no such op. */
 const char *snapshots_requested(const struct spec *spec, const json_t *request);
-/* The record of the op's snapshot. All vCPUs stand; shim NULL: on the real clock. */
-json_t *snapshots_take_op(struct snapshots *s, const char *name, struct guestmem *m, const struct shim_page *shim, const struct kt_err *err);
 
 #endif

@@ -128,6 +128,23 @@ static void put_scheduler(FILE *f, const json_t *scheduler)
 	put_array(f, "sched_ext dump", json_object_get(end, "dump"));
 }
 
+/* What was taken because the run failed, and how to look at it. */
+static void put_snapshots(FILE *f, const json_t *snapshots)
+{
+	const json_t *s, *at;
+	size_t i;
+
+	if (json_array_size(snapshots))
+		fputs("\n--- snapshots ---\n", f);
+	json_array_foreach(snapshots, i, s) {
+		at = json_object_get(s, "at_ns");
+		put_text(f, "  ", get_string(s, "name"), "");
+		if (json_is_integer(at))
+			fprintf(f, " at %+lldms", (long long)(json_integer_value(at) / NSEC_PER_MSEC));
+		put_text(f, ": ktstr-snap REPORT '", get_string(s, "name"), "'\n");
+	}
+}
+
 void verdict_print(const json_t *verdict, FILE *f)
 {
 	const char *name = get_string(verdict, "name"), *topology = get_string(verdict, "topology");
@@ -155,6 +172,7 @@ void verdict_print(const json_t *verdict, FILE *f)
 	}
 	if (json_is_object(stats))
 		put_stats(f, stats);
+	put_snapshots(f, json_object_get(verdict, "snapshots"));
 	if (!streq(v, "pass"))
 		put_scheduler(f, scheduler);
 	put_log(f, json_object_get(verdict, "log"));

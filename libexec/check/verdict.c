@@ -173,6 +173,8 @@ json_t *verdict_build(const struct report *r, const struct layers *defaults)
 						    verdict == VERDICT_FAIL ? not_loaded(why) : json_array()));
 	json_object_set_new(doc, "stats", judged ? stats(r) : json_null());
 	json_object_set_new(doc, "scheduler", scheduler(r));
+	if (r->snapshots)
+		json_object_set(doc, "snapshots", r->snapshots);
 	json_object_set_new(doc, "log", judged ? json_array() : report_log_tail(r));
 	/* A run record that is not there, or not whole, has nothing to say about these. */
 	bool known = r->kernel && r->workers;

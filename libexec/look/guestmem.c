@@ -218,6 +218,11 @@ static size_t piece_size(const struct guestmem *m, uint64_t address, size_t size
 	return m->tables ? MIN(size, page - address % page) : size;
 }
 
+uint64_t guestmem_in_qemu(const struct guestmem *m, uint64_t address, size_t size)
+{
+	return piece_size(m, address, size) == size ? translate(m, address, size) : 0;
+}
+
 int guestmem_read(const struct guestmem *m, uint64_t address, void *buf, size_t size, struct kt_err *err)
 {
 	for (size_t n; size; size -= n, address += n, buf = (char *)buf + n) {

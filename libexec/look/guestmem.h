@@ -37,6 +37,8 @@ int guestmem_use_tables(struct guestmem *m, uint64_t init_top_pgt, struct kt_err
 void guestmem_keep(struct guestmem *m);
 void guestmem_forget(struct guestmem *m);
 int guestmem_read(const struct guestmem *m, uint64_t address, void *buf, size_t size, struct kt_err *err);
+/* Where size bytes at this address are in QEMU's process; 0: the guest has no such memory, or not in one piece. */
+uint64_t guestmem_in_qemu(const struct guestmem *m, uint64_t address, size_t size);
 int guestmem_write(const struct guestmem *m, uint64_t address, const void *buf, size_t size, struct kt_err *err);
 
 #endif

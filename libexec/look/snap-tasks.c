@@ -56,12 +56,29 @@ static struct member m[] = {
 	[DSQ_ID] = { "scx_dispatch_q", "id" },
 };
 
+/* All tasks, one after the other. */
 struct walk {
 	struct target *t;
-	json_t *tasks, *cpus;
+	void (*visit)(struct walk *w, uint64_t task);
 	size_t left; /* tasks that there may still be */
 	bool scx;    /* the kernel has sched_ext */
+	/* A snapshot's: */
+	json_t *tasks, *cpus;
+	/* A sample's: */
+	void (*found)(void *ctx, const struct sample_task *task);
+	void *ctx;
+	struct cpumask online;
 };
+
+static void visit_task(struct walk *w, uint64_t task)
+{
+	if (!w->left) {
+		target_miss(w->t, "tasks", "there are more than %d", SNAPSHOT_TASKS_MAX);
+		return;
+	}
+	w->left--;
+	w->visit(w, task);
+}
 
 /* As /proc/PID/stat has it. */
 static const char *state_letter(uint64_t state, uint64_t exit_state)
@@ -97,19 +114,26 @@ static json_t *class_name(const struct target *t, uint64_t address)
 	return json_stringn(name, end ? (size_t)(end - name) : strlen(name));
 }
 
-static json_t *allowed(struct target *t, uint64_t mask)
+static bool read_cpumask(struct target *t, const char *what, uint64_t mask, struct cpumask *ret)
 {
 	size_t bytes = (t->nr_cpus + 63) / 64 * 8;
 	_cleanup_free_ unsigned char *bits = xcalloc(1, bytes);
-	struct cpumask set = { 0 };
-	char text[CPULIST_LEN];
 
-	if (!target_read(t, "task_struct.cpus_ptr", mask, bits, bytes))
-		return json_null();
+	*ret = (struct cpumask){ 0 };
+	if (!target_read(t, what, mask, bits, bytes))
+		return false;
 	for (unsigned cpu = 0; cpu < MIN(t->nr_cpus, (unsigned)CPUMASK_MAX); cpu++)
 		if (bits[cpu / 8] >> cpu % 8 & 1)
-			cpumask_set(&set, cpu);
-	return json_string(cpulist_format(&set, text));
+			cpumask_set(ret, cpu);
+	return true;
+}
+
+static json_t *allowed(struct target *t, uint64_t mask)
+{
+	struct cpumask set;
+	char text[CPULIST_LEN];
+
+	return read_cpumask(t, "task_struct.cpus_ptr", mask, &set) ? json_string(cpulist_format(&set, text)) : json_null();
 }
 
 static void add_task(struct walk *w, uint64_t task)
@@ -118,11 +142,6 @@ static void add_task(struct walk *w, uint64_t task)
 	uint64_t pid, state = 0, exit_state = 0, cpu = 0, policy = 0, class = 0, mask, dsq = 0, on_rq = 0, id;
 	char comm[16] = "";
 
-	if (!w->left) {
-		target_miss(t, "tasks", "there are more than %d", SNAPSHOT_TASKS_MAX);
-		return;
-	}
-	w->left--;
 	if (!target_member(t, task, &m[PID], &pid))
 		return;
 	target_read(t, "task_struct.comm", task + m[COMM].offset, comm, sizeof(comm) - 1);
@@ -159,12 +178,12 @@ static void add_process(struct walk *w, uint64_t leader)
 	size_t limit = SNAPSHOT_TASKS_MAX;
 
 	if (!m[THREADS].there || !m[THREAD].there || !target_member(w->t, leader, &m[SIGNAL], &signal)) {
-		add_task(w, leader);
+		visit_task(w, leader);
 		return;
 	}
 	at = signal + m[THREADS].offset;
 	while (w->left && target_next(w->t, "signal_struct.thread_head", signal + m[THREADS].offset, &at, &limit))
-		add_task(w, at - m[THREAD].offset);
+		visit_task(w, at - m[THREAD].offset);
 }
 
 /* Of the other CPUs; that of CPU 0 is the first of all processes. */
@@ -176,23 +195,77 @@ static void add_idle_tasks(struct walk *w)
 	target_find_members(w->t, &idle, 1);
 	for (unsigned cpu = 1; runqueues && cpu < w->t->nr_cpus; cpu++)
 		if (target_per_cpu(w->t, cpu, &offset) && target_member(w->t, runqueues + offset, &idle, &task))
-			add_task(w, task);
+			visit_task(w, task);
+}
+
+/* The idle tasks of the other CPUs are asked for only where they are told. */
+static void walk_tasks(struct walk *w, bool idle)
+{
+	uint64_t first = target_symbol(w->t, "init_task"), at;
+	size_t limit = SNAPSHOT_TASKS_MAX;
+
+	w->left = SNAPSHOT_TASKS_MAX;
+	w->scx = kallsyms_address(&w->t->types->symbols, "scx_root") || kallsyms_address(&w->t->types->symbols, "scx_ops_enable");
+	target_find_members(w->t, m, ARRAY_SIZE(m));
+	if (!first || !m[NEXT].there)
+		return;
+	if (idle) {
+		visit_task(w, first);
+		add_idle_tasks(w);
+	}
+	at = first + m[NEXT].offset;
+	while (w->left && target_next(w->t, "task_struct.tasks", first + m[NEXT].offset, &at, &limit))
+		add_process(w, at - m[NEXT].offset);
 }
 
 json_t *snapshot_tasks(struct target *t, json_t *cpus)
 {
-	struct walk w = { t, json_array(), cpus, SNAPSHOT_TASKS_MAX, .scx = kallsyms_address(&t->types->symbols, "scx_root") ||
-			  kallsyms_address(&t->types->symbols, "scx_ops_enable") };
-	uint64_t first = target_symbol(t, "init_task"), at;
-	size_t limit = SNAPSHOT_TASKS_MAX;
+	struct walk w = { .t = t, .visit = add_task, .tasks = json_array(), .cpus = cpus };
+
+	walk_tasks(&w, true);
+	return w.tasks;
+}
+
+bool snapshot_is_ext(struct target *t, uint64_t task)
+{
+	uint64_t class, ext = kallsyms_address(&t->types->symbols, "ext_sched_class");
 
 	target_find_members(t, m, ARRAY_SIZE(m));
-	if (!first || !m[NEXT].there)
-		return w.tasks;
-	add_task(&w, first);
-	add_idle_tasks(&w);
-	at = first + m[NEXT].offset;
-	while (w.left && target_next(t, "task_struct.tasks", first + m[NEXT].offset, &at, &limit))
-		add_process(&w, at - m[NEXT].offset);
-	return w.tasks;
+	return ext && target_member(t, task, &m[CLASS], &class) && class == ext;
+}
+
+/* It waits in a queue, or in the scheduler's own hands, and not on its CPU's own. */
+static bool waits_elsewhere(struct target *t, uint64_t task)
+{
+	static const uint64_t local = UINT64_C(0x8000000000000002);
+	uint64_t dsq = 0, id = 0;
+
+	return snapshot_is_ext(t, task) && (!target_member(t, task, &m[DSQ], &dsq) || !dsq || !target_member(t, dsq, &m[DSQ_ID], &id) || id != local);
+}
+
+static void take_if_waiting(struct walk *w, uint64_t task)
+{
+	static struct member on_cpu = { "task_struct", "on_cpu" };
+	struct sample_task s = { 0 };
+	uint64_t on_rq = 0, running = 0, cpu = 0, mask;
+
+	target_find_members(w->t, &on_cpu, 1);
+	target_member(w->t, task, &m[ON_RQ], &on_rq);
+	target_member(w->t, task, &on_cpu, &running);
+	if (!on_rq || running || !target_member(w->t, task, &m[CPU], &cpu) || !target_member(w->t, task, &m[MASK], &mask) ||
+	    !read_cpumask(w->t, "task_struct.cpus_ptr", mask, &s.allowed))
+		return;
+	s.cpu = (unsigned)cpu;
+	s.allowed = cpumask_and(&s.allowed, &w->online);
+	s.elsewhere = waits_elsewhere(w->t, task);
+	w->found(w->ctx, &s);
+}
+
+void snapshot_waiting_tasks(struct target *t, void (*found)(void *ctx, const struct sample_task *task), void *ctx)
+{
+	struct walk w = { .t = t, .visit = take_if_waiting, .found = found, .ctx = ctx };
+	uint64_t online = target_symbol(t, "__cpu_online_mask");
+
+	if (online && read_cpumask(t, "__cpu_online_mask", online, &w.online))
+		walk_tasks(&w, false);
 }

@@ -10,6 +10,7 @@
 #ifndef KT_SNAPSHOT_H
 #define KT_SNAPSHOT_H
 
+#include "libexec/lib/cpulist.h"
 #include "libexec/look/target.h"
 
 /* How far each goes at most. What is beyond is noted. */
@@ -29,7 +30,22 @@ json_t *snapshot_cpus(struct target *t, const char *registers);
 /* Those that are on a runqueue are put into "runnable" of their CPU, too. */
 json_t *snapshot_tasks(struct target *t, json_t *cpus);
 json_t *snapshot_scheduler(struct target *t);
+/* Where the kernel has the exit kind of the sched_ext scheduler that is attached, 4 bytes; 0: there is none, or it is not known where. */
+uint64_t snapshot_exit_kind_at(struct target *t);
+/* The kind with which it exits, also once that is done; 0: it does not. */
+uint64_t snapshot_exit_kind(struct target *t);
 json_t *snapshot_dsqs(struct target *t);
+/* For a sample: a task that is runnable and does not run. */
+struct sample_task {
+	unsigned cpu;            /* on whose runqueue */
+	struct cpumask allowed;  /* CPUs that are on, and may run it */
+	bool elsewhere;          /* sched_ext: it is in no CPU's local queue */
+};
+void snapshot_waiting_tasks(struct target *t, void (*found)(void *ctx, const struct sample_task *task), void *ctx);
+/* Whether a task is in the class of sched_ext. */
+bool snapshot_is_ext(struct target *t, uint64_t task);
+/* sched_ext's events, of all CPUs together; NULL: there is no scheduler. */
+json_t *snapshot_events(struct target *t);
 /* A dispatch queue at this address. */
 json_t *snapshot_dsq(struct target *t, uint64_t dsq);
 /* *nodes: how many values may still be made of BPF maps. */

@@ -177,6 +177,28 @@ static bool read_splat(const struct jcur *c, struct report *r)
 	return true;
 }
 
+/*
+ * What a snapshot is of comes before what it has, which may be megabytes. One that is not as it should be says nothing: no verdict depends
+ * on it.
+ */
+static void note_snapshot(struct report *r, const char *line, size_t len)
+{
+	enum { HEAD = 400 };
+	size_t head = MIN(len, (size_t)HEAD);
+	const char *end = memmem(line, head, ",\"cpus\":", 8), *error = memmem(line, head, ",\"error\":", 9);
+
+	end = end ? end : error;
+	_cleanup_free_ char *text = end ? xasprintf("%.*s}", (int)(end - line), line) : NULL;
+	_cleanup_json_ json_t *j = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	const char *by = json_string_value(json_object_get(j, "by"));
+	if (!by || streq(by, "time") || streq(by, "op") || !json_is_string(json_object_get(j, "name")))
+		return;
+	r->snapshots = r->snapshots ? r->snapshots : json_array();
+	if (json_array_size(r->snapshots) < REPORT_SNAPSHOTS)
+		json_array_append_new(r->snapshots, KT_PACK("{sO ss sO*}", "name", json_object_get(j, "name"), "by", by, "at_ns",
+							    json_object_get(j, "at_ns")));
+}
+
 /* Keep the line as it came: it is parsed only when somebody wants to see it. */
 static void keep_log(struct report *r, const char *line, size_t len)
 {
@@ -208,9 +230,11 @@ json_t *report_log_tail(const struct report *r)
 /* How the kinds are treated; a kind that is not here is skipped. */
 static const struct kind {
 	const char *name;
-	bool (*read)(const struct jcur *c, struct report *r); /* NULL: kept as it is, see keep_log() */
+	bool (*read)(const struct jcur *c, struct report *r); /* NULL: it is taken as it came */
+	void (*keep)(struct report *r, const char *line, size_t len);
 } kinds[] = { { "run", read_run }, { "worker", report_read_worker }, { "payload", report_read_payload }, { "scheduler", report_read_scheduler },
-	      { "splat", read_splat }, { "end", read_end }, { "log", NULL } };
+	      { "splat", read_splat }, { "end", read_end }, { "log", NULL, keep_log },
+	      { "snapshot", NULL, note_snapshot } };
 
 static const struct kind *kind_find(const char *name, size_t len)
 {
@@ -279,7 +303,7 @@ static void read_parsed(struct reader *rd, const char *line, size_t len, struct 
 		return;
 	}
 	if (!k->read)
-		keep_log(r, line, len);
+		k->keep(r, line, len);
 	else if (k->read(&c, r) && k->read == read_end)
 		rd->ended = true;
 }
@@ -315,7 +339,7 @@ static void read_line(struct reader *rd, const struct lines *l, const char *line
 	else if (!peeked || (kind && kind->read))
 		read_parsed(rd, line, len, &errs);
 	else if (kind)
-		keep_log(r, line, len);
+		kind->keep(r, line, len);
 	keep_defects(r, &errs);
 }
 
@@ -353,6 +377,7 @@ void report_deinit(struct report *r)
 	free(r->reason);
 	report_scheduler_deinit(&r->scheduler);
 	json_decref(r->splats);
+	json_decref(r->snapshots);
 	kt_errs_deinit(&r->defects);
 	for (size_t i = 0; i < REPORT_TAIL; i++)
 		free(r->tail[i].line);

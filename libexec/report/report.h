@@ -23,6 +23,7 @@ enum {
 	REPORT_TAIL = 20,            /* the last log records are kept */
 	REPORT_SCX_PHASES = 1000,    /* records of phases that are kept */
 	REPORT_SPLATS = 100,         /* complaints of the kernel that are kept; ktstr-boot writes fewer */
+	REPORT_SNAPSHOTS = 10,
 	REPORT_DEFECTS = 20,         /* the first defects are kept */
 };
 
@@ -102,6 +103,7 @@ struct report {
 	struct report_payload *payload_runs;
 	size_t nr_payload_runs;
 	struct report_scheduler scheduler;
+	json_t *snapshots;              /* those that were taken because the run failed, REPORT_SNAPSHOTS at most: [{"name", "by", "at_ns"}]; NULL: none */
 	json_t *splats;                 /* first lines of the kernel's complaints, REPORT_SPLATS at most; NULL: none came */
 	enum outcome outcome;
 	char *reason;                   /* of the outcome; NULL: the record has none */

@@ -61,15 +61,22 @@ void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 
 void *mmap64(void *, size_t, int, int, int, off_t) __attribute__((alias("mmap")));
 
+static bool contains(const struct msghdr *m, const char *text)
+{
+	return memmem(m->msg_iov->iov_base, m->msg_iov->iov_len, text, strlen(text));
+}
+
 ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 {
 	static ssize_t (*libc_sendmsg)(int, const struct msghdr *, int);
-	static const char ringing[] = "GUEST_PANICKED";
+	static const char ringing[] = "GUEST_PANICKED", hangs[] = "\"event\": \"WATCHDOG\"";
 
 	if (!libc_sendmsg)
 		libc_sendmsg = shim_libc("sendmsg");
+	if (contains(m, hangs))
+		shim_stand(SHIM_STOP_HANG, qemu.now(CLOCK_OF_GUEST));
 	ssize_t n = libc_sendmsg(fd, m, flags);
-	if (shim_vcpu_thread && saves && n > 0 && memmem(m->msg_iov->iov_base, m->msg_iov->iov_len, ringing, strlen(ringing)))
+	if (shim_vcpu_thread && saves && n > 0 && contains(m, ringing))
 		rang = true;
 	if (!shim_vcpu_thread && n > 0)
 		shim_answer_went(m->msg_iov->iov_base, (size_t)n);
@@ -117,7 +124,7 @@ ssize_t writev(int fd, const struct iovec *v, int n)
 	if (asks && answer_fd < 0)
 		return 1; /* it is not part of what the guest says */
 	if (asks)
-		shim_note_stand(qemu.now(CLOCK_OF_GUEST));
+		shim_note_stand(SHIM_STOP_ASKED, qemu.now(CLOCK_OF_GUEST));
 	ssize_t r = libc_writev(fd, v, n);
 	while (r < 0 && errno == EAGAIN && shim_vcpu_thread) {
 		poll(&(struct pollfd){ .fd = fd, .events = POLLOUT }, 1, -1);

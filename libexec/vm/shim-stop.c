@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stops. At a time that the host has set (shim_page.stop_ns) the vCPU thread stands before it begins a turn, until the host has
- * answered. No vCPU executes then, no clock moves, and no turn is other than it would have been: the host may read the guest's
+ * Stops. At a time that the host has set (shim_page.stop_ns), or when there is something in a place of the guest's memory that was empty
+ * (shim_page.watched), the vCPU thread stands before it begins a turn, until the host has answered. No vCPU executes then, no clock moves, and no turn is other than it would have been: the host may read the guest's
  * memory, and leaves no trace. A guest that is idle at that time stands when it wakes: what it has in memory is the same.
  *
  * Times count from the end of the first record of a phase, which the guest sends when it lets its workers go.
@@ -60,10 +60,37 @@ static void note_registers(void)
 	shim_page->registers[SHIM_REGISTERS_SIZE - 1] = '\0';
 }
 
-void shim_note_stand(int64_t now)
+void shim_note_stand(enum shim_stop why, int64_t now)
 {
 	atomic_store(&shim_page->stopped_ns, zero_ns < 0 ? -1 : now - zero_ns);
-	note_registers();
+	atomic_store(&shim_page->stopped_for, why);
+	if (why != SHIM_STOP_TIME || !atomic_load(&shim_page->stop_bare))
+		note_registers();
+}
+
+void shim_stand(enum shim_stop why, int64_t now)
+{
+	if (stop_fd < 0)
+		return;
+	shim_note_stand(why, now);
+	if (!eventfd_write(stop_fd, 1))
+		shim_wait_for_answer();
+}
+
+/* SHIM_STOP_ASKED: for nothing. */
+static enum shim_stop due(int64_t now)
+{
+	const _Atomic uint32_t *watched = (const _Atomic uint32_t *)atomic_load_explicit(&shim_page->watched, memory_order_relaxed);
+	int64_t at = atomic_load_explicit(&shim_page->stop_ns, memory_order_relaxed);
+
+	if (watched && atomic_load_explicit(watched, memory_order_relaxed)) {
+		atomic_store(&shim_page->watched, 0);
+		return SHIM_STOP_WATCHED;
+	}
+	if (!at || zero_ns < 0 || now - zero_ns < at)
+		return SHIM_STOP_ASKED;
+	atomic_store(&shim_page->stop_ns, 0);
+	return SHIM_STOP_TIME;
 }
 
 int64_t shim_stop_in(int64_t now)
@@ -75,14 +102,9 @@ int64_t shim_stop_in(int64_t now)
 
 void shim_stop_if_due(int64_t now)
 {
-	int64_t at;
+	enum shim_stop why;
 
 	/* The host sets the next one before it answers. */
-	while (stop_fd >= 0 && zero_ns >= 0 && (at = atomic_load_explicit(&shim_page->stop_ns, memory_order_relaxed)) &&
-	       now - zero_ns >= at) {
-		atomic_store(&shim_page->stop_ns, 0);
-		shim_note_stand(now);
-		if (eventfd_write(stop_fd, 1) || !shim_wait_for_answer())
-			return;
-	}
+	while (stop_fd >= 0 && (why = due(now)) != SHIM_STOP_ASKED)
+		shim_stand(why, now);
 }

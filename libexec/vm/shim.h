@@ -28,6 +28,14 @@ enum shim_state {
 	SHIM_GIVES_TURNS, /* it has given out a turn: the clock of this run is the virtual clock */
 };
 
+/* Why the guest stands. */
+enum shim_stop {
+	SHIM_STOP_ASKED,   /* it has asked the host for something, or said its last */
+	SHIM_STOP_TIME,    /* stop_ns has come */
+	SHIM_STOP_WATCHED, /* there is something in what is watched */
+	SHIM_STOP_HANG,    /* its watchdog has expired, as QMP is about to say */
+};
+
 enum { SHIM_REGISTERS_SIZE = 256 << 10 };
 
 /* Pages that QEMU gets as VM_FD_SHIM, zeroed. The shim writes, but for stop_ns, and the host reads at any time. */
@@ -41,6 +49,13 @@ struct shim_page {
 	 * phase. It does so between two turns, the first that begin then. 0: at no time.
 	 */
 	_Atomic int64_t stop_ns;
+	_Atomic uint32_t stop_bare;  /* the host's, too: at that stop it does not ask for registers, which cost more than all else of it */
+	/*
+	 * The host's, while the guest stands: four bytes of the guest's memory, at their address in this process. The guest is to stand once
+	 * before the next turn that finds something there. 0: none.
+	 */
+	_Atomic uintptr_t watched;
+	_Atomic uint32_t stopped_for; /* enum shim_stop, the last time */
 	_Atomic int64_t stopped_ns;  /* when it has stood the last time, or asked; -1: before that. VM_FD_STOP says that it stands */
 	char registers[SHIM_REGISTERS_SIZE]; /* then, and when it asks: of all vCPUs, as QEMU prints them, after "CPU#N\n"; ends with NUL */
 };
@@ -121,9 +136,11 @@ void shim_stop_init(void);
 void shim_stop_note_byte(char c);
 /* Before a turn: stand, if it is time to. */
 void shim_stop_if_due(int64_t now);
-/* The vCPU thread is to stand, for whatever reason: write when into the page, and the registers of all vCPUs. */
-void shim_note_stand(int64_t now);
-/* In how long that is; INT64_MAX: at no time that is known. */
+/* The vCPU thread is to stand: write when and why into the page, and the registers of all vCPUs. */
+void shim_note_stand(enum shim_stop why, int64_t now);
+/* Stand until the host has seen it. */
+void shim_stand(enum shim_stop why, int64_t now);
+/* In how long shim_stop_if_due() stands for a time; INT64_MAX: at no time that is known. */
 int64_t shim_stop_in(int64_t now);
 
 #endif

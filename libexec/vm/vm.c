@@ -145,10 +145,18 @@ void vm_kill(struct vm *vm)
 	reap_qemu(vm, 0);
 }
 
-void vm_stop_at(struct vm *vm, int64_t ns)
+void vm_stop_at(struct vm *vm, int64_t ns, bool bare)
+{
+	if (!vm->shim)
+		return;
+	atomic_store(&vm->shim->stop_bare, bare);
+	atomic_store(&vm->shim->stop_ns, ns);
+}
+
+void vm_stop_when(struct vm *vm, uint64_t at)
 {
 	if (vm->shim)
-		atomic_store(&vm->shim->stop_ns, ns);
+		atomic_store(&vm->shim->watched, at);
 }
 
 void vm_answer(struct vm *vm)

@@ -102,9 +102,15 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 	     struct kt_err *err);
 /*
  * On the virtual clock: the guest is to stand at this guest time after the record of its first phase, or at the first turn that begins
- * after it, once (VM_EV_STOP). 0: at none. Before it runs, or while it stands. It is let go by vm_answer().
+ * after it, once (VM_EV_STOP). 0: at none. Before it runs, or while it stands. It is let go by vm_answer(). bare: nobody will ask for
+ * the registers of its vCPUs then.
  */
-void vm_stop_at(struct vm *vm, int64_t ns);
+void vm_stop_at(struct vm *vm, int64_t ns, bool bare);
+/*
+ * The same, when there is something in the four bytes of its memory that are at this address in QEMU's process: at the end of the turn
+ * that puts it there, once. 0: never.
+ */
+void vm_stop_when(struct vm *vm, uint64_t at);
 /* The guest asked, and was answered, or stood: it goes on. */
 void vm_answer(struct vm *vm);
 /* All of QEMU stands, and with it every vCPU, until it goes on. -1 and err when it cannot, or is gone. */
