@@ -37,7 +37,7 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval flags formats kernel spec topo work worktypes-cpu-io-wake
 
-LIB = lib/kt lib/outcome lib/json lib/rows lib/strv lib/path lib/spawn lib/tail lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload
+LIB = lib/kt lib/outcome lib/json lib/rows lib/strv lib/path lib/spawn lib/tail lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload report/sample
 LIB += spec/scheduler spec/flags spec/spec spec/work spec/cgroups spec/steps spec/scene spec/scene-check spec/resolve
 LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel spec/ops-look spec/ops-payload spec/ops-sched
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
@@ -57,10 +57,10 @@ SCENARIO = machine cgroup crew crew-start place minder payloads engine ops-cgrou
 SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
-BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy maps
+BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy pile maps
 BOOT = accel canary dry-run events guest keep load memory monitor own-path payload profile records run sched signals snapshots watchdog
 CHECK = check assert verdict text scheduler splat completed payload not_starved spread gap isolation throughput_cv min_work_rate
-CHECK += weights quota scx_events format tap junit markdown
+CHECK += weights quota monitor scx_events format tap junit markdown
 SWEEP = prepare pool record text
 SNAP = find table diff
 

@@ -184,6 +184,17 @@ $(printf 'again%s op\n' '' '#2' '#3' '#4' '#5' '#6')" ]
 		[[0, 0], [3, 0], ([range(6)] | map([0, 2]))[]]' one.jsonl
 }
 
+@test "the monitor: tasks piled up on one CPU fail the run, by that check and no other" {
+	printf '{"name":"pile","memory_mb":256,"duration_s":1.2,"compute":"model","scheduler":{"bpf":"%s"},"cgroups":[{"name":"spin","workers":8}]}\n' \
+		"$TREE/guest/bpf/pile.bpf.o" >look.json
+	run_with
+	jq -es 'map(select(.kind == "sample")) | length == 13 and .[0].at_ns < 50000 and .[-1].by == "phase" and all(.[1:-1][]; .by == "time" and
+		.at_ns % 100000000 < 5000000) and all(.[]; .phase == 1 and (.nr_running | length) == 2 and .imbalance >= 8)' report.jsonl
+	run -1 ktstr-eval --json verdict.json report.jsonl
+	[[ $output == *$'\n--- monitor ---\nsamples=13 '*$'\nverdict: monitor FAILED: 1 violation(s)'* ]]
+	jq -e '[.checks[] | select(.verdict == "fail").check] == ["imbalance"]' verdict.json
+}
+
 @test "BPF maps and variables of every kind have what the scheduler put there" {
 	look_spec "{\"bpf\":\"$TREE/guest/bpf/maps.bpf.o\"}" 0.1
 	run_with --snapshot-at 50ms

@@ -196,6 +196,23 @@ static void take_lost(struct events *e)
 	target_deinit(&t);
 }
 
+int64_t events_next_stop(const struct snapshots *snapshots, const struct monitor *monitor, bool *bare)
+{
+	int64_t snapshot = snapshots_next_ns(snapshots), sample = monitor->next_ns;
+
+	*bare = sample && (!snapshot || sample < snapshot);
+	return *bare ? sample : snapshot;
+}
+
+/* While the guest stands: when it is to stand next. */
+static void plan_stop(struct events *e)
+{
+	bool bare;
+	int64_t next = events_next_stop(e->snapshots, e->monitor, &bare);
+
+	vm_stop_at(&e->guest->vm, next, bare);
+}
+
 /*
  * The guest stands until this has been done. -1: it cannot be, and the run is over. A scenario asks for each of its ops on memory
  * and for each scheduler; what a guest asks for costs the host time, and some memory.
@@ -221,7 +238,9 @@ static int do_request(struct events *e, const json_t *request, struct result *r)
 	if (event && streq(event, "phase")) {
 		if (e->guest->vm.shim)
 			take_sample(e, "phase");
-		e->monitor->phase++;
+		if (e->monitor->phase++ >= e->memory->spec->nr_steps)
+			e->monitor->next_ns = 0; /* what comes now is no part of the run */
+		plan_stop(e);
 		return 0;
 	}
 	set_watchdog(e, request);
@@ -315,14 +334,6 @@ static bool take_out(struct events *e, struct result *r)
 	return e->link.asks && answer_guest(e, r);
 }
 
-int64_t events_next_stop(const struct snapshots *snapshots, const struct monitor *monitor, bool *bare)
-{
-	int64_t snapshot = snapshots_next_ns(snapshots), sample = monitor->next_ns;
-
-	*bare = sample && (!snapshot || sample < snapshot);
-	return *bare ? sample : snapshot;
-}
-
 /* The snapshot or sample that is due; if both are, the other one has the next stop, before anything runs. */
 static void take_due(struct events *e)
 {
@@ -331,7 +342,8 @@ static void take_due(struct events *e)
 	struct target t;
 	bool bare;
 
-	events_next_stop(e->snapshots, e->monitor, &bare);
+	if (!events_next_stop(e->snapshots, e->monitor, &bare))
+		return;
 	if (bare) {
 		take_sample(e, "time");
 		return;
@@ -346,7 +358,6 @@ static void take_due(struct events *e)
 static bool take_stop(struct events *e, struct result *r)
 {
 	struct vm *vm = &e->guest->vm;
-	bool bare;
 
 	for (int64_t was = -1; was != e->link.total;) {
 		was = e->link.total;
@@ -363,8 +374,7 @@ static bool take_stop(struct events *e, struct result *r)
 	default:
 		take_due(e);
 	}
-	int64_t next = events_next_stop(e->snapshots, e->monitor, &bare);
-	vm_stop_at(vm, next, bare);
+	plan_stop(e);
 	vm_answer(vm);
 	return e->records->reader_gone;
 }

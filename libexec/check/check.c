@@ -134,6 +134,11 @@ bool report_has_op(const struct report *r, const struct op_kind *kind)
 	return false;
 }
 
+bool result_asked(const struct results *out)
+{
+	return out->setting->from;
+}
+
 const json_t *result_object(const struct results *out)
 {
 	return out->setting->object;
@@ -166,7 +171,7 @@ static void settings_take(const struct report *r, const struct asserted *asserte
 		set[i].object = a->object;
 		if (c->row.kind == ROW_REAL)
 			set[i].threshold = a->threshold;
-		if (c->row.kind == ROW_BOOL && c->on == CHECK_DEFAULT)
+		if (c->gates_defaults)
 			*defaults = a->yes;
 	}
 }

@@ -31,7 +31,7 @@
 
 enum check_on {
 	CHECK_ALWAYS,  /* cannot be switched off; a threshold of its own replaces the default */
-	CHECK_DEFAULT, /* unless "not_starved" is false, which a threshold of its own overrides */
+	CHECK_DEFAULT, /* unless "not_starved" is false, which a key of its own overrides */
 	CHECK_ASKED,   /* only when the spec has its key */
 };
 
@@ -57,6 +57,7 @@ struct check {
 	const char *summary;
 	const char *formula; /* what fails */
 	enum check_on on;
+	bool gates_defaults; /* a ROW_BOOL: "false" switches off all checks that are on by default, but for those that are asked for */
 	bool no_vote;        /* its pass alone is no pass of the run */
 	/*
 	 * Its key in the spec's "assert", read into a struct asserted; without a name there is none. A ROW_BOOL switches the check
@@ -102,6 +103,8 @@ void result_add(struct results *out, enum verdict v, double value, const char *r
 void result_worker(struct results *out, enum verdict v, const struct report_worker *w, double value,
 		   const char *reason, ...) KT_PRINTF(5, 6);
 
+/* Whether the spec, or a file of defaults, has the key of the check that is being evaluated. */
+bool result_asked(const struct results *out);
 /* The object that the spec has at the key of the check that is being evaluated. */
 const json_t *result_object(const struct results *out);
 

@@ -32,6 +32,7 @@ const struct check check_not_starved = {
 	.summary = "every worker makes progress",
 	.formula = "any worker with work_units == 0",
 	.on = CHECK_DEFAULT,
-	.row = CHECK_SWITCH("not_starved", true, "check starvation, spread and gap"),
+	.gates_defaults = true,
+	.row = CHECK_SWITCH("not_starved", true, "all checks that are on by default: starvation, spread, gap, and those of the monitor"),
 	.eval = eval_not_starved,
 };

@@ -35,9 +35,42 @@ static void judge_rate(const struct report *r, const char *name, const char *eve
 		result_add(out, VERDICT_PASS, rate, "%s rate %.1f/s", name, rate);
 }
 
+/* Unasked: intervals of the monitor in a row, for a burst is no habit. */
+static void judge_samples(const struct report *r, double threshold, struct results *out)
+{
+	enum { SUSTAINED = 5 };
+	const struct report_sample *last = NULL;
+	double worst = 0, most = -1;
+	size_t row = 0, longest = 0;
+
+	for (const struct report_sample *s = r->samples.v; s < r->samples.v + r->samples.n; s++) {
+		if (!s->by_time)
+			continue;
+		/* A scheduler that was loaded in between counts from 0. */
+		bool counted = last && last->fallback >= 0 && s->fallback >= last->fallback && s->at_ns > last->at_ns;
+		double rate = counted ? (double)(s->fallback - last->fallback) * NSEC_PER_SEC / (double)(s->at_ns - last->at_ns) : -1;
+
+		most = MAX(most, rate);
+		row = rate > threshold ? row + 1 : 0;
+		worst = row > longest ? (row == 1 ? rate : MAX(worst, rate)) : worst;
+		longest = MAX(longest, row);
+		last = s;
+	}
+	if (most < 0)
+		return;
+	if (longest >= SUSTAINED)
+		result_add(out, VERDICT_FAIL, worst, "fallback rate %s/s exceeded threshold %s/s for %zu consecutive intervals",
+			   number_beyond(worst, threshold, 1).s, number_plain(threshold, 1).s, longest);
+	else
+		result_add(out, VERDICT_PASS, most, "fallback rate %.1f/s", most);
+}
+
 static void eval_fallback(const struct report *r, double threshold, struct results *out)
 {
-	judge_rate(r, "fallback", "select_cpu_fallback", threshold, out);
+	if (result_asked(out))
+		judge_rate(r, "fallback", "select_cpu_fallback", threshold, out);
+	else
+		judge_samples(r, threshold, out);
 }
 
 static void eval_keep_last(const struct report *r, double threshold, struct results *out)
@@ -94,11 +127,13 @@ static void eval_bounds(const struct report *r, double threshold, struct results
 const struct check check_fallback = {
 	.name = "fallback",
 	.summary = "the kernel seldom picks a CPU in the scheduler's place",
-	.formula = "select_cpu_fallback events of a phase / its seconds > threshold",
-	.on = CHECK_ASKED,
+	.formula = "select_cpu_fallback events of a phase / its seconds > threshold; unasked: of 5 samples in a row",
+	.on = CHECK_DEFAULT,
+	.no_vote = true,
 	.row = CHECK_THRESHOLD("max_fallback_rate", 1e9,
 			       "sched_ext: how often a second the kernel picks a CPU in the scheduler's place"),
 	.unit = "1/s",
+	.virtual_default = 200, .real_default = 200,
 	.eval_run = eval_fallback,
 };
 

@@ -128,6 +128,66 @@ static void put_scheduler(FILE *f, const json_t *scheduler)
 	put_array(f, "sched_ext dump", json_object_get(end, "dump"));
 }
 
+static double get_real(const json_t *obj, const char *key)
+{
+	return json_number_value(json_object_get(obj, key));
+}
+
+static double per_second(const json_t *obj, const char *key)
+{
+	json_int_t ns = get_integer(obj, "duration_ns");
+
+	return ns > 0 ? get_real(obj, key) * NSEC_PER_SEC / (double)ns : 0;
+}
+
+/* Each phase as the samples saw it. */
+static void put_timeline(FILE *f, const json_t *phases)
+{
+	const json_t *p;
+	size_t i;
+
+	if (json_array_size(phases))
+		fputs("\n--- timeline ---\n", f);
+	json_array_foreach(phases, i, p) {
+		fprintf(f, "Phase %lld: Step[%lld] (%lldms, %lld samples): imbalance=%.2f dsq=%lld nr_run=%.1f fallback=%lld keep_last=%lld\n",
+			get_integer(p, "phase"), get_integer(p, "phase") - 1, get_integer(p, "duration_ns") / NSEC_PER_MSEC,
+			get_integer(p, "samples"), get_real(p, "max_imbalance"), get_integer(p, "max_dsq_depth"),
+			get_real(p, "avg_running_per_cpu"), get_integer(p, "fallback"), get_integer(p, "keep_last"));
+	}
+}
+
+static bool is_of_monitor(const char *check)
+{
+	static const char *const names[] = { "imbalance", "local_dsq", "stall", "fallback" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (streq(check, names[i]))
+			return true;
+	return false;
+}
+
+static void put_monitor(FILE *f, const json_t *m, const json_t *checks)
+{
+	unsigned violations = 0;
+	const json_t *row;
+	size_t i;
+
+	if (!json_is_object(m))
+		return;
+	json_array_foreach(checks, i, row)
+		violations += is_of_monitor(get_string(row, "check")) && streq(get_string(row, "verdict"), "fail");
+	fprintf(f, "\n--- monitor ---\nsamples=%lld max_imbalance=%.2f max_dsq_depth=%lld stuck=%lld\n", get_integer(m, "samples"),
+		get_real(m, "max_imbalance"), get_integer(m, "max_dsq_depth"), get_integer(m, "stuck"));
+	fprintf(f, "avg: imbalance=%.2f nr_running/cpu=%.2f dsq/cpu=%.2f\n", get_real(m, "avg_imbalance"), get_real(m, "avg_running_per_cpu"),
+		get_real(m, "avg_dsq_per_cpu"));
+	fprintf(f, "events: fallback=%lld (%.1f/s) keep_last=%lld (%.1f/s) offline=%lld\n", get_integer(m, "fallback"), per_second(m, "fallback"),
+		get_integer(m, "keep_last"), per_second(m, "keep_last"), get_integer(m, "offline"));
+	if (violations)
+		fprintf(f, "verdict: monitor FAILED: %u violation(s)\n", violations);
+	else
+		fputs("verdict: monitor OK\n", f);
+}
+
 /* What was taken because the run failed, and how to look at it. */
 static void put_snapshots(FILE *f, const json_t *snapshots)
 {
@@ -172,6 +232,10 @@ void verdict_print(const json_t *verdict, FILE *f)
 	}
 	if (json_is_object(stats))
 		put_stats(f, stats);
+	if (!streq(v, "pass")) {
+		put_timeline(f, json_object_get(json_object_get(verdict, "monitor"), "phases"));
+		put_monitor(f, json_object_get(verdict, "monitor"), json_object_get(verdict, "checks"));
+	}
 	put_snapshots(f, json_object_get(verdict, "snapshots"));
 	if (!streq(v, "pass"))
 		put_scheduler(f, scheduler);

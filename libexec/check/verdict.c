@@ -152,6 +152,63 @@ static json_t *not_loaded(const char *why)
 	return KT_PACK("[{s:s, s:s, s:s}]", "check", "scheduler", "verdict", "fail", "reason", why);
 }
 
+/* How often something was counted between two samples; a scheduler that was loaded in between counts from 0. */
+static int64_t counted(int64_t before, int64_t now)
+{
+	return now < 0 ? 0 : before < 0 || now < before ? now : now - before;
+}
+
+/* Of the samples from this one on that are of the same phase, or of all. */
+static json_t *sum_samples(const struct report_samples *s, size_t first, bool all, size_t *next)
+{
+	double imbalance = 0, worst = 0, running = 0, dsq = 0;
+	int64_t deepest = 0, fallback = 0, keep_last = 0, offline = 0;
+	const struct report_sample *before = first ? &s->v[first - 1] : NULL;
+	size_t i = first;
+
+	for (; i < s->n && (all || s->v[i].phase == s->v[first].phase); i++) {
+		const struct report_sample *v = &s->v[i];
+
+		worst = MAX(worst, v->imbalance);
+		imbalance += v->imbalance;
+		running += v->running_per_cpu;
+		dsq += v->dsq_per_cpu;
+		deepest = MAX(deepest, v->dsq);
+		if (before) {
+			fallback = plus(fallback, counted(before->fallback, v->fallback));
+			keep_last = plus(keep_last, counted(before->keep_last, v->keep_last));
+			offline = plus(offline, counted(before->offline, v->offline));
+		}
+		before = v;
+	}
+	*next = i;
+	double n = (double)(i - first);
+	return KT_PACK("{s:I, s:I, s:I, s:f, s:I, s:f, s:f, s:f, s:I, s:I, s:I}", "phase", (json_int_t)s->v[first].phase, "samples",
+		       (json_int_t)(i - first), "duration_ns", (json_int_t)(s->v[i - 1].at_ns - (first ? s->v[first - 1].at_ns : s->v[0].at_ns)),
+		       "max_imbalance", worst, "max_dsq_depth", (json_int_t)deepest, "avg_imbalance", imbalance / n, "avg_running_per_cpu",
+		       running / n, "avg_dsq_per_cpu", dsq / n, "fallback", (json_int_t)fallback, "keep_last", (json_int_t)keep_last,
+		       "offline", (json_int_t)offline);
+}
+
+/* What the samples come to, in all and by phases; null without samples. */
+static json_t *monitor(const struct report *r)
+{
+	const struct report_samples *s = &r->samples;
+	json_t *phases, *all;
+	size_t i = 0;
+
+	if (!s->n)
+		return json_null();
+	all = sum_samples(s, 0, true, &i);
+	phases = json_array();
+	for (i = 0; i < s->n;)
+		json_array_append_new(phases, sum_samples(s, i, false, &i));
+	json_object_del(all, "phase");
+	json_object_set_new(all, "stuck", json_integer((json_int_t)s->stuck.samples));
+	json_object_set_new(all, "phases", phases);
+	return all;
+}
+
 json_t *verdict_unread(const char *why)
 {
 	return KT_PACK("{s:s, s:i, s:n, s:n, s:s, s:s, s:[], s:n, s:n, s:[]}", "kind", "verdict", "ktstr", 1, "name", "topology", "verdict",
@@ -173,6 +230,8 @@ json_t *verdict_build(const struct report *r, const struct layers *defaults)
 						    verdict == VERDICT_FAIL ? not_loaded(why) : json_array()));
 	json_object_set_new(doc, "stats", judged ? stats(r) : json_null());
 	json_object_set_new(doc, "scheduler", scheduler(r));
+	if (judged && r->samples.n)
+		json_object_set_new(doc, "monitor", monitor(r));
 	if (r->snapshots)
 		json_object_set(doc, "snapshots", r->snapshots);
 	json_object_set_new(doc, "log", judged ? json_array() : report_log_tail(r));

@@ -19,6 +19,9 @@ bool report_read_worker(const struct jcur *c, struct report *r);
 bool report_read_scheduler(const struct jcur *c, struct report *r);
 void report_scheduler_deinit(struct report_scheduler *s);
 
+bool report_read_sample(const struct jcur *c, struct report *r);
+void report_samples_deinit(struct report_samples *s);
+
 /* Read a payload record. */
 bool report_read_payload(const struct jcur *c, struct report *r);
 /* The name of the first payload without a record, or NULL. */

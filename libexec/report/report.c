@@ -233,7 +233,7 @@ static const struct kind {
 	bool (*read)(const struct jcur *c, struct report *r); /* NULL: it is taken as it came */
 	void (*keep)(struct report *r, const char *line, size_t len);
 } kinds[] = { { "run", read_run }, { "worker", report_read_worker }, { "payload", report_read_payload }, { "scheduler", report_read_scheduler },
-	      { "splat", read_splat }, { "end", read_end }, { "log", NULL, keep_log },
+	      { "sample", report_read_sample }, { "splat", read_splat }, { "end", read_end }, { "log", NULL, keep_log },
 	      { "snapshot", NULL, note_snapshot } };
 
 static const struct kind *kind_find(const char *name, size_t len)
@@ -376,6 +376,7 @@ void report_deinit(struct report *r)
 	spec_deinit(&r->spec);
 	free(r->reason);
 	report_scheduler_deinit(&r->scheduler);
+	report_samples_deinit(&r->samples);
 	json_decref(r->splats);
 	json_decref(r->snapshots);
 	kt_errs_deinit(&r->defects);

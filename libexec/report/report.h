@@ -24,6 +24,7 @@ enum {
 	REPORT_SCX_PHASES = 1000,    /* records of phases that are kept */
 	REPORT_SPLATS = 100,         /* complaints of the kernel that are kept; ktstr-boot writes fewer */
 	REPORT_SNAPSHOTS = 10,
+	REPORT_SAMPLES = 1 << 20,
 	REPORT_DEFECTS = 20,         /* the first defects are kept */
 };
 
@@ -90,6 +91,23 @@ struct report_payload {
 	char *reason;    /* why it did not start; NULL: it did */
 };
 
+/* A record of kind sample. Events: how many since the scheduler was loaded, or -1. */
+struct report_sample {
+	int64_t at_ns, phase, dsq;      /* dsq: of the deepest local dispatch queue */
+	bool by_time;                   /* no more than one at the end of an interval; not one that the end of a phase asked for */
+	unsigned dsq_cpu;
+	double imbalance, running_per_cpu, dsq_per_cpu;
+	int64_t fallback, keep_last, offline;
+};
+
+struct report_samples {
+	struct report_sample *v;
+	size_t n;
+	struct report_cpu { bool seen; int64_t running, clock_ns; size_t stuck; } *cpus; /* at the last sample by time */
+	/* The longest row of samples in which a CPU's clock stood still while it had tasks: how many, and the index of the last. */
+	struct report_stuck { size_t samples, ends; unsigned cpu; int64_t clock_ns; } stuck;
+};
+
 struct report {
 	json_t *run;                    /* the run record, even one with defects, or NULL; owns the strings below */
 	const char *name, *topology, *kernel;
@@ -103,6 +121,7 @@ struct report {
 	struct report_payload *payload_runs;
 	size_t nr_payload_runs;
 	struct report_scheduler scheduler;
+	struct report_samples samples;
 	json_t *snapshots;              /* those that were taken because the run failed, REPORT_SNAPSHOTS at most: [{"name", "by", "at_ns"}]; NULL: none */
 	json_t *splats;                 /* first lines of the kernel's complaints, REPORT_SPLATS at most; NULL: none came */
 	enum outcome outcome;
