@@ -41,7 +41,8 @@ detection_table() {
 		done
 		n=$((n + 1))
 	done < <(detection_table)
-	[ "$n" = "$(cd "$BPF" && grep -l ' - broken: ' ./*.bpf.c | wc -l)" ]
+	# pile is caught where CPUs may take tasks from others, in look.bats.
+	[ "$n" = "$(cd "$BPF" && grep -l ' - broken: ' ./*.bpf.c | grep -vc '/pile')" ]
 }
 
 # repeats KERNEL: two runs of mixed_workloads, shorter and on two CPUs, are the same under it.
