@@ -316,7 +316,8 @@ start_still() {
 	truncate -s 256M ram
 	eval "$(sed 's/-chardev socket,id=qmp,fd=3 -mon chardev=qmp,mode=control//' qemu.cmd)" \
 		4>records 5>console 6<payload.cpio 8<"$TREE/libexec/ktstr-turns.so" 9<>ram
-	jq -c 'select(.kind | IN("run", "host") | not)' report.jsonl >want
+	# Samples are taken by the host, which is not there; the guest asks for the one at the end of a phase all the same.
+	jq -c 'select(.kind | IN("run", "host", "sample") | not)' report.jsonl >want
 	[ "$(wc -l <want)" -ge 4 ]
-	diff want <(jq -c 'if .kind == "end" then .reason = "" else . end' records)
+	diff want <(jq -c 'select(.kind != "request") | if .kind == "end" then .reason = "" else . end' records)
 }
