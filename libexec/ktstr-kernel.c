@@ -5,6 +5,7 @@
  * The cache itself is libexec/kernel/kernel.h. fetch is a program of its own, in sh: it is all about apt.
  */
 #include "libexec/kernel/kernel.h"
+#include "libexec/lib/cache.h"
 #include "libexec/lib/json.h"
 #include "libexec/look/kallsyms.h"
 
@@ -171,6 +172,10 @@ static int run_clean(int argc, char **argv)
 	parse_arguments(argc, argv, options, 0, 0, &args);
 	if (kernel_clean(args.keep, &err))
 		die(KT_TROUBLE, "%s", err.msg);
+	/* Of all kernels: see types.h. */
+	_cleanup_free_ char *types = cache_path("types", NULL);
+	if (types)
+		cache_discard(types);
 	return KT_OK;
 }
 

@@ -87,6 +87,35 @@ same_with_snapshots() {
 	diff <(grep -v '^{"kind":"host"' one.jsonl) <(grep -v '^{"kind":"host"' report.jsonl)
 }
 
+@test "symbols and types are kept for the next run, and read again when what is kept is not whole or another's to write" {
+	own_cache kept
+	look_spec ''
+	run_with --snapshot-at 200ms
+	grep -v '"kind":"host"' report.jsonl >first
+	file=$(echo kept/types/*)
+	sum=$(sha256sum <"$file") inode=$(stat -c %i "$file")
+	again() {
+		run_with --snapshot-at 200ms
+		grep -v '"kind":"host"' report.jsonl | cmp first -
+		[ "$(sha256sum <"$file")" = "$sum" ]
+	}
+	# What is read again is kept again, in a new file.
+	again
+	[ "$(stat -c %i "$file")" = "$inode" ]
+	printf x | dd of="$file" bs=1 seek=9000000 conv=notrunc status=none
+	again
+	truncate -s -8 "$file"
+	again
+	inode=$(stat -c %i "$file")
+	chmod o+w "$file"
+	again
+	[ "$(stat -c %i "$file")" != "$inode" ]
+	own_kernel=$(readlink -f kept/kernels)
+	ktstr-kernel clean --keep 9
+	[ ! -e kept/types ]
+	[ -d "$own_kernel" ]
+}
+
 @test "67 snapshots leave no trace in a run without a scheduler, and repeat" {
 	same_with_snapshots 67 67 ""
 	jq -es 'map(select(.kind == "snapshot")) | all(.scheduler == null and .dsqs == []) and

@@ -75,7 +75,7 @@ static bool has_snapshot_ops(const struct spec *spec)
 const struct kernel_types *snapshots_types(struct snapshots *s, struct kt_err *err)
 {
 	if (s->have == TYPES_UNREAD)
-		s->have = kernel_types_read(s->vmlinux, &s->types, &s->why_not) ? TYPES_BAD : TYPES_READ;
+		s->have = kernel_types_recall(s->vmlinux, &s->types, &s->why_not) ? TYPES_BAD : TYPES_READ;
 	if (s->have == TYPES_READ)
 		return &s->types;
 	*err = s->why_not;

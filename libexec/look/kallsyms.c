@@ -273,6 +273,11 @@ void kallsyms_deinit(struct kallsyms *s)
 	*s = (struct kallsyms){ 0 };
 }
 
+size_t kallsyms_names_size(const struct kallsyms *s)
+{
+	return s->n ? s->v[s->n - 1].name + strlen(kallsyms_name(s, &s->v[s->n - 1])) + 1 : 0;
+}
+
 const char *kallsyms_name(const struct kallsyms *s, const struct symbol *sym)
 {
 	return s->names + sym->name;
@@ -378,7 +383,7 @@ static bool sections_fit(const unsigned char *file, size_t size)
 static void write_elf(const struct kallsyms *s, const unsigned char *file, const char *section_names, size_t names_size, FILE *to)
 {
 	const Elf64_Ehdr *was = (const void *)file;
-	size_t n = was->e_shnum, locals, strings = s->v[s->n - 1].name + strlen(kallsyms_name(s, &s->v[s->n - 1])) + 1;
+	size_t n = was->e_shnum, locals, strings = kallsyms_names_size(s);
 	_cleanup_free_ Elf64_Shdr *sh = xcalloc(n + 2, sizeof(*sh));
 	Elf64_Ehdr h = *was;
 

@@ -29,6 +29,8 @@ struct kallsyms {
 /* Of the ELF file of this name: a kernel's vmlinux. -1 and err: it cannot be read, or has no kallsyms that are understood. */
 int kallsyms_read(const char *vmlinux, struct kallsyms *ret, struct kt_err *err);
 void kallsyms_deinit(struct kallsyms *s);
+/* The bytes of all names. */
+size_t kallsyms_names_size(const struct kallsyms *s);
 const char *kallsyms_name(const struct kallsyms *s, const struct symbol *sym);
 /* The symbol of this name, the one with the lowest address; NULL: there is none. *several: whether there are more. */
 const struct symbol *kallsyms_find(const struct kallsyms *s, const char *name, bool *several);

@@ -1,65 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A kernel that is looked into: see target.h. */
 #include "libexec/look/target.h"
-#include <bpf/btf.h>
 
 enum { BYTES_MAX = 64 << 20, QUEUED_MAX = 65536 };
 static const int64_t exact_max = INT64_C(1) << 53;
-
-static uint32_t hash_name(const char *name)
-{
-	uint32_t h = 2166136261;
-
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 16777619;
-	return h;
-}
-
-static void index_types(struct kernel_types *k)
-{
-	uint32_t n = btf__type_cnt(k->btf);
-
-	for (k->size = 1024; k->size < 2 * (size_t)n; k->size *= 2)
-		;
-	k->by_name = xcalloc(k->size, sizeof(*k->by_name));
-	for (uint32_t id = 1; id < n; id++) {
-		const struct btf_type *type = btf__type_by_id(k->btf, id);
-		const char *name = btf_is_composite(type) ? btf__name_by_offset(k->btf, type->name_off) : "";
-		size_t at = hash_name(name) & (k->size - 1);
-
-		while (*name && k->by_name[at])
-			at = (at + 1) & (k->size - 1);
-		if (*name)
-			k->by_name[at] = id;
-	}
-}
-
-uint32_t kernel_types_find(const struct kernel_types *k, const char *name)
-{
-	for (size_t at = hash_name(name) & (k->size - 1); k->by_name[at]; at = (at + 1) & (k->size - 1)) {
-		const struct btf_type *type = btf__type_by_id(k->btf, k->by_name[at]);
-
-		if (streq(btf__name_by_offset(k->btf, type->name_off), name))
-			return k->by_name[at];
-	}
-	return 0;
-}
-
-int kernel_types_read(const char *vmlinux, struct kernel_types *ret, struct kt_err *err)
-{
-	struct kernel_types k = { 0 };
-
-	if (kallsyms_read(vmlinux, &k.symbols, err))
-		return -1;
-	k.btf = btf__parse(vmlinux, NULL);
-	if (!k.btf) {
-		kallsyms_deinit(&k.symbols);
-		return kt_fail(err, "the BTF of '%s' cannot be read: %s", vmlinux, strerror(errno));
-	}
-	index_types(&k);
-	*ret = k;
-	return 0;
-}
 
 int target_init(struct target *t, struct guestmem *mem, const struct kernel_types *types, unsigned nr_cpus, struct kt_err *err)
 {

@@ -10,22 +10,8 @@
 #define KT_TARGET_H
 
 #include "libexec/lib/json.h"
-#include "libexec/look/btf.h"
 #include "libexec/look/guestmem.h"
-#include "libexec/look/kallsyms.h"
-
-/* What is known of a kernel, whichever guest runs it. */
-struct kernel_types {
-	struct kallsyms symbols;
-	struct btf *btf;
-	uint32_t *by_name;   /* a hash table of the structs and unions that have one */
-	size_t size;
-};
-
-/* Of this vmlinux; they stay to the end of the program. */
-int kernel_types_read(const char *vmlinux, struct kernel_types *ret, struct kt_err *err);
-/* A struct or union; 0: there is none. */
-uint32_t kernel_types_find(const struct kernel_types *k, const char *name);
+#include "libexec/look/types.h"
 
 /* A member of one of the kernel's types. */
 struct member {
