@@ -42,9 +42,9 @@ order() {
 
 @test "order: a device that wakes another vCPU cuts the turn, once" {
 	order "vcpus 2 wake a next pass 100 wake b woken woken next" "a 1000000 | cut | not cut | b 50000"
-	# Though it had woken before, and was passed over: it has executed more.
-	order "vcpus 3 wake a wake b next pass 50000 next pass 30000 wake a woken next woken wake c woken" \
-		"a 50000 | b 50000 | not cut | b 20000 | not cut | cut"
+	# One that was passed over, because it has executed more, cuts no other; nor does one that is awake.
+	order "vcpus 3 wake b next pass 1000000 next pass 500000 wake a woken idle b next pass 10000 wake b woken next woken wake b woken wake c woken" \
+		"b 1000000 | b 1000000 | cut | a 1000000 | cut | a 50000 | not cut | not cut | cut"
 }
 
 @test "order: with all idle nobody has a turn, and after a rest nobody is owed one" {
@@ -66,8 +66,10 @@ order() {
 @test "order: a vCPU that is alone has a long turn, until another wakes" {
 	order "vcpus 3 wake b next pass 1000000 next pass 400000 wake a woken next pass 50000 next pass 50000 next pass 1000 idle a cut next" \
 		"b 1000000 | b 1000000 | cut | a 50000 | a 50000 | a 50000 | b 1000000"
-	# What is left of a long turn is not the other's to wait for.
+	# What is left of a long turn is not the other's to wait for, even if that has executed more.
 	order "vcpus 2 wake a next pass 1000000 next pass 400000 cut wake b next pass 50000 next" "a 1000000 | a 1000000 | b 50000 | a 50000"
+	order "vcpus 2 wake b next pass 1000000 next pass 500000 wake a woken idle b next pass 10000 wake b woken next" \
+		"b 1000000 | b 1000000 | cut | a 1000000 | cut | a 50000"
 	# After a stop all are looked at.
 	order "vcpus 2 wake a next pass 700000 steal b rest next" "a 1000000 | b 50000"
 }
