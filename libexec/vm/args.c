@@ -10,6 +10,7 @@
  *   cryptomgr.notests                a quarter off the boot
  *   mitigations=off                  page table isolation flushes the TLB at every system call: dear when emulated
  *   tsc=reliable                     no clocksource watchdog, which would wake every CPU in turn
+ *   cpuhp.parallel=0                 (virtual clock) one CPU after the other starts: else all wait for the first, and each PAUSE is a turn
  *   -rdrand -rdseed in the CPU model (from the plan) and -seed: no host entropy
  *   LD_PRELOAD, KTSTR_*              how the vCPUs take turns, and wait for the host: libexec/vm/shim.c
  *   sleep=off, clock=vm, fixed base  guest time depends on instructions alone
@@ -25,13 +26,18 @@ static void kernel_args(const struct vm_config *c, struct strv *ret)
 	strv_add(ret, "%s", c->initrd);
 	strv_add(ret, "-append");
 	strv_add(ret, "console=ttyS0 loglevel=6 panic=-1 nokaslr norandmaps cryptomgr.notests "
-		      "initcall_blacklist=cmos_init mitigations=off tsc=reliable ktstr_settle_ms=%d%s%s",
-		 c->virtual_clock ? 3000 : 200, c->kernel_args ? " " : "", c->kernel_args ? c->kernel_args : "");
+		      "initcall_blacklist=cmos_init mitigations=off tsc=reliable %sktstr_settle_ms=%d%s%s",
+		 c->virtual_clock ? "cpuhp.parallel=0 " : "", c->virtual_clock ? 3000 : 200,
+		 c->kernel_args ? " " : "", c->kernel_args ? c->kernel_args : "");
 }
 
 unsigned vm_shift(const struct vm_config *c, enum vm_start start)
 {
-	return start == VM_BOOT ? MAX(c->icount_shift, (unsigned)VM_BOOT_SHIFT) : c->icount_shift;
+	unsigned boot = VM_BOOT_SHIFT;
+
+	while (boot && c->plan->nr_cpus << boot > VM_BOOT_LOAD)
+		boot--;
+	return start == VM_BOOT ? MAX(c->icount_shift, boot) : c->icount_shift;
 }
 
 void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
