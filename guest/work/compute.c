@@ -37,22 +37,29 @@ static bool is_modelled(const struct worker *w)
 	return w->go->compute.models;
 }
 
-/* What worker_tick() takes, and so many spins: the least, for a turn may end in between. */
+/*
+ * What so many spins take, and all else of an executed unit: its tick, the calls, and the loop of the work type. The least, for a turn
+ * may end in between.
+ */
 static void measure_costs(struct compute_costs *ret)
 {
 	static struct go go;
 	static struct worker w = { .go = &go };
+	uint64_t unit_ns = UINT64_MAX;
 
+	ret->sample_ns = UINT64_MAX;
 	for (int i = 0; i < TIMES; i++) {
 		uint64_t start = __rdtsc();
 		worker_spin(SAMPLE);
 		uint64_t spun = __rdtsc();
-		worker_tick(&w, 1);
+		if (worker_running(&w))
+			w.iterations += worker_compute_until(&w, SAMPLE, 1, UINT64_MAX);
 		uint64_t end = __rdtsc();
 
-		ret->sample_ns = i ? MIN(ret->sample_ns, spun - start) : spun - start;
-		ret->tick_ns = i ? MIN(ret->tick_ns, end - spun) : end - spun;
+		ret->sample_ns = MIN(ret->sample_ns, spun - start);
+		unit_ns = MIN(unit_ns, end - spun);
 	}
+	ret->tick_ns = unit_ns - MIN(unit_ns, ret->sample_ns);
 }
 
 int compute_init(struct compute_costs *ret, struct kt_err *err)

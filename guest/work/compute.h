@@ -10,7 +10,7 @@ struct worker;
 /* Of a scenario. Zeroed: computing is executed. */
 struct compute_costs {
 	bool models;
-	uint64_t sample_ns, tick_ns; /* what 1024 spins take on this machine, and worker_tick() */
+	uint64_t sample_ns, tick_ns; /* what 1024 spins take on this machine, and all else of a unit */
 };
 
 /* Computing is to be modelled. hw_init() must have been. -1 and err: this machine cannot. */
