@@ -43,7 +43,9 @@ LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel sp
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
 LIB += closure/closure closure/libs closure/dynamic closure/nss spec/program spec/payload
 LIB += lib/cache lib/digest kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
-LIB += vm/vm vm/program vm/args vm/qmp vm/splat state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink look/guestmem look/btf look/kallsyms look/types look/target look/value look/snapshot look/snap-cpus look/snap-tasks look/snap-dsqs look/snap-maps look/sample
+LIB += vm/vm vm/program vm/args vm/qmp vm/splat state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink
+LIB += look/guestmem look/btf look/kallsyms look/types look/target look/value look/snapshot look/snap-cpus look/snap-tasks look/snap-dsqs
+LIB += look/snap-maps look/sample trace/taps trace/read trace/tasks trace/view trace/chrome
 WORK = work worker compute affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -58,14 +60,14 @@ SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy pile maps
-BOOT = accel canary dry-run events guest keep load memory monitor own-path payload profile records run sched signals snapshots watchdog
+BOOT = accel canary dry-run events guest keep load memory monitor own-path payload profile records run sched signals snapshots trace watchdog
 CHECK = check assert verdict text scheduler splat completed payload not_starved spread gap isolation throughput_cv min_work_rate
 CHECK += weights quota monitor scx_events format tap junit markdown
 SWEEP = prepare pool record text
 SNAP = find table diff
 
 LIB_OBJS = $(LIB:%=libexec/%.o) $(CHECK:%=libexec/check/%.o) $(WORK:%=guest/work/%.o)
-PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval bin/ktstr-snap libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep
+PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval bin/ktstr-snap libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep libexec/ktstr-trace
 TEST_HELPERS = tests/helper/measure tests/helper/topo-diff tests/helper/histogram-check tests/helper/eval-fuzz tests/helper/closure
 TEST_HELPERS += tests/helper/work-cost tests/helper/fake-qemu tests/helper/watchdog tests/helper/order tests/helper/guestmem
 TEST_HELPERS += tests/helper/look
@@ -74,7 +76,7 @@ STATIC = bin/ktstr-work $(IN_IMAGE)
 STATIC_TEST_HELPERS = tests/helper/bad-init tests/helper/meddle tests/helper/witness tests/helper/compute-probe
 IMAGE = guest/ktstr.img
 TURNS = libexec/ktstr-turns.so
-VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-scenarios ktstr-sweep ktstr-verify
+VERBS = ktstr-cache ktstr-kernel ktstr-kernel-fetch ktstr-run ktstr-scenarios ktstr-sweep ktstr-trace ktstr-verify
 
 all: $(PROGRAMS) $(STATIC) $(IMAGE) $(TURNS) $(BPF:%=guest/bpf/%.bpf.o)
 
@@ -91,6 +93,7 @@ guest/sched/ktstr-load: GUEST_LIBS += $(LIBBPF)
 bin/ktstr-snap: bin/ktstr-snap.o $(SNAP:%=libexec/snap/%.o)
 libexec/ktstr-kernel: libexec/ktstr-kernel.o
 libexec/ktstr-sweep: libexec/ktstr-sweep.o $(SWEEP:%=libexec/sweep/%.o)
+libexec/ktstr-trace: libexec/ktstr-trace.o
 libexec/ktstr-cache: libexec/ktstr-cache.o
 tests/helper/order: libexec/vm/order.o
 tests/helper/watchdog: LIBS += $(LIBBPF)
@@ -133,8 +136,8 @@ $(FUZZ:%=.fuzz/%): .fuzz/%: .fuzz/tests/fuzz/%.o .fuzz/libktstr.a
 .fuzz/cpio: FUZZ_WRAP = openat unlinkat symlinkat mkdirat
 .fuzz/bzimage: FUZZ_WRAP = fork
 
-SHIM = shim shim-qemu shim-turns shim-hold shim-ask shim-compute shim-fingerprint shim-stop order
-$(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h guest/compute.h libexec/lib/exits.list Makefile
+SHIM = shim shim-qemu shim-turns shim-hold shim-ask shim-compute shim-fingerprint shim-stop shim-trace order
+$(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h libexec/trace/taps.h libexec/trace/format.h guest/compute.h libexec/lib/exits.list Makefile
 	$(call msg,LD,$@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -I. -shared -fPIC -o $@ $(SHIM:%=libexec/vm/%.c)
 

@@ -39,12 +39,13 @@ static const char usage[] =
 	"      --keep DIR         write console.log, qemu.cmd and payload.cpio into DIR\n"
 	"      --fingerprint FILE write hashes of the guest's memory and registers to FILE every 10 ms of guest time\n"
 	"      --fingerprint-us N every N us instead\n"
+	"      --trace FILE       write each switch and wake-up of the run to FILE: ktstr trace FILE\n"
 	"      --prepare          make the checkpoint if it is not there, and run nothing\n"
 	"  -n, --dry-run          print the QEMU command line and the payload's files, boot nothing\n"
 	"  -h, --help             this text\n";
 
 enum { OPT_BASE = 256, OPT_CLOCK, OPT_ACCEL, OPT_COMPUTE, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_FINGERPRINT, OPT_FINGERPRINT_US, OPT_WORK_TYPE, OPT_SCHEDULER,
-	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES, OPT_SNAPSHOT_AT, OPT_PERIODIC, OPT_NO_MONITOR };
+	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES, OPT_SNAPSHOT_AT, OPT_PERIODIC, OPT_NO_MONITOR, OPT_TRACE };
 
 static const struct option longopts[] = {
 	{ "plan", required_argument, NULL, 'p' },
@@ -70,6 +71,7 @@ static const struct option longopts[] = {
 	{ "keep", required_argument, NULL, OPT_KEEP },
 	{ "fingerprint", required_argument, NULL, OPT_FINGERPRINT },
 	{ "fingerprint-us", required_argument, NULL, OPT_FINGERPRINT_US },
+	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "prepare", no_argument, NULL, OPT_PREPARE },
 	{ "dry-run", no_argument, NULL, 'n' },
 	{ "help", no_argument, NULL, 'h' },
@@ -129,6 +131,7 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 		case OPT_KEEP: o->keep = optarg; break;
 		case OPT_FINGERPRINT: o->fingerprint = optarg; break;
 		case OPT_FINGERPRINT_US: o->fingerprint_ns = number("--fingerprint-us", optarg, 1, 1000000000) * NSEC_PER_USEC; break;
+		case OPT_TRACE: o->trace = optarg; break;
 		case OPT_PREPARE: o->prepare = true; break;
 		case 'n': o->dry_run = o->accel.no_canary = true; break;
 		case 'h': fputs(usage, stdout); exit(KT_OK);
@@ -139,6 +142,8 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 		die_usage("--prepare and --cold exclude each other: one makes a checkpoint, the other makes none");
 	if (o->fingerprint && (o->cold || o->prepare))
 		die_usage("--fingerprint needs a run that starts from a checkpoint, and %s makes none", o->cold ? "--cold" : "--prepare");
+	if (o->trace && (o->cold || o->prepare))
+		die_usage("--trace needs a run that starts from a checkpoint, and %s makes none", o->cold ? "--cold" : "--prepare");
 	if (optind != argc - 1)
 		die_usage(optind == argc ? "no spec given" : "more than one spec given");
 	o->spec.path = argv[optind];

@@ -11,8 +11,8 @@ int boot_dry_run(bool cold, const struct boot_inputs *in)
 	_cleanup_free_ char *line = strv_shell(&args);
 	printf("%s\n", line);
 	printf("# descriptors: %d QMP, %d records, %d console, %d payload, %d saved state, %d ktstr-turns.so, "
-	       "%d.. memory, %d answers, %d the shim's page, %d its fingerprints, %d its stops\n", VM_FD_QMP, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
-	       VM_FD_ANSWER, VM_FD_SHIM, VM_FD_FINGERPRINT, VM_FD_STOP);
+	       "%d.. memory, %d answers, %d the shim's page, %d its fingerprints, %d its stops, %d its trace, %d taps\n", VM_FD_QMP, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
+	       VM_FD_ANSWER, VM_FD_SHIM, VM_FD_FINGERPRINT, VM_FD_STOP, VM_FD_TRACE, VM_FD_TAPS);
 	printf("# payload: plan.json spec.json args");
 	for (size_t i = 0; i < in->programs.n; i++)
 		printf(" %s", in->programs.files[i].guest);

@@ -17,6 +17,8 @@ int guest_start(struct guest *g, enum vm_start start, const struct checkpoint *b
 	g->vm.turns = c->virtual_clock ? c->turns : -1;
 	g->vm.ns_per_insn = 1U << vm_shift(c, start);
 	g->vm.fingerprint = start == VM_RUN && c->fingerprint_ns ? c->fingerprint : -1;
+	g->vm.trace = start == VM_RUN && c->traces ? c->trace : -1;
+	g->vm.taps = start == VM_RUN && c->traces ? c->taps : -1;
 	g->vm.signals = g->signals;
 	memcpy(g->vm.console_to, g->console_to, sizeof(g->vm.console_to));
 	if (!c->virtual_clock && g->asks)

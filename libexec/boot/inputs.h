@@ -8,6 +8,7 @@
 #include "libexec/boot/options.h"
 #include "libexec/boot/sched.h"
 #include "libexec/boot/snapshots.h"
+#include "libexec/boot/trace.h"
 #include "libexec/vm/vm.h"
 
 struct boot_inputs {
@@ -25,6 +26,7 @@ struct boot_inputs {
 	enum spec_compute compute; /* on the real clock: COMPUTE_EXECUTE */
 	struct snapshots snapshots;
 	struct monitor monitor;
+	struct trace trace;
 	int64_t seed;
 	struct vm_config vm_config; /* points to the plan and the kernel above */
 	char *accel_reason;

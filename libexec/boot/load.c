@@ -166,6 +166,8 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 		die_usage("--compute model needs the virtual clock");
 	in->compute = !in->vm_config.virtual_clock ? COMPUTE_EXECUTE : o->compute < 0 ? in->spec.compute : (enum spec_compute)o->compute;
 	in->snapshots = snapshots_load(&o->snapshots, &in->spec, &in->vm_config);
+	if (o->trace)
+		trace_open(&in->trace, o->trace, &in->snapshots, in->kernel.release, &in->vm_config);
 	load_programs(in);
 	bool virtual = in->vm_config.virtual_clock;
 	in->monitor = monitor_init(virtual && !o->snapshots.no_monitor, virtual && in->snapshots.exits && in->schedulers.n);

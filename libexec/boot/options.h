@@ -49,6 +49,7 @@ struct boot_options {
 	int64_t timeout_ns;      /* 0: by the spec's duration and the plan's CPUs */
 	const char *fingerprint; /* file for the fingerprints of the run */
 	int64_t fingerprint_ns;  /* one every so many ns of guest time */
+	const char *trace;       /* file for the trace of the run */
 	bool cold, console_live, dry_run, list_profiles;
 	bool prepare;            /* make the checkpoint and run nothing */
 };

@@ -221,6 +221,8 @@ int boot_run(const struct boot_options *o, struct boot_inputs *in, int signals, 
 	if (guest_is_unsuitable(&run.guest))
 		run.result.outcome = OUTCOME_UNSUPPORTED;
 	close_report(&run, in);
+	if (o->trace)
+		trace_close(&in->trace);
 	deinit_run(&run);
 	return run.records.reader_gone ? KT_OK : (int)outcome_exit(run.result.outcome);
 }

@@ -57,16 +57,24 @@ static int name_in_maps(int ram, struct mapping *ret, struct kt_err *err)
 	return r;
 }
 
+/* As QEMU's q35 splits it: 2 GiB below the hole when it does not fit below 2.75 GiB. */
+uint64_t guestmem_low(const struct topo *plan)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 0; i < plan->nr_nodes; i++)
+		total += plan->nodes[i].memory_mib << 20;
+	return total >= UINT64_C(0xb0000000) ? 2 * GIB : total;
+}
+
 int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const int *ram, struct kt_err *err)
 {
 	_cleanup_free_ char *maps = xasprintf("/proc/%d/maps", (int)qemu);
 	struct mapping file, found;
-	uint64_t total = 0;
 
 	*m = (struct guestmem){ .pid = qemu, .nr_ram = plan->nr_nodes };
 	for (unsigned i = 0; i < m->nr_ram; i++) {
 		m->size[i] = plan->nodes[i].memory_mib << 20;
-		total += m->size[i];
 		/* A node without memory has a file, which QEMU does not map. */
 		if (!m->size[i])
 			continue;
@@ -75,8 +83,7 @@ int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const
 			return -1;
 		m->base[i] = found.start;
 	}
-	/* As QEMU's q35 splits it: 2 GiB below the hole when it does not fit below 2.75 GiB. */
-	m->low = total >= UINT64_C(0xb0000000) ? 2 * GIB : total;
+	m->low = guestmem_low(plan);
 	return 0;
 }
 

@@ -22,6 +22,8 @@ struct guestmem {
 	struct guestmem_cache *cache;             /* NULL: each read asks QEMU's process anew */
 };
 
+/* Bytes of its memory below the hole under 4 GiB. */
+uint64_t guestmem_low(const struct topo *plan);
 /* ram: the files that are the guest's memory, one a node, by which its mappings are recognised. */
 int guestmem_open(struct guestmem *m, pid_t qemu, const struct topo *plan, const int *ram, struct kt_err *err);
 /*

@@ -58,8 +58,14 @@ void vm_args(const struct vm_config *c, enum vm_start start, struct strv *ret)
 		if (start == VM_RUN && c->fingerprint_ns)
 			strv_add(ret, "KTSTR_FINGERPRINT=%d %lld %d %u", VM_FD_FINGERPRINT, (long long)c->fingerprint_ns, VM_FD_RAM0,
 				 plan->nr_nodes);
+		if (start == VM_RUN && c->traces)
+			strv_add(ret, "KTSTR_TRACE=%d %d %d %u", VM_FD_TAPS, VM_FD_TRACE, VM_FD_RAM0, plan->nr_nodes);
 	}
 	strv_add(ret, "%s", c->qemu);
+	if (start == VM_RUN && c->traces) {
+		strv_add(ret, "-plugin");
+		strv_add(ret, "/proc/self/fd/%d", VM_FD_TURNS);
+	}
 	for (const char *const *flag = (const char *const[]){ "-nodefaults", "-no-user-config", "-no-reboot", NULL }; *flag;
 	     flag++)
 		strv_add(ret, "%s", *flag);

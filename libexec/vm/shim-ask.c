@@ -48,6 +48,12 @@ static bool is_file(int fd)
 	return fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode);
 }
 
+static void note_mapped(const void *at, size_t size, int fd)
+{
+	shim_fingerprint_mapped(at, size, fd);
+	shim_trace_mapped(at, fd);
+}
+
 /* No other file than its memory is mapped shared by QEMU. */
 void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 {
@@ -55,7 +61,7 @@ void *mmap(void *at, size_t size, int prot, int flags, int fd, off_t offset)
 		flags = (flags & ~MAP_TYPE) | MAP_PRIVATE;
 	void *p = (void *)syscall(SYS_mmap, at, size, prot, flags, fd, offset);
 	if (p != MAP_FAILED && fd >= 0)
-		shim_fingerprint_mapped(p, size, fd);
+		note_mapped(p, size, fd);
 	return p;
 }
 

@@ -16,6 +16,11 @@ static void *find_export(const char *name, const char *old_name)
 	return p || !old_name ? p : dlsym(RTLD_DEFAULT, old_name);
 }
 
+void *shim_exported(const char *name)
+{
+	return find_export(name, NULL);
+}
+
 bool shim_find_qemu(void)
 {
 	const char *missing = NULL;

@@ -32,7 +32,7 @@ void shim_stop_note_byte(char c)
 		return;
 	if (c == '\n') {
 		if (matched == sizeof(start) - 1)
-			zero_ns = qemu.now(CLOCK_OF_GUEST);
+			shim_trace_zero(zero_ns = qemu.now(CLOCK_OF_GUEST));
 		column = matched = 0;
 		return;
 	}

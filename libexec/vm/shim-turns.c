@@ -72,9 +72,11 @@ static void execute(void *vcpu, int64_t ns)
 {
 	granted_ns = ns;
 	*qemu.vcpu = vcpu;
-	qemu.prepare(vcpu, NO_BUDGET);
+	shim_trace_prepare(vcpu, NO_BUDGET);
 	int why = qemu.execute(vcpu);
+	shim_trace_over();
 	qemu.account(vcpu);
+	shim_trace_accounted();
 	if (why == EXCP_DEBUG) {
 		qemu.lock(__FILE__, __LINE__);
 		qemu.debugged(vcpu);

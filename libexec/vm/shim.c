@@ -19,7 +19,7 @@
  * with status 125 and the reason on stderr: there is no virtual clock without it.
  *
  * environment: KTSTR_TURN_NS, the longest turn; KTSTR_SHIM_FD, the page of shim.h; KTSTR_OUT_FD, KTSTR_ANSWER_FD, KTSTR_SAVES:
- * shim-ask.c; KTSTR_FINGERPRINT: shim-fingerprint.c; KTSTR_STOP_FD: shim-stop.c.
+ * shim-ask.c; KTSTR_FINGERPRINT: shim-fingerprint.c; KTSTR_STOP_FD: shim-stop.c; KTSTR_TRACE: shim-trace.c.
  */
 #define _GNU_SOURCE
 #include "libexec/vm/shim.h"
@@ -96,6 +96,7 @@ __attribute__((constructor)) static void begin(void)
 	shim_ask_init();
 	shim_fingerprint_init();
 	shim_stop_init();
+	shim_trace_init();
 	is_qemu = shim_find_qemu();
 }
 

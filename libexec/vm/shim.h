@@ -11,6 +11,7 @@
  *     shim-compute.c  a vCPU whose task computes stands still, too: guest/compute.h
  *     shim-fingerprint.c  hashes of the guest, now and then
  *     shim-stop.c   the guest stands at a time that the host has set
+ *     shim-trace.c  what the guest's scheduler does, written down
  *     shim-qemu.c   the names that QEMU exports, in one table
  */
 #ifndef KT_SHIM_H
@@ -75,7 +76,9 @@ pid_t shim_gettid(void);
 /* The descriptor that the environment names; -1: none, or it is not open. */
 int shim_env_fd(const char *name);
 
-/* shim-qemu.c. False: this program is not QEMU (a script that starts it comes by here, too). */
+/* shim-qemu.c. A function or variable that QEMU itself exports; NULL: it does not. */
+void *shim_exported(const char *name);
+/* False: this program is not QEMU (a script that starts it comes by here, too). */
 bool shim_find_qemu(void);
 
 /* From when the vCPU thread has QEMU's module for TCG. */
@@ -130,6 +133,17 @@ void shim_fingerprint_mapped(const void *at, size_t size, int fd);
 /* Between two turns, at guest time now: take one, if it is time to. In how long the next is due; INT64_MAX: never. */
 void shim_fingerprint_if_due(int64_t now);
 int64_t shim_fingerprint_in(int64_t now);
+/* shim-trace.c. */
+void shim_trace_init(void);
+/* QEMU has mapped the file fd. */
+void shim_trace_mapped(const void *at, int fd);
+/* The first phase begins. */
+void shim_trace_zero(int64_t now);
+/* Prepare a vCPU's turn, as QEMU does; it has executed; it was accounted for. */
+void shim_trace_prepare(void *vcpu, int64_t budget);
+void shim_trace_over(void);
+void shim_trace_accounted(void);
+
 /* shim-stop.c. */
 void shim_stop_init(void);
 /* The guest has sent this byte to the host. */

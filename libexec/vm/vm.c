@@ -12,11 +12,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 13 + TOPO_MAX_NODES };
+enum { CONSOLE_PIPE_SIZE = 1 << 20, MAX_FDS = 15 + TOPO_MAX_NODES };
 
 void vm_init(struct vm *vm)
 {
-	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .answer = -1, .stop = -1, .turns = -1, .fingerprint = -1,
+	*vm = (struct vm){ .pidfd = -1, .qmp = -1, .out = -1, .console = -1, .err = -1, .answer = -1, .stop = -1, .turns = -1, .fingerprint = -1, .trace = -1, .taps = -1,
 			  .signals = -1, .out_size = VM_OUT_LARGE };
 	vm->console_tail = (struct tail){ vm->console_ring, sizeof(vm->console_ring) };
 	vm->err_tail = (struct tail){ vm->err_ring, sizeof(vm->err_ring) };
@@ -113,6 +113,10 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
 		MAP(shim, VM_FD_SHIM);
 	if (vm->fingerprint >= 0)
 		MAP(vm->fingerprint, VM_FD_FINGERPRINT);
+	if (vm->trace >= 0)
+		MAP(vm->trace, VM_FD_TRACE);
+	if (vm->taps >= 0)
+		MAP(vm->taps, VM_FD_TAPS);
 	for (unsigned i = 0; i < nr_ram; i++)
 		MAP(ram[i], VM_FD_RAM0 + (int)i);
 #undef MAP

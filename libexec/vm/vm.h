@@ -22,7 +22,8 @@
 
 /* Descriptors in the QEMU process. */
 enum { VM_FD_QMP = 3, VM_FD_OUT, VM_FD_CONSOLE, VM_FD_PAYLOAD, VM_FD_STATE, VM_FD_TURNS, VM_FD_RAM0,
-       VM_FD_ANSWER = VM_FD_RAM0 + TOPO_MAX_NODES, VM_FD_SHIM, VM_FD_FINGERPRINT, VM_FD_STOP };
+       VM_FD_ANSWER = VM_FD_RAM0 + TOPO_MAX_NODES, VM_FD_SHIM, VM_FD_FINGERPRINT, VM_FD_STOP,
+       VM_FD_TRACE, VM_FD_TAPS };
 
 /*
  * The longest turn of a vCPU on the virtual clock. Four busy ones: each runs again after 150 us, or 350 when a turn of its own
@@ -52,6 +53,8 @@ struct vm_config {
 	int64_t seed;          /* the guest asks for it when it has been set up */
 	int fingerprint;       /* file for the fingerprints of a guest that runs (VM_RUN): libexec/vm/shim-fingerprint.c */
 	int64_t fingerprint_ns; /* one every so many ns of guest time; 0: none */
+	bool traces;           /* a guest that runs (VM_RUN) is traced: libexec/vm/shim-trace.c. Into the file `trace`, with the memory `taps` */
+	int trace, taps;
 };
 
 /*
@@ -80,7 +83,7 @@ struct vm {
 	pid_t pid;             /* 0 when there is none */
 	int pidfd, qmp, out, console, err;
 	int answer;            /* an eventfd: ends the wait of a guest that asks (guestlink.h) */
-	int fingerprint;       /* QEMU gets it; -1: none. The caller's */
+	int fingerprint, trace, taps; /* QEMU gets them; -1: none. The caller's */
 	int turns;             /* ktstr-turns.so, open: QEMU gets it and must have loaded it; -1: without. The caller's */
 	int stop;              /* an eventfd: the guest stands at the time that vm_stop_at() has set */
 	struct shim_page *shim; /* what ktstr-turns.so in this QEMU says of itself; NULL: without */

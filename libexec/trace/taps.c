@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Where the taps of this kernel are: see taps.h. */
+#include "libexec/trace/places.h"
+
+/* What each function is called, what members its event needs, and what is absent without it. */
+static const struct { const char *symbol, *event; } functions[TAP_KINDS] = {
+	[TAP_SCHEDULE] = { "__schedule", "preempted" },
+	[TAP_SWITCH] = { "__switch_to_asm", "switch" },
+	[TAP_WAKING] = { "try_to_wake_up", "waking" },
+	[TAP_ENQUEUE] = { "enqueue_task", "wakeup" },
+};
+
+static void add_absent(json_t *absent, int tap, const char *has)
+{
+	_cleanup_free_ char *why = xasprintf("the kernel has %s '%s'", has, functions[tap].symbol);
+
+	json_array_append_new(absent, KT_PACK("{ss ss}", "event", functions[tap].event, "why", why));
+}
+
+/* A name that several functions have is none that can be watched. */
+static void find_functions(const struct kallsyms *symbols, struct taps *t, json_t *absent)
+{
+	for (int i = 0; i < TAP_KINDS; i++) {
+		bool several = false;
+		const struct symbol *s = kallsyms_find(symbols, functions[i].symbol, &several);
+
+		if (s && !several)
+			t->taps[i].at = s->address;
+		else
+			add_absent(absent, i, several ? "several functions" : "no function");
+	}
+}
+
+static int find_members(const struct kernel_types *types, struct taps *t, struct kt_err *err)
+{
+	struct btf_place p;
+	uint32_t id;
+
+#define X(name, type, path, older) \
+	id = kernel_types_find(types, type); \
+	if (!id || (btf_follow(types->btf, id, path, &p, NULL) && (!*older || btf_follow(types->btf, id, older, &p, NULL)))) \
+		return kt_fail(err, "the kernel's %s has no member '%s'", type, path); \
+	t->members.name = (struct tap_member){ (uint32_t)p.offset, p.size };
+	TAP_MEMBERS(X)
+#undef X
+	return 0;
+}
+
+static int find_variables(const struct kallsyms *symbols, struct taps *t, struct kt_err *err)
+{
+	t->per_cpu_offsets = kallsyms_address(symbols, "__per_cpu_offset");
+	t->runqueues = kallsyms_address(symbols, "runqueues");
+	if (!t->per_cpu_offsets || !t->runqueues)
+		return kt_fail(err, "the kernel has no symbol '%s'", t->runqueues ? "__per_cpu_offset" : "runqueues");
+	return 0;
+}
+
+int taps_find(const struct kernel_types *types, struct taps *t, json_t *absent, struct kt_err *err)
+{
+	find_functions(&types->symbols, t, absent);
+	return find_members(types, t, err) || find_variables(&types->symbols, t, err) ? -1 : 0;
+}
+
+json_t *taps_late(const struct taps *t)
+{
+	json_t *late = json_array();
+
+	for (int i = 0; i < TAP_KINDS; i++)
+		if (t->taps[i].late)
+			json_array_append_new(late, json_string(functions[i].event));
+	return late;
+}

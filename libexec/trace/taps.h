@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * taps.h - the functions of the guest's kernel at which events are recorded, and the memory in which the host tells ktstr-turns.so
+ * (libexec/vm/shim-trace.c) of them, and hears how far the trace has come.
+ *
+ * Each tap is the first instruction of a function that the kernel calls and never inlines. Its arguments are in registers there. A
+ * kernel that lacks the function, or a member that its event needs, has no such events: the trace names them.
+ */
+#ifndef TRACE_TAPS_H
+#define TRACE_TAPS_H
+
+#include "libexec/trace/format.h"
+#include <stdatomic.h>
+
+/* What a function tells. Not each is an event of its own. */
+enum tap_kind {
+	TAP_SCHEDULE,   /* __schedule(mode): whether the switch that follows is a preemption */
+	TAP_SWITCH,     /* __switch_to_asm(prev, next) */
+	TAP_WAKING,     /* try_to_wake_up(task, state, ...) */
+	TAP_ENQUEUE,    /* enqueue_task(rq, task, flags) */
+	TAP_KINDS,
+};
+
+/* X(name, struct, member, how other kernels call it or ""). */
+#define TAP_MEMBERS(X) \
+	X(state, "task_struct", "__state", "") \
+	X(on_rq, "task_struct", "on_rq", "") \
+	X(tid, "task_struct", "pid", "") \
+	X(tgid, "task_struct", "tgid", "") \
+	X(comm, "task_struct", "comm", "") \
+	X(policy, "task_struct", "policy", "") \
+	X(prio, "task_struct", "prio", "") \
+	X(delayed, "task_struct", "se.sched_delayed", "") \
+	X(cpu, "task_struct", "thread_info.cpu", "") \
+	X(css_set, "task_struct", "cgroups", "") \
+	X(cgroup, "css_set", "dfl_cgrp", "") \
+	X(node, "cgroup", "kn", "") \
+	X(node_id, "kernfs_node", "id", "") \
+	X(node_name, "kernfs_node", "name", "") \
+	X(node_parent, "kernfs_node", "__parent", "parent") \
+	X(curr, "rq", "curr", "")
+
+/* From the start of its struct; a number of up to 8 bytes, or an array. */
+struct tap_member { uint32_t offset, size; };
+
+enum { TAPS_NODES_MAX = 64 };
+
+struct taps {
+	/* The host's, before QEMU runs. */
+	struct {
+		uint64_t at;                              /* 0: the kernel has no such function */
+		bool late;                                /* ktstr-turns.so's: times may be late by an instruction */
+	} taps[TAP_KINDS];
+	struct tap_members {
+#define X(name, type, path, older) struct tap_member name;
+		TAP_MEMBERS(X)
+#undef X
+	} members;
+	uint64_t per_cpu_offsets, runqueues;              /* the kernel's __per_cpu_offset, and its runqueues */
+	unsigned nr_cpus, ns_shift;
+	uint64_t low;                                     /* bytes of memory below the hole under 4 GiB */
+	unsigned nr_nodes;
+	uint64_t node_size[TAPS_NODES_MAX];
+	/* ktstr-turns.so's. */
+	_Atomic uint64_t events;                          /* in the blocks that are in the file */
+	_Atomic uint64_t bytes;                           /* of them */
+	_Atomic int64_t zero_ns;                          /* when the first phase began; -1: it has not */
+	_Atomic int64_t ended_ns;                         /* why is not empty: from then on nothing was recorded */
+	char why[160];
+	struct block block;                               /* that is not full yet */
+};
+
+#endif
