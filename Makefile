@@ -37,7 +37,7 @@ export ASAN_OPTIONS = detect_leaks=0
 endif
 NO_GUEST_TESTS = eval flags formats kernel spec topo work worktypes-cpu-io-wake
 
-LIB = lib/kt lib/outcome lib/json lib/rows lib/strv lib/path lib/spawn lib/tail lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload report/sample
+LIB = lib/kt lib/place lib/outcome lib/json lib/rows lib/strv lib/path lib/spawn lib/tail lib/lines lib/printable lib/cpio lib/cpulist spec/cpuset spec/affinity lib/histogram report/report report/worker report/scheduler report/payload report/sample
 LIB += spec/scheduler spec/flags spec/spec spec/work spec/cgroups spec/steps spec/scene spec/scene-check spec/resolve
 LIB += spec/op spec/ops-cgroup spec/ops-task spec/ops-machine spec/ops-kernel spec/ops-look spec/ops-payload spec/ops-sched
 LIB += topo/plan topo/cpus topo/presets topo/qemu topo/shape topo/sysfs
@@ -45,7 +45,7 @@ LIB += closure/closure closure/libs closure/dynamic closure/nss spec/program spe
 LIB += lib/cache lib/digest kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
 LIB += vm/vm vm/program vm/args vm/qmp vm/splat state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink
 LIB += look/guestmem look/btf look/kallsyms look/types look/target look/value look/snapshot look/snap-cpus look/snap-tasks look/snap-dsqs
-LIB += look/snap-maps look/sample trace/taps trace/read trace/tasks trace/view trace/chrome
+LIB += look/snap-maps look/watch look/sample trace/taps trace/read trace/tasks trace/view trace/chrome
 WORK = work worker compute affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -60,7 +60,7 @@ SCENARIO += ops-sched record record-program record-payload scenario host
 SCHED = sched supervisor kernel exit output cause
 BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy pile maps
-BOOT = accel canary dry-run events guest keep load memory monitor own-path payload profile records run sched signals snapshots trace watchdog
+BOOT = accel canary dry-run events guest keep load memory monitor own-path payload profile records run sched signals snapshots trace watchdog watches
 CHECK = check assert verdict text scheduler splat completed payload not_starved spread gap isolation throughput_cv min_work_rate
 CHECK += weights quota monitor scx_events format tap junit markdown
 SWEEP = prepare pool record text
@@ -136,7 +136,7 @@ $(FUZZ:%=.fuzz/%): .fuzz/%: .fuzz/tests/fuzz/%.o .fuzz/libktstr.a
 .fuzz/cpio: FUZZ_WRAP = openat unlinkat symlinkat mkdirat
 .fuzz/bzimage: FUZZ_WRAP = fork
 
-SHIM = shim shim-qemu shim-turns shim-hold shim-ask shim-compute shim-fingerprint shim-stop shim-trace order
+SHIM = shim shim-qemu shim-turns shim-hold shim-ask shim-compute shim-fingerprint shim-stop shim-trace shim-watch order
 $(TURNS): $(SHIM:%=libexec/vm/%.c) $(wildcard libexec/vm/shim*.h) libexec/vm/order.h libexec/trace/taps.h libexec/trace/format.h guest/compute.h libexec/lib/exits.list Makefile
 	$(call msg,LD,$@)
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra $(CFLAGS) -I. -shared -fPIC -o $@ $(SHIM:%=libexec/vm/%.c)

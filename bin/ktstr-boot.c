@@ -32,6 +32,7 @@ static const char usage[] =
 	"      --work-type NAME   what the workers of swappable cgroups do instead of what the spec says\n"
 	"      --snapshot-at LIST     take snapshots of the guest's kernel at these times: 700ms,1500us,2s\n"
 	"      --periodic N           take N snapshots (to 64), from a tenth to nine tenths of the run\n"
+	"      --watch PLACE          take a snapshot whenever this variable of the kernel or scheduler is written: runqueues.nr_running@0\n"
 	"      --no-monitor           take no samples of the runqueues\n"
 	"  -t, --timeout SECONDS  wall-clock limit of the whole run\n"
 	"      --cold             boot, do not use or make a checkpoint\n"
@@ -45,7 +46,7 @@ static const char usage[] =
 	"  -h, --help             this text\n";
 
 enum { OPT_BASE = 256, OPT_CLOCK, OPT_ACCEL, OPT_COMPUTE, OPT_NS_PER_INSN, OPT_COLD, OPT_CONSOLE, OPT_KEEP, OPT_PREPARE, OPT_FINGERPRINT, OPT_FINGERPRINT_US, OPT_WORK_TYPE, OPT_SCHEDULER,
-	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES, OPT_SNAPSHOT_AT, OPT_PERIODIC, OPT_NO_MONITOR, OPT_TRACE };
+	OPT_PROFILE, OPT_REQUIRED_FLAGS, OPT_EXCLUDED_FLAGS, OPT_LIST_PROFILES, OPT_SNAPSHOT_AT, OPT_PERIODIC, OPT_NO_MONITOR, OPT_TRACE, OPT_WATCH };
 
 static const struct option longopts[] = {
 	{ "plan", required_argument, NULL, 'p' },
@@ -64,6 +65,7 @@ static const struct option longopts[] = {
 	{ "work-type", required_argument, NULL, OPT_WORK_TYPE },
 	{ "snapshot-at", required_argument, NULL, OPT_SNAPSHOT_AT },
 	{ "periodic", required_argument, NULL, OPT_PERIODIC },
+	{ "watch", required_argument, NULL, OPT_WATCH },
 	{ "no-monitor", no_argument, NULL, OPT_NO_MONITOR },
 	{ "timeout", required_argument, NULL, 't' },
 	{ "cold", no_argument, NULL, OPT_COLD },
@@ -124,6 +126,11 @@ static void parse_options(int argc, char **argv, struct boot_options *o)
 		case OPT_WORK_TYPE: o->work_type = optarg; break;
 		case OPT_SNAPSHOT_AT: o->snapshots.at = optarg; break;
 		case OPT_PERIODIC: o->snapshots.periodic = (int)number("--periodic", optarg, 1, SNAPSHOTS_PERIODIC_MAX); break;
+		case OPT_WATCH:
+			if (o->snapshots.nr_watches == SNAPSHOTS_WATCHES_MAX)
+				die_usage("more than %d of --watch", SNAPSHOTS_WATCHES_MAX);
+			o->snapshots.watch[o->snapshots.nr_watches++] = optarg;
+			break;
 		case OPT_NO_MONITOR: o->snapshots.no_monitor = true; break;
 		case 't': o->timeout_ns = number("--timeout", optarg, 1, 7 * 24 * 3600) * NSEC_PER_SEC; break;
 		case OPT_COLD: o->cold = true; break;

@@ -80,6 +80,9 @@ order() {
 	# A PAUSE after a break counts from the beginning of the turn, or from the last PAUSE.
 	order "vcpus 1 break 30000 wake a next pass 30000 next pass 100 next pass 100 next pass 100 next" \
 		"a 30000 | a 30000 | a 30000 | a 30000 | a 30000"
+	# One that nobody knew of before, in the middle of a turn or at its end.
+	order "vcpus 2 wake a wake b next pass 20000 pause next pass 30000 pause next pass 50000 next" "a 50000 | a 30000 | b 50000 | a 50000"
+	order "vcpus 1 wake a next pass 100 pause next pass 100 pause next pass 100 next" "a 1000000 | a 999900 | a 999800 | a 999700"
 	run -0 "$TREE/tests/helper/order" <<<"vcpus 2 wake a wake b break 30000 next pass 30000 next pass 20000 next"
 	[ "${lines[-1]}" = "2 turns, overrun 0" ]
 }

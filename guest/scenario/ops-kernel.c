@@ -35,7 +35,7 @@ enum outcome kernel_symbols(struct engine *e, struct kt_err *err)
 	const struct op *op;
 
 	for (size_t i = 0; (op = spec_op(e->spec, i)); i++) {
-		if (!op_is_kernel(op) && op->kind != &op_snapshot)
+		if (!op_is_kernel(op) && op->kind != &op_snapshot && op->kind != &op_watch_snapshot)
 			continue;
 		if (!e->opts->guest) {
 			kt_fail(err, "%s: %s: the kernel's memory is read and written from outside a guest: use ktstr-boot, or ktstr run",

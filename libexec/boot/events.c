@@ -94,6 +94,19 @@ static int do_snapshot_op(struct events *e, const json_t *request, struct kt_err
 	return 0;
 }
 
+/* All vCPUs stand, or nothing can be read, and err says why. */
+static int do_watch_op(struct events *e, const json_t *request, struct kt_err *err)
+{
+	struct guestmem m;
+	struct target t;
+	bool failed = open_target(e, &m, &t, err);
+	int r = watches_do_op(e->watches, request, e->records->said, failed ? NULL : &t, &e->guest->vm, err);
+
+	if (!failed)
+		target_deinit(&t);
+	return r;
+}
+
 /*
  * The shim looks, before each turn, whether the scheduler that is attached now has got an exit kind: then the guest stands as it was when
  * the kernel gave up, for a snapshot.
@@ -113,9 +126,11 @@ static void watch_new_scheduler(struct events *e)
 	struct guestmem m;
 	struct target t;
 
-	if (!e->guest->vm.shim || !e->snapshots->exits || open_target(e, &m, &t, &err))
+	if (!e->guest->vm.shim || (!e->snapshots->exits && !e->watches->n) || open_target(e, &m, &t, &err))
 		return;
 	watch_exit(e, &t);
+	if (!e->records->said)
+		watches_arm(e->watches, &t, &e->guest->vm);
 	target_deinit(&t);
 }
 
@@ -157,6 +172,7 @@ static void take_sample(struct events *e, const char *by)
 		return;
 	}
 	watch_exit(e, &t);
+	watches_arm(e->watches, &t, &e->guest->vm);
 	if (mon->on)
 		records_pass_on(e->records, monitor_sample(mon, &t, by, at_ns));
 	target_deinit(&t);
@@ -180,6 +196,27 @@ static void take_exit(struct events *e)
 		return;
 	e->snapshots->nr_exits++;
 	take_snapshot(e, "scheduler exit", "exit");
+}
+
+/* An instruction has written to what is watched. */
+static void take_hit(struct events *e)
+{
+	struct kt_err err = { 0 };
+	struct guestmem m;
+	struct target t;
+	const char *name;
+
+	if (open_target(e, &m, &t, &err))
+		return;
+	json_t *hit = watches_hit(e->watches, &t, &e->guest->vm, &name);
+	json_t *snapshot = hit && name ? snapshots_take(e->snapshots, name, "watch", &t, e->guest->vm.shim, &err) : NULL;
+	if (snapshot)
+		json_object_set(hit, "snapshot", json_object_get(snapshot, "name"));
+	if (hit)
+		records_pass_on(e->records, hit);
+	if (snapshot)
+		records_pass_on(e->records, snapshot);
+	target_deinit(&t);
 }
 
 /* The run is over, and nobody knows why: what can be read may tell. */
@@ -234,6 +271,10 @@ static int do_request(struct events *e, const json_t *request, struct result *r)
 	if (event && streq(event, "snapshot")) {
 		r->outcome = OUTCOME_ERROR;
 		return do_snapshot_op(e, request, &r->why);
+	}
+	if (event && streq(event, "watch")) {
+		r->outcome = OUTCOME_ERROR;
+		return do_watch_op(e, request, &r->why);
 	}
 	if (event && streq(event, "phase")) {
 		if (e->guest->vm.shim)
@@ -370,6 +411,9 @@ static bool take_stop(struct events *e, struct result *r)
 		break;
 	case SHIM_STOP_HANG:
 		take_snapshot(e, "guest hang", "hang");
+		break;
+	case SHIM_STOP_HIT:
+		take_hit(e);
 		break;
 	default:
 		take_due(e);

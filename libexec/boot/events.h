@@ -19,6 +19,7 @@ struct events {
 	struct memory_ops *memory;
 	struct snapshots *snapshots;
 	struct monitor *monitor;
+	struct watches *watches;
 	struct host_facts *facts;
 	struct watchdog watchdog;
 	unsigned requests;       /* that the guest made */

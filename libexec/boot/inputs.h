@@ -9,6 +9,7 @@
 #include "libexec/boot/sched.h"
 #include "libexec/boot/snapshots.h"
 #include "libexec/boot/trace.h"
+#include "libexec/boot/watches.h"
 #include "libexec/vm/vm.h"
 
 struct boot_inputs {
@@ -27,6 +28,7 @@ struct boot_inputs {
 	struct snapshots snapshots;
 	struct monitor monitor;
 	struct trace trace;
+	struct watches watches;
 	int64_t seed;
 	struct vm_config vm_config; /* points to the plan and the kernel above */
 	char *accel_reason;

@@ -170,7 +170,8 @@ void boot_load(const struct boot_options *o, int signals, struct boot_inputs *in
 		trace_open(&in->trace, o->trace, &in->snapshots, in->kernel.release, &in->vm_config);
 	load_programs(in);
 	bool virtual = in->vm_config.virtual_clock;
-	in->monitor = monitor_init(virtual && !o->snapshots.no_monitor, virtual && in->snapshots.exits && in->schedulers.n);
+	in->watches = watches_load(o, &in->spec, &in->snapshots, virtual);
+	in->monitor = monitor_init(virtual && !o->snapshots.no_monitor, virtual && ((in->snapshots.exits && in->schedulers.n) || in->watches.n));
 	/* A dead-man limit, not a verdict: generous, because a slow host must not fail a test. */
 	in->timeout_ns = o->timeout_ns ? o->timeout_ns :
 		(300 + 20 * (int64_t)in->plan.nr_cpus) * NSEC_PER_SEC + 60 * in->spec.total_ns;

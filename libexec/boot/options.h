@@ -28,10 +28,14 @@ struct spec_options {
 	const char *scheduler;   /* instead of the spec's own */
 };
 
+enum { SNAPSHOTS_WATCHES_MAX = 12 };
+
 /* Snapshots that are taken from outside: snapshots.h. */
 struct snapshot_options {
 	const char *at;          /* a list of times */
 	int periodic;            /* so many; 0: none */
+	const char *watch[SNAPSHOTS_WATCHES_MAX]; /* places that are watched from where the first phase begins: watches.h */
+	unsigned nr_watches;
 	bool no_monitor;         /* no samples: monitor.h */
 };
 enum { SNAPSHOTS_PERIODIC_MAX = 64 };

@@ -79,8 +79,9 @@ static int set_up(void *ctx, struct checkpoint *c, struct kt_err *err)
 	vm_kill(&run->guest.vm);
 	records_pass_on_splats(&run->records, &run->guest.vm.splats);
 	run->guest.vm.splats = (struct splats){ 0 };
-	c->said = KT_PACK("{so sO* sO*}", "records", take(run->records.said), "symbols", e->memory->symbols,
-			  "memory", e->memory->found);
+	c->said = KT_PACK("{so sO* sO* so}", "records", take(run->records.said), "symbols", e->memory->symbols,
+			  "memory", e->memory->found,
+			  "watches", watches_wanted(e->watches));
 	return r;
 }
 
@@ -108,6 +109,8 @@ static int get_ready(struct run *run, const char *spec_name)
 		return -1;
 	note_checkpoint(&run->facts.ready, ready);
 	run->facts.ready.build_ns = ready->build_ns;
+	if (!ready->built)
+		watches_want_all(run->events.watches, json_object_get(ready->said, "watches"));
 	if (!ready->built)
 		remember_record(&run->records, run->events.memory, ready->said);
 	return 0;
@@ -152,13 +155,13 @@ static void init_run(struct run *run, const struct boot_options *o, struct boot_
 
 	*run = (struct run){
 		.guest = {
-			.config = &in->vm_config, .payload = in->payload, .payload_sha256 = in->payload_sha256, .asks = in->schedulers.n || in->memory.found || in->snapshots.by_ops,
+			.config = &in->vm_config, .payload = in->payload, .payload_sha256 = in->payload_sha256, .asks = in->schedulers.n || in->memory.found || in->snapshots.by_ops || in->watches.by_ops,
 			.signals = signals, .console_to = { o->console_live ? stderr : NULL, o->keep ? keep_console(o->keep) : NULL },
 			.keep = o->keep,
 		},
 		.facts = { .booted.how = "none", .ready.how = "none", .start_ns = start_ns },
 		.events = {
-			.guest = &run->guest, .records = &run->records, .memory = &in->memory, .snapshots = &in->snapshots, .monitor = &in->monitor, .facts = &run->facts,
+			.guest = &run->guest, .records = &run->records, .memory = &in->memory, .snapshots = &in->snapshots, .monitor = &in->monitor, .watches = &in->watches, .facts = &run->facts,
 			.watchdog = { .timeout_ns = in->spec.watchdog_timeout_ns, .vmlinux = in->kernel.vmlinux },
 			.deadline_ns = deadline, .limit_ns = in->timeout_ns,
 		},
@@ -195,6 +198,9 @@ static void close_report(struct run *run, const struct boot_inputs *in)
 	struct records *out = &run->records;
 	bool failed = r->outcome != OUTCOME_DONE && !out->reader_gone;
 
+	watches_warn(&in->watches);
+	for (unsigned i = 0; i < in->watches.n; i++)
+		records_emit(out, watches_total(&in->watches, i, run->guest.vm.shim));
 	records_pass_on_splats(out, &run->guest.vm.splats);
 	if (failed || run->guest.vm.splats.kept)
 		records_emit_console(out, &run->guest.vm.console_tail);

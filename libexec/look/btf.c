@@ -52,6 +52,8 @@ static int follow_path(const struct btf *btf, const struct btf_type *t, const ch
 		bool bitfield = false;
 
 		end = name + strcspn(name, ".");
+		if (!btf_is_composite(t) && name == path)
+			return kt_fail(err, "it is %s, which has no members", kind_name(t));
 		if (!btf_is_composite(t))
 			return kt_fail(err, "'%.*s' is %s, which has no members", MAX((int)(name - path) - 1, 0), path, kind_name(t));
 		m = find_member(btf, t, name, (size_t)(end - name), &bits, &bitfield);

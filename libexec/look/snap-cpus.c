@@ -48,6 +48,17 @@ static uint64_t reg(const char *text, const char *end, const char *name)
 	return at ? strtoull(at + strlen(name), NULL, 16) : 0;
 }
 
+void snapshot_add_ip(const struct target *t, const char *registers, json_t *object)
+{
+	uint64_t ip = reg(registers, registers + strlen(registers), "RIP=");
+	const struct symbol *s = ip >> 63 ? kallsyms_at(&t->types->symbols, ip) : NULL;
+
+	json_object_set_new(object, "ip", json_address(ip));
+	if (s)
+		json_object_set_new(object, "symbol", json_sprintf("%s+%#llx", kallsyms_name(&t->types->symbols, s),
+								   (unsigned long long)(ip - s->address)));
+}
+
 /* Each vCPU's begin with "CPU#N". */
 static json_t *registers_of(const struct target *t, const char *text, unsigned cpu)
 {

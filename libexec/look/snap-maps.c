@@ -325,6 +325,93 @@ json_t *snapshot_maps(struct target *t, size_t *nodes)
 	return c.maps;
 }
 
+struct find_variable {
+	struct reader r;
+	const char *map, *name;    /* name NULL: list them */
+	struct snapshot_variable *ret;
+	struct kt_err *err;
+	int n;                     /* found; -1: err says why not */
+	char *names;
+};
+
+/* Variables of one section. */
+static void look_in_section(struct find_variable *f, const struct map *m, const struct btf_type *section, uint64_t address)
+{
+	enum { NAMES_MAX = 400 };
+	const struct btf_var_secinfo *v = btf_var_secinfos(section);
+	size_t base = f->name ? strcspn(f->name, ".") : 0;
+
+	for (int i = 0; i < btf_vlen(section) && f->n >= 0; i++, v++) {
+		const struct btf_type *var = btf__type_by_id(m->btf, v->type);
+		const char *name = var && btf_is_var(var) ? btf__name_by_offset(m->btf, var->name_off) : NULL;
+		struct btf_place place = { 0, v->size };
+
+		if (!name || !*name || v->offset > m->value_size || v->size > m->value_size - v->offset)
+			continue;
+		if (!f->name) {
+			if (strlen(f->names) < NAMES_MAX) {
+				char *more = xasprintf("%s%s%s", f->names, *f->names ? ", " : "are ", name);
+				free(f->names);
+				f->names = more;
+			}
+			continue;
+		}
+		if (strlen(name) != base || memcmp(name, f->name, base))
+			continue;
+		if (f->name[base] && btf_follow(m->btf, var->type, f->name + base + 1, &place, f->err)) {
+			f->n = -1;
+			return;
+		}
+		f->n++;
+		*f->ret = (struct snapshot_variable){ address + v->offset + place.offset, place.size, "" };
+		memcpy(f->ret->map, m->name, sizeof(m->name));
+	}
+}
+
+static bool look_in_map(void *ctx, uint64_t address)
+{
+	static struct member value = { "bpf_array", "value" };
+	struct find_variable *f = ctx;
+	struct target *t = f->r.t;
+	const char *kind = snapshot_enum(t, "bpf_map_type", number(t, address, TYPE));
+	struct map m = { .address = address, .value_size = number(t, address, VALUE_SIZE), .value_type = number(t, address, VALUE_TYPE) };
+	uint64_t btf;
+
+	target_find_members(t, &value, 1);
+	if (!kind || !streq(kind, "BPF_MAP_TYPE_ARRAY") || !value.there || !target_member(t, address, &mm[BTF], &btf) || !btf ||
+	    !(m.btf = find_btf(&f->r, btf)))
+		return true;
+	target_string(t, "bpf_map.name", address + mm[NAME].offset, m.name, sizeof(m.name));
+	const struct btf_type *type = btf__type_by_id(m.btf, m.value_type);
+	if (type && btf_is_datasec(type) && (!f->map || streq(f->map, m.name)))
+		look_in_section(f, &m, type, address + value.offset);
+	return f->n >= 0;
+}
+
+static void look_in_maps(struct find_variable *f)
+{
+	target_find_members(f->r.t, mm, ARRAY_SIZE(mm));
+	each_in_idr(f->r.t, "map_idr", look_in_map, f);
+	for (size_t i = 0; i < f->r.btfs.n; i++)
+		btf__free(f->r.btfs.v[i].btf);
+}
+
+int snapshot_find_variable(struct target *t, const char *map, const char *name, struct snapshot_variable *ret, struct kt_err *err)
+{
+	struct find_variable f = { .r.t = t, .map = map, .name = name, .ret = ret, .err = err };
+
+	look_in_maps(&f);
+	return f.n;
+}
+
+char *snapshot_variable_names(struct target *t)
+{
+	struct find_variable f = { .r.t = t, .names = xstrdup("") };
+
+	look_in_maps(&f);
+	return f.names;
+}
+
 struct add_program { struct target *t; json_t *programs; };
 
 static struct field stats_rows[] = {
@@ -384,4 +471,37 @@ json_t *snapshot_programs(struct target *t)
 
 	each_in_idr(t, "prog_idr", add_program, &c);
 	return c.programs;
+}
+
+struct find_program {
+	struct target *t;
+	uint64_t ip;
+	json_t *object;
+};
+
+/* As the kernel has it in its stack traces. */
+static bool is_in_program(void *ctx, uint64_t address)
+{
+	enum { AUX, START, END, SYMBOL };
+	static struct member p[] = { [AUX] = { "bpf_prog", "aux" }, [START] = { "bpf_prog_aux", "ksym.start" },
+				     [END] = { "bpf_prog_aux", "ksym.end" }, [SYMBOL] = { "bpf_prog_aux", "ksym.name" } };
+	struct find_program *f = ctx;
+	uint64_t aux, start, end;
+	char name[128] = "";
+
+	target_find_members(f->t, p, ARRAY_SIZE(p));
+	if (!target_member(f->t, address, &p[AUX], &aux) || !target_member(f->t, aux, &p[START], &start) ||
+	    !target_member(f->t, aux, &p[END], &end) || f->ip < start || f->ip >= end || !p[SYMBOL].there)
+		return true;
+	target_string(f->t, "bpf_prog_aux.ksym.name", aux + p[SYMBOL].offset, name, sizeof(name));
+	json_t *text = json_sprintf("%s+%#llx", name, (unsigned long long)(f->ip - start));
+	json_object_set_new(f->object, "symbol", text ? text : json_null());
+	return false;
+}
+
+void snapshot_add_program(struct target *t, uint64_t ip, json_t *object)
+{
+	struct find_program f = { t, ip, object };
+
+	each_in_idr(t, "prog_idr", is_in_program, &f);
 }

@@ -51,6 +51,19 @@ json_t *snapshot_dsq(struct target *t, uint64_t dsq);
 /* *nodes: how many values may still be made of BPF maps. */
 json_t *snapshot_maps(struct target *t, size_t *nodes);
 json_t *snapshot_programs(struct target *t);
+/* A global variable of a BPF program, or a member of one. */
+struct snapshot_variable {
+	uint64_t address;
+	uint32_t size;
+	char map[17];
+};
+/* How many have this name, in this map (NULL: in any); one of them. -1 and err: it has no such member. */
+int snapshot_find_variable(struct target *t, const char *map, const char *name, struct snapshot_variable *ret, struct kt_err *err);
+/* "are a, b, c", some of all there are; "": there are none. */
+char *snapshot_variable_names(struct target *t);
+/* Where a vCPU is in the kernel, by its registers as text: "ip" and "symbol" are added to the object. */
+void snapshot_add_program(struct target *t, uint64_t ip, json_t *object); /* "symbol", if it is in a BPF program */
+void snapshot_add_ip(const struct target *t, const char *registers, json_t *object);
 
 /* A member of the kernel's that becomes a member of the record: what it is called there. */
 struct field {

@@ -191,7 +191,7 @@ static void note_snapshot(struct report *r, const char *line, size_t len)
 	_cleanup_free_ char *text = end ? xasprintf("%.*s}", (int)(end - line), line) : NULL;
 	_cleanup_json_ json_t *j = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	const char *by = json_string_value(json_object_get(j, "by"));
-	if (!by || streq(by, "time") || streq(by, "op") || !json_is_string(json_object_get(j, "name")))
+	if (!by || streq(by, "time") || streq(by, "op") || streq(by, "watch") || !json_is_string(json_object_get(j, "name")))
 		return;
 	r->snapshots = r->snapshots ? r->snapshots : json_array();
 	if (json_array_size(r->snapshots) < REPORT_SNAPSHOTS)

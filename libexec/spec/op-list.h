@@ -28,6 +28,7 @@
 	X(write_kernel_hot) \
 	X(write_kernel_cold) \
 	X(snapshot) \
+	X(watch_snapshot) \
 	X(run_payload) \
 	X(wait_payload) \
 	X(kill_payload) \

@@ -11,7 +11,6 @@ const struct op_kind *const op_kinds[] = { OPS(ENTRY) NULL };
 static bool unknown_op(const struct jcur *c, const char *name)
 {
 	static const struct { const char *name, *wants; } later[] = {
-		{ "WatchSnapshot", "watchpoints" },
 		{ "PinBpfMap", "the maps of a scheduler" },
 	};
 	const char *names[ARRAY_SIZE(op_kinds)];

@@ -32,7 +32,7 @@ extern const struct op_kind op_add_cgroup_def; /* its args are a struct cgroup_d
 extern const struct op_kind op_spawn, op_set_limits, op_move_all_tasks;
 extern const struct op_kind op_write_sysctl, op_steer_irq;
 extern const struct op_kind op_read_kernel_cold, op_write_kernel_cold;
-extern const struct op_kind op_snapshot;
+extern const struct op_kind op_snapshot, op_watch_snapshot;
 /* Read one op; ret->path is filled in any case. */
 bool op_parse(const struct jcur *c, struct op *ret, struct spec_reader *rd);
 void op_deinit(struct op *op);
@@ -73,6 +73,8 @@ struct kernel_args {                                             /* ReadKernelHo
 	unsigned char *value;            /* to be written; NULL: it reads */
 };
 struct snapshot_args { const char *name; };                      /* Snapshot */
+enum { WATCHES_BY_SPEC = 3 };
+struct watch_args { const char *name; };                         /* WatchSnapshot: libexec/lib/place.h */
 /* Is it one of the ops on kernel memory? */
 bool op_is_kernel(const struct op *op);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Ops that look at the guest: what they take. In the guest guest/scenario/ops-look.c asks for them, and on the host libexec/boot/snapshots.c
- * does them.
+ * and watches.c do them.
  */
+#include "libexec/lib/place.h"
 #include "libexec/spec/scene.h"
 
 enum { MAX_SNAPSHOT_NAME = 63 };
@@ -47,4 +48,43 @@ static bool check_snapshot(struct scene *sc, const struct op *op)
 const struct op_kind op_snapshot = {
 	.name = "Snapshot", .old_name = "CaptureSnapshot", .type = "string", .args_size = sizeof(struct snapshot_args),
 	.parse = parse_snapshot, .check = check_snapshot, .help = "take a snapshot of the kernel's schedulers, under this name",
+};
+
+/* What it names is for the host to find, when there is a kernel. */
+static bool parse_watch(const struct jcur *c, void *args, struct spec_reader *rd)
+{
+	struct watch_args *a = args;
+	struct place place;
+	struct kt_err err;
+
+	if (!jcur_str(c, &a->name))
+		return false;
+	if (place_parse(a->name, &place, &err))
+		return jcur_error(c, "%s", err.msg);
+	return place.cpu < 0 || !rd->plan || place.cpu < (int)rd->plan->nr_cpus ||
+		jcur_error(c, "'%s': the plan has %u CPUs", a->name, rd->plan->nr_cpus);
+}
+
+static bool check_watch(struct scene *sc, const struct op *op)
+{
+	const struct watch_args *a = op->args;
+	const struct op *other;
+	unsigned n = 0;
+
+	for (size_t i = 0; (other = spec_op(sc->spec, i)) && other != op; i++) {
+		if (other->kind != &op_watch_snapshot || other->bad)
+			continue;
+		if (streq(((const struct watch_args *)other->args)->name, a->name))
+			return scene_error(sc, op, NULL, "'%s' is watched by %s, too", a->name, other->path);
+		if (++n == WATCHES_BY_SPEC)
+			return scene_error(sc, op, NULL, "a spec has up to %d watches, and this is one more: ktstr-boot --watch sets others",
+					   WATCHES_BY_SPEC);
+	}
+	return true;
+}
+
+const struct op_kind op_watch_snapshot = {
+	.name = "WatchSnapshot", .type = "string", .args_size = sizeof(struct watch_args),
+	.parse = parse_watch, .check = check_watch,
+	.help = "from here on take a snapshot whenever this variable of the kernel or the scheduler is written",
 };

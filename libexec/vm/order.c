@@ -199,6 +199,11 @@ struct order_vcpu *order_next(struct order *o, int64_t now, int64_t most_ns, int
 	return give(o, now, most_ns, ns);
 }
 
+void order_break(struct order *o, int64_t now)
+{
+	o->turn.pause_ns = now;
+}
+
 void order_decline(struct order *o)
 {
 	o->turn.vcpu = NULL;

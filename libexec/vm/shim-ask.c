@@ -116,6 +116,8 @@ bool shim_wait_for_answer(void)
 
 	while (answer_fd >= 0 && read(answer_fd, &answer, sizeof(answer)) < 0 && errno == EINTR)
 		;
+	if (answer_fd >= 0)
+		shim_watch_settle();
 	return answer_fd >= 0;
 }
 

@@ -39,6 +39,8 @@ enum { ALL_TIMERS = -1, SCALE_NS = 1 };
 	X(unlock, "bql_unlock", "qemu_mutex_unlock_iothread", void (*)(void)) \
 	X(notify, "qemu_timer_notify_cb", NULL, void (*)(void *, int clock)) \
 	X(get_vcpu, "qemu_get_cpu", NULL, void *(*)(int index)) \
+	X(watch, "cpu_watchpoint_insert", NULL, int (*)(void *vcpu, uint64_t at, uint64_t size, int flags, void **ret)) \
+	X(unwatch, "cpu_watchpoint_remove_by_ref", NULL, void (*)(void *vcpu, void *watchpoint)) \
 	X(dump_vcpu, "cpu_dump_state", NULL, void (*)(void *vcpu, void *file, int flags)) /* a FILE */ \
 	X(timers, "main_loop_tlg", NULL, void ***) /* of the main loop: a list for each clock */ \
 	X(vcpu, "current_cpu", NULL, void **) /* whose turn it is, in the thread that asks */

@@ -64,7 +64,8 @@ void shim_note_stand(enum shim_stop why, int64_t now)
 {
 	atomic_store(&shim_page->stopped_ns, zero_ns < 0 ? -1 : now - zero_ns);
 	atomic_store(&shim_page->stopped_for, why);
-	if (why != SHIM_STOP_TIME || !atomic_load(&shim_page->stop_bare))
+	bool bare = why == SHIM_STOP_TIME ? atomic_load(&shim_page->stop_bare) : why == SHIM_STOP_HIT && shim_page->hit.bare;
+	if (!bare)
 		note_registers();
 }
 

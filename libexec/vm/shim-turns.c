@@ -22,6 +22,7 @@
 
 /* QEMU's, the same in 7.2 and 10.0: why a vCPU's turn has ended. */
 enum { EXCP_INTERRUPT = 0x10000, EXCP_HLT, EXCP_DEBUG, EXCP_HALTED };
+enum { INTERRUPT_DEBUG = 0x80 };
 enum { TABLE_WORDS = 32, NO_BUDGET = INT32_MAX };
 
 struct order shim_order;
@@ -34,6 +35,8 @@ static int64_t granted_ns;
 static void handle_interrupt(void *vcpu, int mask)
 {
 	qemu.handle_interrupt(vcpu, mask);
+	if (mask == INTERRUPT_DEBUG)
+		shim_watch_note(vcpu);
 	order_hear(&shim_order, vcpu);
 }
 
@@ -77,11 +80,11 @@ static void execute(void *vcpu, int64_t ns)
 	shim_trace_over();
 	qemu.account(vcpu);
 	shim_trace_accounted();
-	if (why == EXCP_DEBUG) {
+	if (why == EXCP_DEBUG && !shim_watch_hit(vcpu)) {
 		qemu.lock(__FILE__, __LINE__);
 		qemu.debugged(vcpu);
 		qemu.unlock();
-	} else if (why != EXCP_INTERRUPT && why != EXCP_HLT && why != EXCP_HALTED) {
+	} else if (why != EXCP_DEBUG && why != EXCP_INTERRUPT && why != EXCP_HLT && why != EXCP_HALTED) {
 		shim_cannot("a vCPU's turn has ended for a reason that is not known", "");
 	}
 }
@@ -99,8 +102,11 @@ static bool give_turn(void)
 	shim_fingerprint_if_due(now);
 	shim_stop_if_due(now);
 	int64_t stop = shim_stop_in(now), fingerprint = shim_fingerprint_in(now);
+	uint64_t turns = shim_order.turns;
 	struct order_vcpu *v = order_next(&shim_order, now, stop < fingerprint ? stop : fingerprint, &ns);
-	shim_compute_share(now, shim_order.nr_busy);
+	/* A break leaves no trace: two shares that are rounded make another sum than one. */
+	if (!v || shim_order.turns != turns)
+		shim_compute_share(now, shim_order.nr_busy);
 	atomic_store_explicit(&shim_page->overrun_ns, shim_order.overrun_ns, memory_order_relaxed);
 	if (!v) {
 		/* QEMU may know of one that is not idle, and nobody has told us. */

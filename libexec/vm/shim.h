@@ -12,6 +12,7 @@
  *     shim-fingerprint.c  hashes of the guest, now and then
  *     shim-stop.c   the guest stands at a time that the host has set
  *     shim-trace.c  what the guest's scheduler does, written down
+ *     shim-watch.c  the guest stands when it has written to a place that the host watches
  *     shim-qemu.c   the names that QEMU exports, in one table
  */
 #ifndef KT_SHIM_H
@@ -35,9 +36,32 @@ enum shim_stop {
 	SHIM_STOP_TIME,    /* stop_ns has come */
 	SHIM_STOP_WATCHED, /* there is something in what is watched */
 	SHIM_STOP_HANG,    /* its watchdog has expired, as QMP is about to say */
+	SHIM_STOP_HIT,     /* it has written to what one of the watches is on */
 };
 
-enum { SHIM_REGISTERS_SIZE = 256 << 10 };
+enum { SHIM_REGISTERS_SIZE = 256 << 10, SHIM_WATCHES = 16, SHIM_WATCH_MAX = 8, SHIM_HIT_REGISTERS = 8192 };
+
+/* A watch on writes by the guest's instructions to an address of its kernel's. */
+struct shim_watch {
+	/* The host's, while the guest stands. */
+	uint64_t address;
+	uint32_t size;           /* bytes from there, up to SHIM_WATCH_MAX and in one page; 0: nothing is watched */
+	uintptr_t at;            /* where they are in this process */
+	uint64_t snapshots;      /* at so many hits, the first ones, the registers of all vCPUs are wanted, too */
+	uint64_t stands;         /* at so many hits the guest stands */
+	uint64_t counts;         /* so many are counted, then there is no watch any more */
+	/* The shim's. */
+	_Atomic uint64_t hits;   /* since the host has set it to 0 */
+};
+
+/* The shim's, when it stands for a hit. */
+struct shim_hit {
+	uint32_t watch;          /* its index */
+	uint32_t bare;           /* the registers of the other vCPUs are not there */
+	uint32_t cpu;            /* the vCPU that has written, by its number among those that there are */
+	unsigned char before[SHIM_WATCH_MAX], after[SHIM_WATCH_MAX]; /* the bytes, before the instruction and after it */
+	char registers[SHIM_HIT_REGISTERS]; /* of that vCPU before the instruction, as QEMU prints them */
+};
 
 /* Pages that QEMU gets as VM_FD_SHIM, zeroed. The shim writes, but for stop_ns, and the host reads at any time. */
 struct shim_page {
@@ -56,6 +80,9 @@ struct shim_page {
 	 * before the next turn that finds something there. 0: none.
 	 */
 	_Atomic uintptr_t watched;
+	_Atomic uint32_t watches_set; /* the host's: raised when it has changed any of these */
+	struct shim_watch watches[SHIM_WATCHES];
+	struct shim_hit hit;
 	_Atomic uint32_t stopped_for; /* enum shim_stop, the last time */
 	_Atomic int64_t stopped_ns;  /* when it has stood the last time, or asked; -1: before that. VM_FD_STOP says that it stands */
 	char registers[SHIM_REGISTERS_SIZE]; /* then, and when it asks: of all vCPUs, as QEMU prints them, after "CPU#N\n"; ends with NUL */
@@ -154,6 +181,12 @@ void shim_stop_if_due(int64_t now);
 void shim_note_stand(enum shim_stop why, int64_t now);
 /* Stand until the host has seen it. */
 void shim_stand(enum shim_stop why, int64_t now);
+/* shim-watch.c. The host has answered: watch what it wants watched from here on. */
+void shim_watch_settle(void);
+/* QEMU has found that this vCPU's instruction is going to write to what is watched, and begins it anew. */
+void shim_watch_note(void *vcpu);
+/* A vCPU's turn has ended for a debugger. True: it was a watch of ours, and the guest has stood if it had to. The turn has a break. */
+bool shim_watch_hit(void *vcpu);
 /* In how long shim_stop_if_due() stands for a time; INT64_MAX: at no time that is known. */
 int64_t shim_stop_in(int64_t now);
 

@@ -163,6 +163,20 @@ void vm_stop_when(struct vm *vm, uint64_t at)
 		atomic_store(&vm->shim->watched, at);
 }
 
+void vm_watch(struct vm *vm, unsigned w, const struct shim_watch *watch)
+{
+	struct shim_watch *to = &vm->shim->watches[w];
+
+	to->address = watch->address;
+	to->size = watch->size;
+	to->at = watch->at;
+	to->snapshots = watch->snapshots;
+	to->stands = watch->stands;
+	to->counts = watch->counts;
+	atomic_store(&to->hits, watch->hits);
+	atomic_fetch_add(&vm->shim->watches_set, 1);
+}
+
 void vm_answer(struct vm *vm)
 {
 	eventfd_write(vm->answer, 1);

@@ -116,6 +116,12 @@ void vm_stop_at(struct vm *vm, int64_t ns, bool bare);
  * that puts it there, once. 0: never.
  */
 void vm_stop_when(struct vm *vm, uint64_t at);
+/*
+ * Watch so many bytes of the guest's at this address of its kernel's, which are at `at` in QEMU's process, or with size 0 nothing, as
+ * watch number w of SHIM_WATCHES. The guest stands at the first `stands` hits, with the registers of all vCPUs at the first `snapshots`;
+ * when `counts` were counted there is no such watch any more. While the guest stands.
+ */
+void vm_watch(struct vm *vm, unsigned w, const struct shim_watch *watch);
 /* The guest asked, and was answered, or stood: it goes on. */
 void vm_answer(struct vm *vm);
 /* All of QEMU stands, and with it every vCPU, until it goes on. -1 and err when it cannot, or is gone. */

@@ -10,6 +10,7 @@
  *   cut           a timer ends the turn
  *   woken         the current vCPU has accessed a device: prints "cut" if that has woken another
  *   next          the turn ends, and the next begins: prints "X NS"; "-" when all are idle
+ *   pause         the turn has a break now
  *   break NS      from here on a turn has a break after so much
  *   rest          the machine has stopped
  *   busy          prints "busy N": how many have used up a turn and have not been idle since
@@ -51,6 +52,8 @@ int main(void)
 	while (scanf("%15s", word) == 1) {
 		if (streq(word, "next")) {
 			take_turn();
+		} else if (streq(word, "pause")) {
+			order_break(&order, now);
 		} else if (streq(word, "cut")) {
 			order.turn.cut = true;
 		} else if (streq(word, "woken")) {
