@@ -103,11 +103,12 @@ events() {
 	ktstr trace --view latency counted.trace 2>notes
 	fails 1 grep 'do not follow' notes
 	# The workers' own counters in the kernel: how often they came to run, and for how long they waited. The kernel takes the time 2 us
-	# before it switches.
+	# before it switches. The trace has some more runs: those before the workers' counters are first read, and after they are last read.
 	ktstr trace counted.trace >runs
 	jq -r 'select(.kind == "worker") | [.tid, .timeslices, .run_delay_ns] | @tsv' counted.jsonl | while read -r tid slices delay; do
-		awk -v tid="[$tid]" -v slices="$slices" -v delay="$delay" 'index($3, tid) { n++; sum += $5 * 1000000 }
-			END { print tid, slices, n, delay, sum; exit n < slices || n > slices + 3 || sum < 0.99 * delay || sum - delay > 3000 * n + 10000 }' runs
+		awk -v tid="[$tid]" -v slices="$slices" -v delay="$delay" 'index($3, tid) { n++; ns = $5 * 1000000; sum += ns; if (ns > most) most = ns }
+			END { print tid, slices, n, delay, sum; more = sum - delay - (n - slices) * most
+				exit n < slices || n > slices + 3 || sum < 0.99 * delay || more > 3000 * n + 10000 }' runs
 	done
 }
 
@@ -130,7 +131,7 @@ events() {
 	fi
 	# Only where there is a trace: the checkpoint is made at full speed.
 	# shellcheck disable=SC2016
-	printf '#!/bin/sh\ncase "$* " in *" -plugin "*) [ ! -e single ] || { %s; : >was; } ;; esac\nexec %s "$@"\n' "$option" "$real" >qemu
+	printf '#!/bin/sh\ncase " $* " in *" -plugin "*) [ ! -e %s ] || { %s; : >%s; } ;; esac\nexec %s "$@"\n' "$PWD/single" "$option" "$PWD/was" "$real" >qemu
 	chmod +x qemu
 	export KTSTR_QEMU=$PWD/qemu KTSTR_TRUST_QEMU=yes
 	spec single '[{"name":"a","workers":3},{"name":"c","workers":2,"work":"FutexPingPong"}]' '"duration_s":0.3'
