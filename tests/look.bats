@@ -178,7 +178,9 @@ same_with_snapshots() {
 	[ -s vtime.jsonl ] || skip "the run before made no report"
 	jq -es '(map(select(.kind == "worker").tid) | sort) as $tids | map(select(.kind == "snapshot")) | length == 67 and all(.[];
 		. as $s | (.tasks | map(.pid)) as $pids | ($tids - $pids == []) and
-		all(.cpus[]; . as $c | (.runnable | length) == .nr_running and (.current.pid | . == 0 or IN($c.runnable[])) and
+		# A task that is being woken is counted before it is on_rq.
+		all(.cpus[]; . as $c | (.nr_running - (.runnable | length) | . == 0 or . == 1 and any($s.tasks[];
+				.pid != 0 and .state == "R" and .on_rq == 0 and .cpu == $c.cpu)) and (.current.pid | . == 0 or IN($c.runnable[])) and
 			.nr_running == .cfs.h_nr_queued + .rt.rt_nr_running + .dl.dl_nr_running + .scx.nr_running + (if any($s.tasks[];
 				.class == "stop" and .on_rq == 1 and .cpu == $c.cpu) then 1 else 0 end)) and
 		all(.dsqs[], .cpus[].scx.local_dsq; .nr == (.tasks | length)) and

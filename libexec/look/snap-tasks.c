@@ -80,11 +80,12 @@ static void visit_task(struct walk *w, uint64_t task)
 	w->visit(w, task);
 }
 
-/* As /proc/PID/stat has it. */
+/* As /proc/PID/stat has it: a task that is being woken (0x200) is R already, one that waits for a lock of RT (0x1000) or is frozen D. */
 static const char *state_letter(uint64_t state, uint64_t exit_state)
 {
 	static const struct { unsigned bit; const char *letter; } letters[] = {
-		{ 1, "S" }, { 2, "D" }, { 4, "T" }, { 8, "t" }, { 0x40, "P" }, { 0x80, "X" }, { 0x100, "D" }, { 0x200, "D" },
+		{ 1, "S" }, { 2, "D" }, { 4, "T" }, { 8, "t" }, { 0x40, "P" }, { 0x80, "X" }, { 0x1000, "D" },
+		{ 0x8000, "D" },
 	};
 
 	if (exit_state)
@@ -94,7 +95,7 @@ static const char *state_letter(uint64_t state, uint64_t exit_state)
 	for (size_t i = 0; i < ARRAY_SIZE(letters); i++)
 		if (state & letters[i].bit)
 			return letters[i].letter;
-	return state ? "?" : "R";
+	return "R";
 }
 
 static const char *policy_name(uint64_t policy)
