@@ -45,7 +45,7 @@ LIB += closure/closure closure/libs closure/dynamic closure/nss spec/program spe
 LIB += lib/cache lib/digest kernel/vmlinux kernel/bzimage kernel/kernel kernel/cache kernel/facts
 LIB += vm/vm vm/program vm/args vm/qmp vm/splat state/checkpoint state/entry state/changes state/cache state/saved-clock vm/guestlink
 LIB += look/guestmem look/btf look/kallsyms look/types look/target look/value look/snapshot look/snap-cpus look/snap-tasks look/snap-dsqs
-LIB += look/snap-maps look/watch look/sample trace/taps trace/read trace/tasks trace/view trace/chrome
+LIB += look/snap-maps look/watch look/sample snap/find trace/taps trace/read trace/tasks trace/view trace/chrome
 WORK = work worker compute affinity alu fan_out io matrix numa ring schbench_threads walk
 WORK += spin_wait yield_heavy mixed alu_hot smt_sibling_spin ipc_variance io_sync_write io_rand_read io_convoy bursty
 WORK += idle_churn timer_latency cache_pressure cache_yield cache_pipe pipe_io futex_ping_pong futex_fan_out
@@ -62,9 +62,9 @@ BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy pile maps
 BOOT = accel canary dry-run events guest keep load memory monitor own-path payload profile records run sched signals snapshots trace watchdog watches
 CHECK = check assert verdict text scheduler splat completed payload not_starved spread gap isolation throughput_cv min_work_rate
-CHECK += weights quota monitor scx_events format tap junit markdown
+CHECK += weights quota monitor scx_events temporal format tap junit markdown
 SWEEP = prepare pool record text
-SNAP = find table diff
+SNAP = table diff
 
 LIB_OBJS = $(LIB:%=libexec/%.o) $(CHECK:%=libexec/check/%.o) $(WORK:%=guest/work/%.o)
 PROGRAMS = bin/ktstr-topo bin/ktstr-boot bin/ktstr-eval bin/ktstr-snap libexec/ktstr-kernel libexec/ktstr-cache libexec/ktstr-sweep libexec/ktstr-trace

@@ -245,6 +245,27 @@ $(printf 'again%s op\n' '' '#2' '#3' '#4' '#5' '#6')" ]
 	[ "$(ktstr-snap --format json report.jsonl at_50ms map pairs --find 'value.first>50' | jq -c 'map(.key)')" = '[1,2]' ]
 }
 
+@test "temporal assertions: of the scheduler's variables in snapshots that the spec asks for, and of samples" {
+	printf '{"name":"temporal","memory_mb":256,"num_snapshots":6,"scheduler":{"bpf":"%s"},"steps":[
+		{"setup":[{"name":"a","workers":3}],"hold":{"fixed_s":0.3}},{"setup":[{"name":"b","workers":3}],"hold":{"fixed_s":0.3}}],
+		"duration_s":0.6,"assert":{"temporal":[{"path":"var:vtime_now","is":"strictly_increasing"},
+		{"path":"var:slice_ns","is":"steady_within","tolerance":0},{"path":"cpus[1].nr_switches","is":"at_least","min":1,"of":"delta","phase":2},
+		{"path":"sample:nr_running[0]","is":"at_most","max":8},{"path":"sample:clock_ns[0]","is":"rate_within","min":900000,"max":1100000}]}}\n' \
+		"$TREE/guest/bpf/vtime.bpf.o" >look.json
+	run_with
+	jq -ces 'map(select(.kind == "snapshot") | [.name, .phase]) == [range(6) | ["periodic_00\(.)", if . < 3 then 1 else 2 end]]' report.jsonl
+	run -0 ktstr-eval --json verdict.json report.jsonl
+	jq -e '[.checks[] | select(.check == "temporal").verdict] == ["pass", "pass", "pass", "pass", "pass"]' verdict.json
+	# The same report, and a spec that says otherwise.
+	sed '1s/strictly_increasing/always/; 1s/"path":"var:slice_ns","is":"steady_within","tolerance":0/"path":"var:vtime_now","is":"at_most","max":5/' report.jsonl >other.jsonl
+	run -1 ktstr-eval other.jsonl
+	[[ $output == *$'\n  vtime_now (at_most): value '*' at sample periodic_000 (+'*'ms) is above 5'$'\n'* ]]
+	# Without the snapshots nothing is known of them.
+	grep -v '^{"kind":"snapshot"' report.jsonl >without.jsonl
+	run -125 ktstr-eval without.jsonl
+	[[ $output == *$'\n  vtime_now (strictly_increasing): too few values: 0 periodic snapshots\n'* ]]
+}
+
 @test "a guest that lies: bounded, and what could be read is there" {
 	for seed in 0 1 2 3; do
 		run -0 "$TREE/tests/helper/look" "$(ktstr-kernel path)" $seed

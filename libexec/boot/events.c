@@ -390,7 +390,7 @@ static void take_due(struct events *e)
 		return;
 	}
 	bool failed = open_target(e, &m, &t, &err);
-	records_pass_on(e->records, snapshots_take_due(e->snapshots, failed ? NULL : &t, e->guest->vm.shim, &err));
+	records_pass_on(e->records, snapshots_take_due(e->snapshots, e->monitor->phase, failed ? NULL : &t, e->guest->vm.shim, &err));
 	if (!failed)
 		target_deinit(&t);
 }

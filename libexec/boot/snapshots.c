@@ -4,6 +4,7 @@
 #include "libexec/spec/op.h"
 
 enum { NAME_MAX_LEN = 63 };
+_Static_assert((int)SPEC_MAX_SNAPSHOTS == SNAPSHOTS_PERIODIC_MAX, "a spec may ask for as many as the command line");
 
 static int compare_times(const void *a, const void *b)
 {
@@ -90,7 +91,7 @@ struct snapshots snapshots_load(const struct snapshot_options *o, const struct s
 
 	if (o->at)
 		add_times(&s, o->at);
-	add_periodic(&s, o->periodic, spec->total_ns);
+	add_periodic(&s, o->periodic ? o->periodic : c->virtual_clock ? (int)spec->num_snapshots : 0, spec->total_ns);
 	if (s.n && !c->virtual_clock)
 		die(KT_CANNOT_TELL, "--snapshot-at and --periodic need the virtual clock");
 	if (!s.n && !s.by_ops)
@@ -118,12 +119,12 @@ static json_t *add_state(json_t *record, struct target *t, const struct shim_pag
 	return record;
 }
 
-json_t *snapshots_take_due(struct snapshots *s, struct target *t, const struct shim_page *shim, const struct kt_err *err)
+json_t *snapshots_take_due(struct snapshots *s, unsigned phase, struct target *t, const struct shim_page *shim, const struct kt_err *err)
 {
 	const struct snapshot_stop *stop = &s->stops[s->next++];
 
-	return add_state(KT_PACK("{ss ss ss sI sI}", "kind", "snapshot", "name", stop->name, "by", "time", "asked_ns", (json_int_t)stop->at_ns,
-				 "at_ns", (json_int_t)atomic_load(&shim->stopped_ns)), t, shim, err);
+	return add_state(KT_PACK("{ss ss ss sI sI si}", "kind", "snapshot", "name", stop->name, "by", "time", "asked_ns",
+				 (json_int_t)stop->at_ns, "at_ns", (json_int_t)atomic_load(&shim->stopped_ns), "phase", (int)phase), t, shim, err);
 }
 
 json_t *snapshots_take(struct snapshots *s, const char *name, const char *by, struct target *t, const struct shim_page *shim,

@@ -36,9 +36,9 @@ const struct kernel_types *snapshots_types(struct snapshots *s, struct kt_err *e
 /*
  * Records. t NULL: nothing can be read, as err says. shim NULL: on the real clock. All vCPUs stand.
  *
- * Of the snapshot that is due;
+ * Of the snapshot that is due, in this phase;
  */
-json_t *snapshots_take_due(struct snapshots *s, struct target *t, const struct shim_page *shim, const struct kt_err *err);
+json_t *snapshots_take_due(struct snapshots *s, unsigned phase, struct target *t, const struct shim_page *shim, const struct kt_err *err);
 /* and of one of this name, or NAME#2 when there is one; by: what it is for. */
 json_t *snapshots_take(struct snapshots *s, const char *name, const char *by, struct target *t, const struct shim_page *shim,
 		       const struct kt_err *err);

@@ -193,7 +193,7 @@ bool rows_parse_one(const struct jcur *obj, const struct row *rows, void *out, v
 /* The columns of a row, as text: "-" where there is nothing to say. */
 struct columns {
 	const char *type, *unit;
-	char def[32], range[128];
+	char def[32], range[256];
 };
 
 static void print_names(const char *const *names, char *buf, size_t size)

@@ -177,6 +177,20 @@ static bool read_splat(const struct jcur *c, struct report *r)
 	return true;
 }
 
+/* As it came: it is parsed only when an assertion is about it. */
+static void keep_moment(struct report *r, const char *line, size_t len)
+{
+	if (r->moments_size + len > REPORT_MOMENTS) {
+		r->moments_lost = true;
+		return;
+	}
+	r->moments_size += len;
+	r->moments = xrealloc(r->moments, r->nr_moments + 1, sizeof(*r->moments));
+	struct report_moment *m = &r->moments[r->nr_moments++];
+	*m = (struct report_moment){ xcalloc(len, 1), len };
+	memcpy(m->line, line, len);
+}
+
 /*
  * What a snapshot is of comes before what it has, which may be megabytes. One that is not as it should be says nothing: no verdict depends
  * on it.
@@ -185,6 +199,8 @@ static void note_snapshot(struct report *r, const char *line, size_t len)
 {
 	enum { HEAD = 400 };
 	size_t head = MIN(len, (size_t)HEAD);
+	if (memmem(line, head, ",\"name\":\"periodic_", 18) && memmem(line, head, ",\"by\":\"time\"", 12))
+		keep_moment(r, line, len);
 	const char *end = memmem(line, head, ",\"cpus\":", 8), *error = memmem(line, head, ",\"error\":", 9);
 
 	end = end ? end : error;
@@ -233,7 +249,7 @@ static const struct kind {
 	bool (*read)(const struct jcur *c, struct report *r); /* NULL: it is taken as it came */
 	void (*keep)(struct report *r, const char *line, size_t len);
 } kinds[] = { { "run", read_run }, { "worker", report_read_worker }, { "payload", report_read_payload }, { "scheduler", report_read_scheduler },
-	      { "sample", report_read_sample }, { "splat", read_splat }, { "end", read_end }, { "log", NULL, keep_log },
+	      { "sample", report_read_sample, keep_moment }, { "splat", read_splat }, { "end", read_end }, { "log", NULL, keep_log },
 	      { "snapshot", NULL, note_snapshot } };
 
 static const struct kind *kind_find(const char *name, size_t len)
@@ -304,8 +320,11 @@ static void read_parsed(struct reader *rd, const char *line, size_t len, struct 
 	}
 	if (!k->read)
 		k->keep(r, line, len);
-	else if (k->read(&c, r) && k->read == read_end)
-		rd->ended = true;
+	else if (k->read(&c, r)) {
+		rd->ended |= k->read == read_end;
+		if (k->keep)
+			k->keep(r, line, len);
+	}
 }
 
 /* What is wrong with a record of this kind in this place; NULL: nothing. */
@@ -377,6 +396,9 @@ void report_deinit(struct report *r)
 	free(r->reason);
 	report_scheduler_deinit(&r->scheduler);
 	report_samples_deinit(&r->samples);
+	for (size_t i = 0; i < r->nr_moments; i++)
+		free(r->moments[i].line);
+	free(r->moments);
 	json_decref(r->splats);
 	json_decref(r->snapshots);
 	kt_errs_deinit(&r->defects);

@@ -24,6 +24,7 @@ enum {
 	REPORT_SCX_PHASES = 1000,    /* records of phases that are kept */
 	REPORT_SPLATS = 100,         /* complaints of the kernel that are kept; ktstr-boot writes fewer */
 	REPORT_SNAPSHOTS = 10,
+	REPORT_MOMENTS = 256 << 20,  /* bytes of samples and periodic snapshots that are kept */
 	REPORT_SAMPLES = 1 << 20,
 	REPORT_DEFECTS = 20,         /* the first defects are kept */
 };
@@ -123,6 +124,9 @@ struct report {
 	struct report_scheduler scheduler;
 	struct report_samples samples;
 	json_t *snapshots;              /* those that were taken because the run failed, REPORT_SNAPSHOTS at most: [{"name", "by", "at_ns"}]; NULL: none */
+	struct report_moment { char *line; size_t len; } *moments; /* lines of samples, and of snapshots that --periodic asked for, in their order */
+	size_t nr_moments, moments_size; /* the latter: bytes of them */
+	bool moments_lost;              /* beyond REPORT_MOMENTS bytes */
 	json_t *splats;                 /* first lines of the kernel's complaints, REPORT_SPLATS at most; NULL: none came */
 	enum outcome outcome;
 	char *reason;                   /* of the outcome; NULL: the record has none */

@@ -143,6 +143,8 @@ const struct row spec_rows[] = {
 	  .help = "another seed is another, equally valid schedule" },
 	{ .name = "compute", .kind = ROW_ENUM, .offset = offsetof(struct spec, compute), .def = COMPUTE_MODEL, .names = spec_compute_names,
 	  .help = "on the virtual clock: whether what workers compute is modelled or executed, where their work type can have it modelled" },
+	{ .name = "num_snapshots", .kind = ROW_UINT, .offset = offsetof(struct spec, num_snapshots), .max = SPEC_MAX_SNAPSHOTS,
+	  .help = "on the virtual clock: so many periodic snapshots, from a tenth to nine tenths of the run; ktstr-boot --periodic goes before it" },
 	{ .name = "payloads", .kind = ROW_CUSTOM, .type = "object of objects", .parse = parse_payloads, .sub = payload_rows,
 	  .help = "programs that run beside the workers, by name" },
 	{ .name = "scheduler", .kind = ROW_CUSTOM, .type = "object", .parse = parse_scheduler, .sub = scheduler_rows,

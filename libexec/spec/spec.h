@@ -27,7 +27,7 @@ struct op_kind;
 extern const struct row spec_rows[], spec_cgroup_rows[], spec_group_rows[], spec_backdrop_rows[], spec_step_rows[],
 	spec_hold_rows[];
 
-enum { SPEC_MAX_WORKERS = 4096, SPEC_MAX_CGROUP_NAME = 128, SPEC_MAX_REPEATS = 10000 };
+enum { SPEC_MAX_WORKERS = 4096, SPEC_MAX_SNAPSHOTS = 64, SPEC_MAX_CGROUP_NAME = 128, SPEC_MAX_REPEATS = 10000 };
 enum { SPEC_BACKDROP = -1 }; /* instead of the number of a step */
 
 enum cpuset_kind {
@@ -180,6 +180,7 @@ struct spec {
 	unsigned workers_per_cgroup;  /* default 2 */
 	unsigned memory_mib;          /* memory_mb (or memory_mib), 0 when not given: the plan's */
 	int64_t seed;                 /* default 0 */
+	unsigned num_snapshots;       /* periodic ones, on the virtual clock; default 0 */
 	unsigned compute;             /* enum spec_compute: on the virtual clock; default COMPUTE_MODEL */
 	struct step backdrop;         /* its hold and name are not used */
 	struct step *steps;           /* the short form is one step, with no name and no ops */
