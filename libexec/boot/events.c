@@ -107,17 +107,14 @@ static int do_watch_op(struct events *e, const json_t *request, struct kt_err *e
 	return r;
 }
 
-/*
- * The shim looks, before each turn, whether the scheduler that is attached now has got an exit kind: then the guest stands as it was when
- * the kernel gave up, for a snapshot.
- */
+/* The guest is to stand, for a snapshot, where the kernel gives up the scheduler that is attached now. */
 static void watch_exit(struct events *e, struct target *t)
 {
 	uint64_t at = e->snapshots->exits && e->snapshots->nr_exits < SNAPSHOTS_EXITS_MAX ? snapshot_exit_kind_at(t) : 0;
 	uint32_t kind;
 
 	if (at && target_read(t, "scx_sched.exit_kind", at, &kind, sizeof(kind)) && !kind)
-		vm_stop_when(&e->guest->vm, guestmem_in_qemu(t->mem, at, sizeof(kind)));
+		watches_arm_exit(t, &e->guest->vm, at);
 }
 
 static void watch_new_scheduler(struct events *e)
@@ -181,21 +178,27 @@ static void take_sample(struct events *e, const char *by)
 /* Kinds of the kernel's enum scx_exit_kind with which a scheduler goes because it was asked to, or is loaded again at once. */
 enum { EXIT_UNREG = 64, EXIT_UNREG_KERN = 66 };
 
-/* The scheduler has got an exit kind. */
+/* An instruction has written the scheduler's exit kind; 0: it has tried to. */
 static void take_exit(struct events *e)
 {
+	const struct shim_hit *hit = &e->guest->vm.shim->hit;
 	struct kt_err err = { 0 };
 	struct guestmem m;
 	struct target t;
+	uint32_t kind;
 
-	if (open_target(e, &m, &t, &err))
+	memcpy(&kind, hit->after, sizeof(kind));
+	if (!kind || open_target(e, &m, &t, &err))
 		return;
-	uint64_t kind = snapshot_exit_kind(&t);
+	watches_arm_exit(&t, &e->guest->vm, 0);
+	if (kind != EXIT_UNREG && kind != EXIT_UNREG_KERN) {
+		json_t *snapshot = snapshots_take(e->snapshots, "scheduler exit", "exit", &t, e->guest->vm.shim, &err);
+
+		e->snapshots->nr_exits++;
+		json_object_set_new(snapshot, "writer", watch_writer(&t, hit->cpu, hit->registers));
+		records_pass_on(e->records, snapshot);
+	}
 	target_deinit(&t);
-	if (!kind || kind == EXIT_UNREG || kind == EXIT_UNREG_KERN)
-		return;
-	e->snapshots->nr_exits++;
-	take_snapshot(e, "scheduler exit", "exit");
 }
 
 /* An instruction has written to what is watched. */
@@ -406,14 +409,14 @@ static bool take_stop(struct events *e, struct result *r)
 			return true;
 	}
 	switch (atomic_load(&vm->shim->stopped_for)) {
-	case SHIM_STOP_WATCHED:
-		take_exit(e);
-		break;
 	case SHIM_STOP_HANG:
 		take_snapshot(e, "guest hang", "hang");
 		break;
 	case SHIM_STOP_HIT:
-		take_hit(e);
+		if (watches_is_exit(vm))
+			take_exit(e);
+		else
+			take_hit(e);
 		break;
 	default:
 		take_due(e);

@@ -49,15 +49,38 @@ struct watches watches_load(const struct boot_options *o, const struct spec *spe
 	return w;
 }
 
+enum { EXIT_WATCH, FIRST_WATCH }; /* of the shim's */
+
+void watches_arm_exit(struct target *t, struct vm *vm, uint64_t at)
+{
+	uint32_t size = sizeof(uint32_t);
+	uint64_t in_qemu = at ? guestmem_in_qemu(t->mem, at, size) : 0;
+
+	if (vm->shim->watches[EXIT_WATCH].address == (in_qemu ? at : 0))
+		return;
+	vm_watch(vm, EXIT_WATCH, in_qemu ? &(struct shim_watch){ .address = at, .size = size, .at = in_qemu, .snapshots = UINT64_MAX,
+		 .stands = UINT64_MAX, .counts = UINT64_MAX } : &(struct shim_watch){ 0 });
+}
+
+bool watches_is_exit(const struct vm *vm)
+{
+	return vm->shim->hit.watch == EXIT_WATCH;
+}
+
+static struct shim_watch *of_shim(struct vm *vm, unsigned i)
+{
+	return &vm->shim->watches[FIRST_WATCH + i];
+}
+
 static void disarm(struct watches *w, unsigned i, struct vm *vm)
 {
 	struct watch *watch = &w->v[i];
 
 	if (!watch->armed)
 		return;
-	watch->before += atomic_load(&vm->shim->watches[i].hits);
+	watch->before += atomic_load(&of_shim(vm, i)->hits);
 	watch->armed = false;
-	vm_watch(vm, i, &(struct shim_watch){ 0 });
+	vm_watch(vm, FIRST_WATCH + i, &(struct shim_watch){ 0 });
 }
 
 static bool overlap(const struct watch_place *a, const struct watch_place *b)
@@ -98,7 +121,7 @@ static int arm(struct watches *w, unsigned i, struct target *t, struct vm *vm, s
 		return -1;
 	watch->at = at;
 	watch->armed = true;
-	vm_watch(vm, i, &(struct shim_watch){ .address = at.address, .size = at.size, .at = in_qemu,
+	vm_watch(vm, FIRST_WATCH + i, &(struct shim_watch){ .address = at.address, .size = at.size, .at = in_qemu,
 		 .snapshots = left(WATCH_SNAPSHOTS_MAX, watch->before), .stands = left(WATCH_HITS_MAX, watch->before),
 		 .counts = left(WATCH_COUNTS_MAX, watch->before) });
 	return 0;
@@ -135,7 +158,7 @@ json_t *watches_hit(struct watches *w, struct target *t, struct vm *vm, const ch
 {
 	const struct shim_hit *hit = &vm->shim->hit;
 	int64_t at_ns = atomic_load(&vm->shim->stopped_ns);
-	unsigned i = hit->watch;
+	unsigned i = hit->watch - FIRST_WATCH;
 	struct watch *watch = &w->v[i];
 	struct watch_place at;
 
@@ -144,7 +167,7 @@ json_t *watches_hit(struct watches *w, struct target *t, struct vm *vm, const ch
 		return NULL;
 	/* A scheduler that goes takes its variables along, and others get the memory. */
 	if (!watch->at.of_kernel && (watch_find(t, &watch->place, watch->text, &at, &watch->why_not) || at.address != watch->at.address)) {
-		atomic_fetch_sub(&vm->shim->watches[i].hits, 1);
+		atomic_fetch_sub(&of_shim(vm, i)->hits, 1);
 		disarm(w, i, vm);
 		return NULL;
 	}
@@ -176,7 +199,7 @@ void watches_warn(const struct watches *w)
 json_t *watches_total(const struct watches *w, unsigned i, const struct shim_page *shim)
 {
 	const struct watch *watch = &w->v[i];
-	uint64_t hits = watch->before + (watch->armed && shim ? atomic_load(&shim->watches[i].hits) : 0);
+	uint64_t hits = watch->before + (watch->armed && shim ? atomic_load(&shim->watches[FIRST_WATCH + i].hits) : 0);
 	json_t *j = KT_PACK("{ss ss ss sI sI}", "kind", "watch", "watch", watch->text, "by", watch->path ? watch->path : "--watch",
 			    "hits", (json_int_t)hits, "recorded", (json_int_t)watch->seen);
 

@@ -12,6 +12,7 @@
 #include "libexec/spec/op.h"
 
 enum { WATCHES_MAX = SNAPSHOTS_WATCHES_MAX + WATCHES_BY_SPEC };
+_Static_assert((int)WATCHES_MAX < (int)SHIM_WATCHES, "the first of the shim's watches is on the exit kind of the scheduler");
 /* Of one watch: hits with a snapshot, with a record, and hits that are counted before the watch ends. */
 enum { WATCH_SNAPSHOTS_MAX = 64, WATCH_HITS_MAX = 1000, WATCH_COUNTS_MAX = 1000000 };
 
@@ -38,6 +39,13 @@ struct watches watches_load(const struct boot_options *o, const struct spec *spe
  * nothing can be read, as err says. -1 and err: it cannot be.
  */
 int watches_do_op(struct watches *w, const json_t *request, bool setting_up, struct target *t, struct vm *vm, struct kt_err *err);
+/*
+ * The guest stands: the exit kind of a scheduler, 4 bytes at this address, is watched until the scheduler has got one; at 0: none is. It is
+ * not one of the others.
+ */
+void watches_arm_exit(struct target *t, struct vm *vm, uint64_t at);
+/* It stands for a hit of that. */
+bool watches_is_exit(const struct vm *vm);
 /* The guest stands: those that are wanted are watched, where they are by now. */
 void watches_arm(struct watches *w, struct target *t, struct vm *vm);
 /*

@@ -195,22 +195,6 @@ uint64_t snapshot_exit_kind_at(struct target *t)
 	return sched && kind.there && kind.size == 4 ? sched + kind.offset : 0;
 }
 
-uint64_t snapshot_exit_kind(struct target *t)
-{
-	enum { KIND, INFO, INFO_KIND, DONE = 1 };
-	static struct member e[] = { [KIND] = { "scx_sched", "exit_kind" }, [INFO] = { "scx_sched", "exit_info" },
-				     [INFO_KIND] = { "scx_exit_info", "kind" } };
-	uint64_t sched = root(t), kind = 0, info;
-
-	target_find_members(t, e, ARRAY_SIZE(e));
-	if (!sched || !target_member(t, sched, &e[KIND], &kind))
-		return 0;
-	/* It becomes "done" when all has been taken down, which may be within a turn. */
-	if (kind == DONE && target_member(t, sched, &e[INFO], &info) && info)
-		target_member(t, info, &e[INFO_KIND], &kind);
-	return kind;
-}
-
 json_t *snapshot_events(struct target *t)
 {
 	uint64_t sched = root(t);

@@ -32,8 +32,6 @@ json_t *snapshot_tasks(struct target *t, json_t *cpus);
 json_t *snapshot_scheduler(struct target *t);
 /* Where the kernel has the exit kind of the sched_ext scheduler that is attached, 4 bytes; 0: there is none, or it is not known where. */
 uint64_t snapshot_exit_kind_at(struct target *t);
-/* The kind with which it exits, also once that is done; 0: it does not. */
-uint64_t snapshot_exit_kind(struct target *t);
 json_t *snapshot_dsqs(struct target *t);
 /* For a sample: a task that is runnable and does not run. */
 struct sample_task {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stops. At a time that the host has set (shim_page.stop_ns), or when there is something in a place of the guest's memory that was empty
- * (shim_page.watched), the vCPU thread stands before it begins a turn, until the host has answered. No vCPU executes then, no clock moves, and no turn is other than it would have been: the host may read the guest's
- * memory, and leaves no trace. A guest that is idle at that time stands when it wakes: what it has in memory is the same.
+ * Stops. At a time that the host has set (shim_page.stop_ns) the vCPU thread stands before it begins a turn, until the host has answered. No
+ * vCPU executes then, no clock moves, and no turn is other than it would have been: the host may read the guest's memory, and leaves no
+ * trace. A guest that is idle at that time stands when it wakes: what it has in memory is the same.
  *
  * Times count from the end of the first record of a phase, which the guest sends when it lets its workers go.
  *
@@ -78,20 +78,14 @@ void shim_stand(enum shim_stop why, int64_t now)
 		shim_wait_for_answer();
 }
 
-/* SHIM_STOP_ASKED: for nothing. */
-static enum shim_stop due(int64_t now)
+static bool is_due(int64_t now)
 {
-	const _Atomic uint32_t *watched = (const _Atomic uint32_t *)atomic_load_explicit(&shim_page->watched, memory_order_relaxed);
 	int64_t at = atomic_load_explicit(&shim_page->stop_ns, memory_order_relaxed);
 
-	if (watched && atomic_load_explicit(watched, memory_order_relaxed)) {
-		atomic_store(&shim_page->watched, 0);
-		return SHIM_STOP_WATCHED;
-	}
 	if (!at || zero_ns < 0 || now - zero_ns < at)
-		return SHIM_STOP_ASKED;
+		return false;
 	atomic_store(&shim_page->stop_ns, 0);
-	return SHIM_STOP_TIME;
+	return true;
 }
 
 int64_t shim_stop_in(int64_t now)
@@ -103,9 +97,7 @@ int64_t shim_stop_in(int64_t now)
 
 void shim_stop_if_due(int64_t now)
 {
-	enum shim_stop why;
-
 	/* The host sets the next one before it answers. */
-	while (stop_fd >= 0 && (why = due(now)) != SHIM_STOP_ASKED)
-		shim_stand(why, now);
+	while (stop_fd >= 0 && is_due(now))
+		shim_stand(SHIM_STOP_TIME, now);
 }

@@ -34,7 +34,6 @@ enum shim_state {
 enum shim_stop {
 	SHIM_STOP_ASKED,   /* it has asked the host for something, or said its last */
 	SHIM_STOP_TIME,    /* stop_ns has come */
-	SHIM_STOP_WATCHED, /* there is something in what is watched */
 	SHIM_STOP_HANG,    /* its watchdog has expired, as QMP is about to say */
 	SHIM_STOP_HIT,     /* it has written to what one of the watches is on */
 };
@@ -75,11 +74,6 @@ struct shim_page {
 	 */
 	_Atomic int64_t stop_ns;
 	_Atomic uint32_t stop_bare;  /* the host's, too: at that stop it does not ask for registers, which cost more than all else of it */
-	/*
-	 * The host's, while the guest stands: four bytes of the guest's memory, at their address in this process. The guest is to stand once
-	 * before the next turn that finds something there. 0: none.
-	 */
-	_Atomic uintptr_t watched;
 	_Atomic uint32_t watches_set; /* the host's: raised when it has changed any of these */
 	struct shim_watch watches[SHIM_WATCHES];
 	struct shim_hit hit;

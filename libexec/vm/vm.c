@@ -157,12 +157,6 @@ void vm_stop_at(struct vm *vm, int64_t ns, bool bare)
 	atomic_store(&vm->shim->stop_ns, ns);
 }
 
-void vm_stop_when(struct vm *vm, uint64_t at)
-{
-	if (vm->shim)
-		atomic_store(&vm->shim->watched, at);
-}
-
 void vm_watch(struct vm *vm, unsigned w, const struct shim_watch *watch)
 {
 	struct shim_watch *to = &vm->shim->watches[w];

@@ -112,11 +112,6 @@ int vm_spawn(struct vm *vm, const struct strv *args, int payload, int state, con
  */
 void vm_stop_at(struct vm *vm, int64_t ns, bool bare);
 /*
- * The same, when there is something in the four bytes of its memory that are at this address in QEMU's process: at the end of the turn
- * that puts it there, once. 0: never.
- */
-void vm_stop_when(struct vm *vm, uint64_t at);
-/*
  * Watch so many bytes of the guest's at this address of its kernel's, which are at `at` in QEMU's process, or with size 0 nothing, as
  * watch number w of SHIM_WATCHES. The guest stands at the first `stands` hits, with the registers of all vCPUs at the first `snapshots`;
  * when `counts` were counted there is no such watch any more. While the guest stands.
