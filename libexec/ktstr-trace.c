@@ -13,7 +13,8 @@ static const char usage[] =
 	"Print a trace that ktstr-boot has written. Times are ms after the first phase began.\n"
 	"\n"
 	"  -v, --view VIEW      timehist (default): a line for each time that a task ran; events: a line for each event;\n"
-	"                       latency: how long each task waited for a CPU, the worst first\n"
+	"                       latency: how long each task waited for a CPU, the worst first;\n"
+	"                       conservation: how long each CPU was idle while a task waited that may run there\n"
 	"      --format FORMAT  text (default), or json: for Chrome's and Perfetto's viewers\n"
 	"  -c, --cpu LIST       what happened on these CPUs: 0-1,3\n"
 	"  -t, --task TASK      of tasks of this name, or of this thread ID\n"
@@ -36,14 +37,14 @@ static const struct option longopts[] = {
 	{ 0 },
 };
 
-static const struct view *const views[] = { &view_timehist, &view_events, &view_latency };
+static const struct view *const views[] = { &view_timehist, &view_events, &view_latency, &view_conservation };
 
 static const struct view *named_view(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(views); i++)
 		if (streq(views[i]->name, name))
 			return views[i];
-	die_usage("--view: '%s' is not one of timehist, events, latency", name);
+	die_usage("--view: '%s' is not one of timehist, events, latency, conservation", name);
 }
 
 static int64_t parse_time(const char *option, const char *text)
@@ -133,7 +134,7 @@ static int print_trace(struct trace_reader *r, const struct view *view, const st
 
 		tracked_apply(&tasks, &e, &prev);
 		if (view->event)
-			view->event(f, &e, &prev);
+			view->event(f, &e, &prev, &tasks);
 	}
 	if (view->end)
 		view->end(f, r, &tasks);

@@ -39,12 +39,13 @@ events() {
 	local a b
 	read -r a b < <(jq -r 'select(.kind == "worker").tid' handover.jsonl | xargs)
 	# From when both sleep and wake each other: 300 ms in the middle of the run.
-	events handover.trace --cpu 1 --from 300ms --to 600ms >got
+	events handover.trace --cpu 1 --from 300ms --to 600ms | grep -v ' tick' >got
 	grep -vE "FutexPingPong\[($a|$b)\]" got >strangers || true
 	# Each line must be the one that follows from the line before. What else runs may come in between, and gives the CPU back.
 	fails 1 grep -v 'idle\|kworker\|migration\|rcu\|ksoftirqd\|kcompactd\|kdamond\|ktstr-work' strangers
 	awk -v a="FutexPingPong[$a]" -v b="FutexPingPong[$b]" '
 		function other(x) { return x == a ? b : a }
+		$2 !~ /^(switch|waking|wakeup)$/ { next }
 		{ for (i = 3; i <= NF; i++) if ($i != a && $i != b && $i ~ /\]$/) next }
 		last == "waking" && !($2 == "wakeup" && $3 == who) { print "after a waking:", $0; bad++ }
 		last == "wakeup" && !($2 == "switch" && $3 == other(who) && $6 == who) { print "after a wake-up:", $0; bad++ }
@@ -120,6 +121,54 @@ events() {
 	cmp scx.first scx.trace
 	ktstr trace --view latency scx.trace 2>notes | grep SpinWait
 	fails 1 grep 'do not follow' notes
+}
+
+@test "forks and exits, ticks, migrations, throttling, affinities and CPUs that go: as the report has them" {
+	printf '{"name":"more","memory_mb":256,"backdrop":{"cgroups":[{"name":"f","workers":1,"work":"ForkExit"},
+		{"name":"q","workers":1,"limits":{"cpu_max":{"quota_us":20000,"period_us":100000}}},{"name":"s","workers":2}]},
+		"steps":[{"name":"one","hold":{"fixed_s":0.4},"ops":[]},
+		{"name":"two","hold":{"fixed_s":0.2},"ops":[{"SetAffinity":{"cgroup":"s","affinity":{"exact":[0]}}}]},
+		{"name":"three","hold":{"fixed_s":0.2},"ops":[{"CpuOffline":1}]},
+		{"name":"four","hold":{"fixed_s":0.2},"ops":[{"CpuOnline":1}]}]}' >more.json
+	traced more
+	ktstr trace --view events more.trace >got
+	local forks
+	forks=$(jq -r 'select(.kind == "worker" and .cgroup == "f").iterations' more.jsonl)
+	# Each child is new, runs and ends; one may be on its way at the end.
+	[ "$(awk '$3 == "fork" && $4 ~ /^ForkExit/' got | wc -l)" -ge "$forks" ]
+	[ "$(awk '$3 == "fork" && $4 ~ /^ForkExit/' got | wc -l)" -le "$((forks + 1))" ]
+	awk '$3 == "exit" && $4 ~ /^ForkExit/' got | wc -l | awk -v n="$forks" '{ exit $1 < n || $1 > n + 1 }'
+	# A tick every 4 ms of a CPU that is busy; CPU 1 is offline for 200 ms.
+	awk '$3 == "tick" && $1 >= 0 && $1 < 400 { n[$2]++ } END { print n[0], n[1]; exit n[0] < 98 || n[0] > 101 }' got
+	fails 1 awk '$3 == "offline" { off = $1 } $3 == "online" { on = 1 } off && !on && $1 > off + 20 && $2 == 1 { found = 1; exit } END { exit !found }' got
+	[ "$(awk '$3 == "offline" || $3 == "online" { print $3, $4 }' got | xargs)" = "offline cpu=1 online cpu=1" ]
+	# 20 of each 100 ms: throttled about ten times, and let go.
+	awk '$3 == "throttle" && $4 == "/q" { n++ } $3 == "unthrottle" && $4 == "/q" { m++ } END { print n, m; exit n < 8 || n - m > 2 || m > n }' got
+	# The two workers of s may use CPU 0 alone from then on, and do.
+	[ "$(awk '$3 == "affinity" && $4 ~ /^SpinWait/ && $5 == "cpus=0"' got | wc -l)" -ge 2 ]
+	awk '$3 == "affinity" && $5 == "cpus=0" && $1 > 400 { from = $1; exit } END { exit !from }' got
+	fails 1 grep . <(ktstr trace --cgroup /s --cpu 1 --from 420ms --to 990ms more.trace | tail -n +2)
+	# A task changes its CPU by an event alone.
+	awk '{ sub(/cpu=/, "", $5) } $3 == "migrate" { at[$4] = $5 } $3 == "wakeup" && $4 in at && at[$4] != $5 { print; bad = 1 } END { exit bad }' got
+}
+
+@test "work conservation: a scheduler that leaves a CPU idle, and those that do not" {
+	spec conserve '[{"name":"a","workers":2}]'
+	ktstr-boot --plan plan.json --trace pile.trace --scheduler "$TREE/guest/bpf/pile.bpf.o" conserve.json >/dev/null
+	ktstr trace --view conservation --to 900ms pile.trace | tee got
+	awk '$1 == 1 { exit !($2 > 890 && $3 > 300 && $5 ~ /^SpinWait/) }' got
+	awk '$1 == 0 { exit $2 > 1 }' got
+	local scheduler
+	for scheduler in none "$TREE/guest/bpf/fifo.bpf.o"; do
+		ktstr-boot --plan plan.json --trace conserve.trace --scheduler "$scheduler" conserve.json >/dev/null
+		ktstr trace --view conservation --to 900ms conserve.trace | tee got
+		awk 'NR > 1 && $2 > 5 { bad = 1 } END { exit bad || NR != 3 }' got
+	done
+	# One that is pinned beside another on CPU 0 waits, and CPU 1 is idle: it may not go there.
+	spec pinned '[{"name":"a","workers":2,"cpuset":{"exact":[0]}}]'
+	ktstr-boot --plan plan.json --trace conserve.trace pinned.json >/dev/null
+	ktstr trace --view conservation --to 900ms conserve.trace | tee got
+	awk 'NR > 1 && $2 > 5 { exit 1 }' got
 }
 
 @test "times are those of instructions: a QEMU that has one instruction in a block writes the same trace" {

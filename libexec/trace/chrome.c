@@ -32,8 +32,9 @@ static void begin_json(const struct filter *f, const struct trace_reader *r)
 	}
 }
 
-static void put_event(const struct filter *f, const struct trace_event *e, const struct tracked *prev)
+static void put_event(const struct filter *f, const struct trace_event *e, const struct tracked *prev, struct tracked_tasks *tasks)
 {
+	(void)tasks;
 	if (e->kind == RECORD_ENQUEUE && e->flags & RECORD_WAKES && filter_passes(f, e->ns, e->cpu, e->task)) {
 		_cleanup_free_ char *name = xasprintf("wakeup %s", view_task(e->task));
 		put_record(KT_PACK("{ss ss ss si si s{si}}", "ph", "i", "s", "t", "name", name, "pid", 0, "tid", (int)e->to_cpu, "args", "by_cpu",

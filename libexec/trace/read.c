@@ -117,6 +117,20 @@ static bool take_text(struct trace_reader *r, size_t max, const char **text, siz
 	return true;
 }
 
+static bool take_mask(struct trace_reader *r, struct cpumask *ret)
+{
+	const char *bytes;
+	size_t n;
+
+	if (!take_text(r, TRACE_MASK_SIZE, &bytes, &n))
+		return false;
+	*ret = (struct cpumask){ 0 };
+	for (size_t i = 0; i < 8 * n && i < r->nr_cpus; i++)
+		if (bytes[i / 8] >> i % 8 & 1)
+			cpumask_set(ret, (unsigned)i);
+	return true;
+}
+
 static bool take_cgroup(struct trace_reader *r)
 {
 	uint32_t parent;
@@ -147,7 +161,7 @@ static bool take_task(struct trace_reader *r)
 	size_t n;
 
 	if (!take_u32(r, &t.tid) || !take_u32(r, &t.tgid) || !take_u32(r, &t.policy) || !take_u32(r, &t.prio) || !take_below(r, (uint64_t)r->nr_cgroups + 1, &cgroup) ||
-	    !take_text(r, TRACE_COMM_SIZE, &name, &n))
+	    !take_text(r, TRACE_COMM_SIZE, &name, &n) || !take_mask(r, &t.allowed))
 		return false;
 	if (cgroup)
 		t.cgroup = r->cgroups[cgroup - 1].path;
@@ -170,6 +184,16 @@ static bool take_task_number(struct trace_reader *r, const struct trace_task **r
 	return true;
 }
 
+static bool take_cgroup_number(struct trace_reader *r, const char **path)
+{
+	uint32_t i;
+
+	if (!take_below(r, r->nr_cgroups, &i))
+		return false;
+	*path = r->cgroups[i].path;
+	return true;
+}
+
 /* The event's own numbers, behind those that all have. */
 static bool take_rest(struct trace_reader *r, struct trace_event *e)
 {
@@ -177,10 +201,23 @@ static bool take_rest(struct trace_reader *r, struct trace_event *e)
 	case RECORD_SWITCH:
 		return take_task_number(r, &e->prev) && take_task_number(r, &e->task) && take_u32(r, &e->state);
 	case RECORD_ENQUEUE:
+	case RECORD_MIGRATE:
 		return take_task_number(r, &e->task) && take_below(r, r->nr_cpus, &e->to_cpu);
 	case RECORD_RUNNING:
 	case RECORD_WAKING:
+	case RECORD_FORK:
 		return take_task_number(r, &e->task);
+	case RECORD_EXIT:
+		return take_task_number(r, &e->task) && take_u32(r, &e->code);
+	case RECORD_TICK:
+		return true;
+	case RECORD_AFFINITY:
+		return take_task_number(r, &e->task) && take_mask(r, &e->allowed);
+	case RECORD_THROTTLE:
+	case RECORD_UNTHROTTLE:
+		return take_cgroup_number(r, &e->cgroup) && take_below(r, r->nr_cpus, &e->to_cpu);
+	case RECORD_ONLINE:
+		return take_below(r, r->nr_cpus, &e->to_cpu);
 	default:
 		return false;
 	}

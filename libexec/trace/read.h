@@ -6,6 +6,7 @@
 #ifndef TRACE_READ_H
 #define TRACE_READ_H
 
+#include "libexec/lib/cpulist.h"
 #include "libexec/lib/json.h"
 #include "libexec/trace/format.h"
 
@@ -14,6 +15,7 @@ struct trace_cgroup { char *path; uint64_t id; };
 struct trace_task {
 	uint32_t tid, tgid, policy, prio;
 	const char *cgroup;      /* its path, "/" for the root; "": not known */
+	struct cpumask allowed;  /* CPUs that it may use */
 	char comm[TRACE_COMM_SIZE]; /* printable but for what the guest has put there; ends with NUL */
 };
 
@@ -22,10 +24,13 @@ struct trace_event {
 	unsigned flags;          /* as in the file */
 	unsigned cpu;            /* where it happened */
 	int64_t ns;              /* after the first phase began, or after the start where none did */
-	const struct trace_task *task; /* it happened to; of a switch: what runs from now on */
+	const struct trace_task *task; /* it happened to; of a switch: what runs from now on; NULL: to none */
 	const struct trace_task *prev; /* of a switch */
 	uint32_t state;          /* of prev, as the kernel has it */
-	unsigned to_cpu;         /* of an enqueue: the task's */
+	unsigned to_cpu;         /* the task's, of an enqueue and a migrate; or the one that is throttled or goes on- or offline */
+	uint32_t code;           /* of an exit */
+	const char *cgroup;      /* of a throttle and an unthrottle */
+	struct cpumask allowed;  /* of an affinity */
 };
 
 struct trace_reader {

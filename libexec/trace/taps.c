@@ -8,6 +8,15 @@ static const struct { const char *symbol, *event; } functions[TAP_KINDS] = {
 	[TAP_SWITCH] = { "__switch_to_asm", "switch" },
 	[TAP_WAKING] = { "try_to_wake_up", "waking" },
 	[TAP_ENQUEUE] = { "enqueue_task", "wakeup" },
+	[TAP_MIGRATE] = { "set_task_cpu", "migrate" },
+	[TAP_FORK] = { "wake_up_new_task", "fork" },
+	[TAP_EXIT] = { "do_exit", "exit" },
+	[TAP_TICK] = { "sched_tick", "tick" },
+	[TAP_AFFINITY] = { "set_cpus_allowed_common", "affinity" },
+	[TAP_THROTTLE] = { "tg_throttle_down", "throttle" },
+	[TAP_UNTHROTTLE] = { "tg_unthrottle_up", "unthrottle" },
+	[TAP_ACTIVATE] = { "sched_cpu_activate", "online" },
+	[TAP_DEACTIVATE] = { "sched_cpu_deactivate", "offline" },
 };
 
 static void add_absent(json_t *absent, int tap, const char *has)
@@ -43,6 +52,12 @@ static int find_members(const struct kernel_types *types, struct taps *t, struct
 	t->members.name = (struct tap_member){ (uint32_t)p.offset, p.size };
 	TAP_MEMBERS(X)
 #undef X
+#define X(name, type, path, older) \
+	id = kernel_types_find(types, type); \
+	if (id && !btf_follow(types->btf, id, path, &p, NULL)) \
+		t->members.name = (struct tap_member){ (uint32_t)p.offset, p.size };
+	TAP_MORE_MEMBERS(X)
+#undef X
 	return 0;
 }
 
@@ -50,8 +65,9 @@ static int find_variables(const struct kallsyms *symbols, struct taps *t, struct
 {
 	t->per_cpu_offsets = kallsyms_address(symbols, "__per_cpu_offset");
 	t->runqueues = kallsyms_address(symbols, "runqueues");
-	if (!t->per_cpu_offsets || !t->runqueues)
-		return kt_fail(err, "the kernel has no symbol '%s'", t->runqueues ? "__per_cpu_offset" : "runqueues");
+	t->active = kallsyms_address(symbols, "__cpu_active_mask");
+	if (!t->per_cpu_offsets || !t->runqueues || !t->active)
+		return kt_fail(err, "the kernel has no symbol '%s'", !t->active ? "__cpu_active_mask" : t->runqueues ? "__per_cpu_offset" : "runqueues");
 	return 0;
 }
 

@@ -18,10 +18,19 @@ enum tap_kind {
 	TAP_SWITCH,     /* __switch_to_asm(prev, next) */
 	TAP_WAKING,     /* try_to_wake_up(task, state, ...) */
 	TAP_ENQUEUE,    /* enqueue_task(rq, task, flags) */
+	TAP_MIGRATE,    /* set_task_cpu(task, cpu) */
+	TAP_FORK,       /* wake_up_new_task(task) */
+	TAP_EXIT,       /* do_exit(code) */
+	TAP_TICK,       /* sched_tick() */
+	TAP_AFFINITY,   /* set_cpus_allowed_common(task, context) */
+	TAP_THROTTLE,   /* tg_throttle_down(group, rq) */
+	TAP_UNTHROTTLE, /* tg_unthrottle_up(group, rq) */
+	TAP_ACTIVATE,   /* sched_cpu_activate(cpu) */
+	TAP_DEACTIVATE, /* sched_cpu_deactivate(cpu) */
 	TAP_KINDS,
 };
 
-/* X(name, struct, member, how other kernels call it or ""). */
+/* X(name, struct, member, how other kernels call it or ""). Those of the second table need not be there. */
 #define TAP_MEMBERS(X) \
 	X(state, "task_struct", "__state", "") \
 	X(on_rq, "task_struct", "on_rq", "") \
@@ -30,7 +39,6 @@ enum tap_kind {
 	X(comm, "task_struct", "comm", "") \
 	X(policy, "task_struct", "policy", "") \
 	X(prio, "task_struct", "prio", "") \
-	X(delayed, "task_struct", "se.sched_delayed", "") \
 	X(cpu, "task_struct", "thread_info.cpu", "") \
 	X(css_set, "task_struct", "cgroups", "") \
 	X(cgroup, "css_set", "dfl_cgrp", "") \
@@ -38,7 +46,13 @@ enum tap_kind {
 	X(node_id, "kernfs_node", "id", "") \
 	X(node_name, "kernfs_node", "name", "") \
 	X(node_parent, "kernfs_node", "__parent", "parent") \
-	X(curr, "rq", "curr", "")
+	X(allowed, "task_struct", "cpus_ptr", "") \
+	X(curr, "rq", "curr", "") \
+	X(rq_cpu, "rq", "cpu", "") \
+	X(new_mask, "affinity_context", "new_mask", "")
+#define TAP_MORE_MEMBERS(X) \
+	X(delayed, "task_struct", "se.sched_delayed", "") \
+	X(group, "task_group", "css.cgroup", "")
 
 /* From the start of its struct; a number of up to 8 bytes, or an array. */
 struct tap_member { uint32_t offset, size; };
@@ -54,9 +68,10 @@ struct taps {
 	struct tap_members {
 #define X(name, type, path, older) struct tap_member name;
 		TAP_MEMBERS(X)
+		TAP_MORE_MEMBERS(X)
 #undef X
 	} members;
-	uint64_t per_cpu_offsets, runqueues;              /* the kernel's __per_cpu_offset, and its runqueues */
+	uint64_t per_cpu_offsets, runqueues, active;      /* the kernel's __per_cpu_offset, runqueues, and __cpu_active_mask */
 	unsigned nr_cpus, ns_shift;
 	uint64_t low;                                     /* bytes of memory below the hole under 4 GiB */
 	unsigned nr_nodes;

@@ -145,6 +145,12 @@ void tracked_apply(struct tracked_tasks *all, const struct trace_event *e, struc
 		switch_out(all, t, e);
 		switch_in(all, tracked_find(all, e->task, e->cpu), e->cpu, e->ns);
 		break;
+	case RECORD_MIGRATE:
+		tracked_find(all, e->task, e->cpu)->cpu = e->to_cpu;
+		break;
+	case RECORD_AFFINITY:
+		tracked_find(all, e->task, e->cpu)->task.allowed = e->allowed;
+		break;
 	case RECORD_ENQUEUE:
 		enqueue(tracked_find(all, e->task, e->to_cpu), e);
 		break;

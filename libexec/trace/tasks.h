@@ -20,6 +20,10 @@ struct tracked {
 	uint64_t switches, preemptions, wakeups;
 	struct histogram *wakes; /* from the wake-up to the CPU; NULL: none */
 	bool woken;              /* it waits for the first time since a wake-up */
+	/* conserve.h's: */
+	bool counted;            /* as one that waits for these CPUs */
+	struct cpumask counted_on;
+	int64_t counted_since_ns;
 };
 
 struct tracked_tasks {

@@ -2,6 +2,7 @@
 /* A trace as text: see view.h. */
 #include "libexec/trace/view.h"
 #include "libexec/lib/printable.h"
+#include "libexec/trace/conserve.h"
 
 static bool is_below(const char *path, const char *top)
 {
@@ -14,8 +15,10 @@ static bool is_below(const char *path, const char *top)
 
 bool filter_passes(const struct filter *f, int64_t ns, unsigned cpu, const struct trace_task *task)
 {
-	return ns >= f->from_ns && ns <= f->to_ns && cpumask_test(&f->cpus, cpu) && (f->tid < 0 || f->tid == task->tid) &&
-		(!f->task || streq(f->task, task->comm)) && (!f->cgroup || is_below(task->cgroup, f->cgroup));
+	bool any = f->tid < 0 && !f->task && !f->cgroup;
+
+	return ns >= f->from_ns && ns <= f->to_ns && cpumask_test(&f->cpus, cpu) && (any || (task && (f->tid < 0 || f->tid == task->tid) &&
+		(!f->task || streq(f->task, task->comm)) && (!f->cgroup || is_below(task->cgroup, f->cgroup))));
 }
 
 const char *view_ms(int64_t ns)
@@ -68,8 +71,9 @@ static void begin_timehist(const struct filter *f, const struct trace_reader *r)
 }
 
 /* A line when a task has run. */
-static void print_run(const struct filter *f, const struct trace_event *e, const struct tracked *prev)
+static void print_run(const struct filter *f, const struct trace_event *e, const struct tracked *prev, struct tracked_tasks *tasks)
 {
+	(void)tasks;
 	if (e->kind != RECORD_SWITCH || !e->prev->tid || !filter_passes(f, e->ns, e->cpu, e->prev))
 		return;
 	printf("%15s %4u  %-24s %12s %12s %12s  %s\n", view_ms(e->ns), e->cpu, view_task(e->prev), ms_or_dash(prev->slept_ns),
@@ -78,23 +82,62 @@ static void print_run(const struct filter *f, const struct trace_event *e, const
 
 const struct view view_timehist = { "timehist", "a line for each time that a task ran", begin_timehist, print_run, NULL };
 
-static void print_event(const struct filter *f, const struct trace_event *e, const struct tracked *prev)
+static const char *event_name(const struct trace_event *e)
 {
-	(void)prev;
+	static const char *const names[RECORD_KINDS] = {
+		[RECORD_SWITCH] = "switch", [RECORD_WAKING] = "waking", [RECORD_MIGRATE] = "migrate", [RECORD_FORK] = "fork",
+		[RECORD_EXIT] = "exit", [RECORD_TICK] = "tick", [RECORD_AFFINITY] = "affinity", [RECORD_THROTTLE] = "throttle",
+		[RECORD_UNTHROTTLE] = "unthrottle",
+	};
+
+	if (e->kind == RECORD_ENQUEUE)
+		return e->flags & RECORD_WAKES ? "wakeup" : "enqueue";
+	if (e->kind == RECORD_ONLINE)
+		return e->flags & RECORD_ACTIVE ? "online" : "offline";
+	return names[e->kind];
+}
+
+static void print_cgroup(const char *path)
+{
+	_cleanup_free_ char *text = printable(path, strlen(path));
+
+	fputs(text, stdout);
+}
+
+static void print_event(const struct filter *f, const struct trace_event *e, const struct tracked *prev, struct tracked_tasks *tasks)
+{
+	(void)prev, (void)tasks;
 	if (e->kind < RECORD_EVENTS || (!filter_passes(f, e->ns, e->cpu, e->task) && !(e->prev && filter_passes(f, e->ns, e->cpu, e->prev))))
 		return;
-	printf("%15s %4u  ", view_ms(e->ns), e->cpu);
+	printf("%15s %4u  %-10s ", view_ms(e->ns), e->cpu, event_name(e));
+	char cpus[CPULIST_LEN];
 	switch (e->kind) {
 	case RECORD_SWITCH:
-		printf("switch   %s %s -> ", view_task(e->prev), e->prev->tid ? view_state(e) : "R");
+		printf("%s %s -> ", view_task(e->prev), e->prev->tid ? view_state(e) : "R");
 		puts(view_task(e->task));
 		break;
-	case RECORD_WAKING:
-		printf("waking   %s\n", view_task(e->task));
+	case RECORD_ENQUEUE:
+		printf("%s cpu=%u%s\n", view_task(e->task), e->to_cpu, e->flags & RECORD_DELAYED ? " delayed" : "");
+		break;
+	case RECORD_MIGRATE:
+		printf("%s cpu=%u\n", view_task(e->task), e->to_cpu);
+		break;
+	case RECORD_EXIT:
+		printf("%s code=%u\n", view_task(e->task), e->code);
+		break;
+	case RECORD_AFFINITY:
+		printf("%s cpus=%s\n", view_task(e->task), cpulist_format(&e->allowed, cpus));
+		break;
+	case RECORD_THROTTLE:
+	case RECORD_UNTHROTTLE:
+		print_cgroup(e->cgroup);
+		printf(" cpu=%u\n", e->to_cpu);
+		break;
+	case RECORD_ONLINE:
+		printf("cpu=%u\n", e->to_cpu);
 		break;
 	default:
-		printf("%-8s %s cpu=%u%s\n", e->flags & RECORD_WAKES ? "wakeup" : "enqueue", view_task(e->task), e->to_cpu,
-		       e->flags & RECORD_DELAYED ? " delayed" : "");
+		puts(e->task ? view_task(e->task) : "");
 	}
 }
 
@@ -129,3 +172,35 @@ static void print_latencies(const struct filter *f, const struct trace_reader *r
 }
 
 const struct view view_latency = { "latency", "how long each task waited for a CPU, the worst first", NULL, NULL, print_latencies };
+
+static struct conserve conserve;
+
+static void begin_conservation(const struct filter *f, const struct trace_reader *r)
+{
+	/* What happens while the workers are made is no part of the run, unless it is asked for. */
+	conserve_init(&conserve, r->nr_cpus, f->from_ns == INT64_MIN ? 0 : f->from_ns, f->to_ns);
+}
+
+static void count_conservation(const struct filter *f, const struct trace_event *e, const struct tracked *prev, struct tracked_tasks *tasks)
+{
+	(void)f, (void)prev;
+	conserve_apply(&conserve, tasks, e);
+}
+
+static void print_conservation(const struct filter *f, const struct trace_reader *r, struct tracked_tasks *tasks)
+{
+	conserve_end(&conserve, tasks, r->now_ns - r->zero_ns);
+	printf("%4s %12s %12s  %-15s  %s\n", "CPU", "IDLE (ms)", "LONGEST", "UNTIL", "WHILE THIS WAITED");
+	for (unsigned i = 0; i < r->nr_cpus; i++) {
+		const struct conserve_cpu *c = &conserve.cpus[i];
+		_cleanup_free_ char *task = printable(c->longest_task, strlen(c->longest_task));
+
+		if (cpumask_test(&f->cpus, i))
+			printf("%4u %12s %12s  %-15s  %s\n", i, view_ms(c->sum_ns), view_ms(c->longest_ns),
+			       c->longest_ns ? view_ms(c->longest_until_ns) : "-", c->longest_ns ? task : "-");
+	}
+	conserve_deinit(&conserve);
+}
+
+const struct view view_conservation = { "conservation", "for how long each CPU was idle while a task waited that may run there",
+					begin_conservation, count_conservation, print_conservation };

@@ -21,11 +21,11 @@ bool filter_passes(const struct filter *f, int64_t ns, unsigned cpu, const struc
 struct view {
 	const char *name, *what;
 	void (*begin)(const struct filter *f, const struct trace_reader *r);
-	/* Before it is applied to the tasks. prev: see tracked_apply(); meant for a switch. */
-	void (*event)(const struct filter *f, const struct trace_event *e, const struct tracked *prev);
+	/* After it was applied to the tasks. prev: see tracked_apply(). */
+	void (*event)(const struct filter *f, const struct trace_event *e, const struct tracked *prev, struct tracked_tasks *tasks);
 	void (*end)(const struct filter *f, const struct trace_reader *r, struct tracked_tasks *tasks);
 };
-extern const struct view view_timehist, view_events, view_latency, view_chrome;
+extern const struct view view_timehist, view_events, view_latency, view_conservation, view_chrome;
 
 /* "R", "S", "D" ..., as ps has it; "R+": preempted. */
 const char *view_state(const struct trace_event *e);

@@ -69,6 +69,7 @@ static struct slot {
 	uint32_t tid, policy;
 	uint64_t css_set;
 	char comm[TRACE_COMM_SIZE];
+	unsigned char allowed[TRACE_MASK_SIZE];
 } tasks[SLOTS], cgroups[SLOTS];
 static uint32_t nr_tasks, nr_cgroups;
 static bool began; /* there is something in the block */
@@ -247,6 +248,22 @@ static uint32_t cgroup_number(uint64_t node, unsigned depth)
 	return s->index + 1;
 }
 
+static size_t mask_size(void)
+{
+	size_t n = (taps->nr_cpus + 7) / 8;
+
+	return n < TRACE_MASK_SIZE ? n : TRACE_MASK_SIZE;
+}
+
+/* A set of CPUs; none, where there is nothing. */
+static const unsigned char *mask_at(uint64_t address)
+{
+	static const unsigned char none[TRACE_MASK_SIZE];
+	const unsigned char *p = in_guest(address, mask_size());
+
+	return p ? p : none;
+}
+
 /* Its number in this block. What an event says of a task comes before the event. */
 static uint32_t task_number(uint64_t task)
 {
@@ -255,15 +272,18 @@ static uint32_t task_number(uint64_t task)
 	const char *comm = in_guest(task + taps->members.comm.offset, TRACE_COMM_SIZE);
 	uint32_t tid = (uint32_t)MEMBER(task, tid), policy = (uint32_t)MEMBER(task, policy);
 	uint64_t css_set = MEMBER(task, css_set);
+	const unsigned char *allowed = mask_at(MEMBER(task, allowed));
 
 	if (!comm)
 		comm = nothing;
-	if (s->at && s->tid == tid && s->policy == policy && s->css_set == css_set && !memcmp(s->comm, comm, TRACE_COMM_SIZE))
+	if (s->at && s->tid == tid && s->policy == policy && s->css_set == css_set && !memcmp(s->comm, comm, TRACE_COMM_SIZE) &&
+	    !memcmp(s->allowed, allowed, mask_size()))
 		return s->index;
 	uint64_t cgroup = MEMBER(css_set, cgroup), node = cgroup ? MEMBER(cgroup, node) : 0;
 	uint32_t number = cgroup_number(node, 0);
-	*s = (struct slot){ task, nr_tasks++, tid, policy, css_set, { 0 } };
+	*s = (struct slot){ .at = task, .index = nr_tasks++, .tid = tid, .policy = policy, .css_set = css_set };
 	memcpy(s->comm, comm, TRACE_COMM_SIZE);
+	memcpy(s->allowed, allowed, mask_size());
 	put(RECORD_TASK);
 	put_number(tid);
 	put_number((uint32_t)MEMBER(task, tgid));
@@ -271,7 +291,15 @@ static uint32_t task_number(uint64_t task)
 	put_number((uint32_t)MEMBER(task, prio));
 	put_number(number);
 	put_text(s->comm, strnlen(s->comm, TRACE_COMM_SIZE));
+	put_text(s->allowed, mask_size());
 	return s->index;
+}
+
+static uint64_t running_on(unsigned cpu)
+{
+	uint64_t rq = taps->runqueues + pointer_at(taps->per_cpu_offsets + cpu * 8);
+
+	return MEMBER(rq, curr);
 }
 
 static void begin_block(int64_t now)
@@ -279,9 +307,9 @@ static void begin_block(int64_t now)
 	began = true;
 	taps->block.head.first_ns = taps->block.head.last_ns = now;
 	for (unsigned i = 0; i < taps->nr_cpus; i++) {
-		uint64_t rq = taps->runqueues + pointer_at(taps->per_cpu_offsets + i * 8);
-		uint32_t task = task_number(MEMBER(rq, curr));
-		put(RECORD_RUNNING);
+		uint32_t task = task_number(running_on(i));
+		bool active = mask_at(taps->active)[i / 8] >> i % 8 & 1;
+		put(RECORD_RUNNING | (active ? RECORD_ACTIVE : 0));
 		put_number(i);
 		put_number(task);
 	}
@@ -359,6 +387,43 @@ static void record_enqueue(uint64_t task, bool wakes, int64_t now)
 	put_number((uint32_t)MEMBER(task, cpu));
 }
 
+/* An event of a task, with a number if there is one (else -1). */
+static void record_task(int kind, uint64_t task, int64_t more, int64_t now)
+{
+	make_room(now);
+	uint32_t number = task_number(task);
+	put_event(kind, now);
+	put_number(number);
+	if (more >= 0)
+		put_number((uint64_t)more);
+}
+
+static void record_affinity(uint64_t task, uint64_t context, int64_t now)
+{
+	record_task(RECORD_AFFINITY, task, -1, now);
+	put_text(mask_at(MEMBER(context, new_mask)), mask_size());
+}
+
+static void record_throttle(int kind, uint64_t group, uint64_t rq, int64_t now)
+{
+	uint64_t cgroup = MEMBER(group, group), node = cgroup ? MEMBER(cgroup, node) : 0;
+
+	if (!node) /* an autogroup has none, and no quota */
+		return;
+	make_room(now);
+	uint32_t number = cgroup_number(node, 0);
+	put_event(kind, now);
+	put_number(number - 1);
+	put_number(MEMBER(rq, rq_cpu));
+}
+
+static void record_online(unsigned cpu, bool active, int64_t now)
+{
+	make_room(now);
+	put_event(RECORD_ONLINE | (active ? RECORD_ACTIVE : 0), now);
+	put_number(cpu);
+}
+
 /* data: the tap, and how many instructions this block of code has. */
 static void tapped(unsigned vcpu, void *data)
 {
@@ -384,6 +449,30 @@ static void tapped(unsigned vcpu, void *data)
 		break;
 	case TAP_ENQUEUE:
 		record_enqueue(regs[REG_SI], regs[REG_DX] & ENQUEUE_WAKEUP, now);
+		break;
+	case TAP_MIGRATE:
+		record_task(RECORD_MIGRATE, regs[REG_DI], (uint32_t)regs[REG_SI], now);
+		break;
+	case TAP_FORK:
+		record_task(RECORD_FORK, regs[REG_DI], -1, now);
+		break;
+	case TAP_EXIT:
+		record_task(RECORD_EXIT, running_on(turn.cpu), (uint32_t)regs[REG_DI], now);
+		break;
+	case TAP_TICK:
+		make_room(now);
+		put_event(RECORD_TICK, now);
+		break;
+	case TAP_AFFINITY:
+		record_affinity(regs[REG_DI], regs[REG_SI], now);
+		break;
+	case TAP_THROTTLE:
+	case TAP_UNTHROTTLE:
+		record_throttle(kind == TAP_THROTTLE ? RECORD_THROTTLE : RECORD_UNTHROTTLE, regs[REG_DI], regs[REG_SI], now);
+		break;
+	case TAP_ACTIVATE:
+	case TAP_DEACTIVATE:
+		record_online((unsigned)regs[REG_DI], kind == TAP_ACTIVATE, now);
 		break;
 	case TAP_KINDS:
 		break;
