@@ -62,7 +62,7 @@ BPF = fifo vtime llc central
 BPF += starve unweighted deaf_llc wrong_dsq erring stall leaky busy pile maps
 BOOT = accel canary dry-run events guest keep load memory monitor own-path payload profile records run sched signals snapshots trace watchdog watches
 CHECK = check assert verdict text scheduler splat completed payload not_starved spread gap isolation throughput_cv min_work_rate
-CHECK += weights quota monitor scx_events temporal format tap junit markdown
+CHECK += weights quota monitor conservation scx_events temporal format tap junit markdown
 SWEEP = prepare pool record text
 SNAP = table diff
 

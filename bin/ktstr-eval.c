@@ -8,6 +8,8 @@
 #include "libexec/check/format.h"
 #include "libexec/check/verdict.h"
 #include "libexec/lib/cache.h"
+#include "libexec/lib/printable.h"
+#include "libexec/trace/conserve.h"
 
 #include <fcntl.h>
 #include <getopt.h>
@@ -22,6 +24,7 @@ static const char help[] =
 	"  -j, --json FILE      the verdicts as JSON to FILE as well\n"
 	"  -d, --defaults FILE  thresholds of a scheduler or a suite: an object like a spec's\n"
 	"                       \"assert\", which goes before it; may be given again\n"
+	"      --trace FILE     the trace of the run, for the checks that are by one\n"
 	"      --show-thresholds  what the report is judged by, and where each value is from\n"
 	"  -l, --list-checks    print every check with its default, unit and formula\n"
 	"  -h, --help           print this\n"
@@ -102,14 +105,47 @@ static int read_report(const char *path, struct report *r, struct kt_err *err)
 	return 0;
 }
 
+/* The workers' time: what comes behind it is no part of the run. */
+static int64_t end_of_run(const struct report *r)
+{
+	int64_t end = 0;
+
+	for (unsigned i = 0; i < r->nr_workers; i++)
+		end = MAX(end, r->workers[i].wall_time_ns);
+	return end ? end : INT64_MAX;
+}
+
+/* A trace that is not whole judges nothing. */
+static void read_trace(const char *path, struct report *r)
+{
+	struct conserve c;
+	struct kt_err err;
+
+	if (conserve_read(path, end_of_run(r), &c, &err))
+		die(err.code, "%s", err.msg);
+	const struct conserve_cpu *worst = conserve_worst(&c);
+	r->idle.known = true;
+	if (worst) {
+		_cleanup_free_ char *task = printable(worst->longest_task, strlen(worst->longest_task));
+		r->idle.longest_ns = worst->longest_ns;
+		r->idle.until_ns = worst->longest_until_ns;
+		r->idle.cpu = (unsigned)(worst - c.cpus);
+		snprintf(r->idle.task, sizeof(r->idle.task), "%s", task);
+	}
+	conserve_deinit(&c);
+}
+
 /* Of several reports one that cannot be read is one that is bad; the others are judged all the same. */
-static json_t *judge_one_of(size_t n, const char *path, const struct layers *defaults)
+static json_t *judge_one_of(size_t n, const char *path, const char *trace, const struct layers *defaults)
 {
 	_cleanup_(report_deinit) struct report r = { 0 };
 	struct kt_err err;
 
-	if (!read_report(path, &r, &err))
+	if (!read_report(path, &r, &err)) {
+		if (trace)
+			read_trace(trace, &r);
 		return verdict_build(&r, defaults);
+	}
 	if (n == 1)
 		die(KT_TROUBLE, "%s", err.msg);
 	kt_warn("%s", err.msg);
@@ -132,7 +168,8 @@ static int show_thresholds(char **paths, size_t n, const struct layers *defaults
 	return KT_OK;
 }
 
-static int eval_reports(char **paths, size_t n, const struct format *format, const char *json_file, const struct layers *defaults)
+static int eval_reports(char **paths, size_t n, const struct format *format, const char *json_file, const char *trace,
+			const struct layers *defaults)
 {
 	struct judged *list = xcalloc(n, sizeof(*list));
 	bool at_once = !format->whole && !json_file; /* and nobody needs the verdict afterwards */
@@ -140,7 +177,7 @@ static int eval_reports(char **paths, size_t n, const struct format *format, con
 	struct kt_err err;
 
 	for (size_t i = 0; i < n; i++) {
-		json_t *verdict = judge_one_of(n, paths[i], defaults);
+		json_t *verdict = judge_one_of(n, paths[i], trace, defaults);
 
 		list[i] = (struct judged){ paths[i], verdict };
 		worst = kt_exit_worse(worst, verdict_exit(verdict));
@@ -165,7 +202,7 @@ static int eval_reports(char **paths, size_t n, const struct format *format, con
 	return worst;
 }
 
-enum { OPT_SHOW_THRESHOLDS = 256 };
+enum { OPT_SHOW_THRESHOLDS = 256, OPT_TRACE };
 
 int main(int argc, char **argv)
 {
@@ -174,13 +211,14 @@ int main(int argc, char **argv)
 		{ "json", required_argument, NULL, 'j' },
 		{ "defaults", required_argument, NULL, 'd' },
 		{ "show-thresholds", no_argument, NULL, OPT_SHOW_THRESHOLDS },
+		{ "trace", required_argument, NULL, OPT_TRACE },
 		{ "list-checks", no_argument, NULL, 'l' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
 	};
 	const struct format *format = format_by_name("text");
 	static char *stdin_only[] = { "-" };
-	const char *json_file = NULL;
+	const char *json_file = NULL, *trace = NULL;
 	_cleanup_(layers_deinit) struct layers defaults = { 0 };
 	bool list = false, show = false;
 	enum kt_exit bad;
@@ -203,6 +241,9 @@ int main(int argc, char **argv)
 		case 'd':
 			if ((bad = layers_read(&defaults, optarg)))
 				return bad;
+			break;
+		case OPT_TRACE:
+			trace = optarg;
 			break;
 		case OPT_SHOW_THRESHOLDS:
 			show = true;
@@ -227,5 +268,7 @@ int main(int argc, char **argv)
 	}
 	char **paths = optind < argc ? argv + optind : stdin_only;
 	size_t n = optind < argc ? (size_t)(argc - optind) : 1;
-	return show ? show_thresholds(paths, n, &defaults) : eval_reports(paths, n, format, json_file, &defaults);
+	if (trace && n > 1)
+		die_usage("--trace is of one run, and there are %zu reports", n);
+	return show ? show_thresholds(paths, n, &defaults) : eval_reports(paths, n, format, json_file, trace, &defaults);
 }

@@ -141,6 +141,7 @@ static int print_trace(struct trace_reader *r, const struct view *view, const st
 	if (tasks.unexplained)
 		kt_warn("%llu switches do not follow from what came before: there are events that are not in the trace",
 			(unsigned long long)tasks.unexplained);
+	tracked_deinit(&tasks);
 	return more;
 }
 

@@ -35,7 +35,9 @@ sanitized() {
 	for dir in "$DATA"/*/; do
 		local name=${dir%/} status=0
 		name=${name##*/}
-		ktstr-eval "$dir/in.jsonl" >out 2>err || status=$?
+		local trace=()
+		[ ! -e "$dir/trace" ] || trace=(--trace "$dir/trace")
+		ktstr-eval "${trace[@]}" "$dir/in.jsonl" >out 2>err || status=$?
 		diff "$dir/want.txt" out || { echo "^ $name: stdout"; failed=1; }
 		if [ -e "$dir/want.err" ]; then
 			diff "$dir/want.err" err || { echo "^ $name: stderr"; failed=1; }
@@ -148,7 +150,12 @@ verdict_by() {
 
 @test "eval: every check has a golden case that passes it and one that fails it" {
 	golden
-	{ ktstr-eval -f json "${reports[@]}" 2>err || true; } | jq -r '.checks[] | "\(.check) \(.verdict)"' | sort -u >seen
+	{
+		ktstr-eval -f json "${reports[@]}" 2>err || true
+		for dir in "$DATA"/*/trace; do
+			ktstr-eval -f json --trace "$dir" "${dir%/trace}/in.jsonl" 2>>err || true
+		done
+	} | jq -r '.checks[] | "\(.check) \(.verdict)"' | sort -u >seen
 	for check in $(ktstr-eval --list-checks | awk 'NR > 1 { print $1 }'); do
 		echo "$check"
 		grep -qx "$check pass" seen

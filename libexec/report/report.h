@@ -109,6 +109,14 @@ struct report_samples {
 	struct report_stuck { size_t samples, ends; unsigned cpu; int64_t clock_ns; } stuck;
 };
 
+/* Of the trace beside the report: the longest time for which a CPU was idle while a task waited that may run there. */
+struct report_idle {
+	bool known;                     /* there is a trace */
+	int64_t longest_ns, until_ns;   /* 0: there was no such time */
+	unsigned cpu;
+	char task[64];                  /* that waited, printable: "NAME[TID]" */
+};
+
 struct report {
 	json_t *run;                    /* the run record, even one with defects, or NULL; owns the strings below */
 	const char *name, *topology, *kernel;
@@ -117,6 +125,7 @@ struct report {
 	struct spec spec;               /* read without a plan: no cpusets and no batches */
 	struct report_cgroup *cgroups;  /* as the run record lists its batches */
 	size_t nr_cgroups;
+	struct report_idle idle;        /* not from the report: the caller's */
 	unsigned nr_workers;            /* that the spec asks for, in all */
 	struct report_worker *workers;
 	struct report_payload *payload_runs;

@@ -165,6 +165,31 @@ void conserve_end(struct conserve *c, const struct tracked_tasks *tasks, int64_t
 		note_idle_time(c, tasks, cpu, ns);
 }
 
+int conserve_read(const char *path, int64_t to_ns, struct conserve *c, struct kt_err *err)
+{
+	struct tracked_tasks tasks;
+	struct trace_reader r;
+	struct trace_event e;
+	int more;
+
+	if (trace_read_open(path, &r, err))
+		return -1;
+	tracked_init(&tasks, r.nr_cpus);
+	conserve_init(c, r.nr_cpus, 0, to_ns);
+	while ((more = trace_read_next(&r, &e, err)) > 0) {
+		tracked_apply(&tasks, &e, NULL);
+		conserve_apply(c, &tasks, &e);
+	}
+	conserve_end(c, &tasks, r.now_ns - r.zero_ns);
+	if (!more && tasks.unexplained)
+		more = kt_fail(err, "%s: %llu switches do not follow from what came before", path, (unsigned long long)tasks.unexplained);
+	tracked_deinit(&tasks);
+	trace_read_close(&r);
+	if (more)
+		conserve_deinit(c);
+	return more;
+}
+
 const struct conserve_cpu *conserve_worst(const struct conserve *c)
 {
 	const struct conserve_cpu *worst = NULL;

@@ -34,6 +34,8 @@ void conserve_deinit(struct conserve *c);
 void conserve_apply(struct conserve *c, struct tracked_tasks *tasks, const struct trace_event *e);
 /* The trace is over, at that time. */
 void conserve_end(struct conserve *c, const struct tracked_tasks *tasks, int64_t ns);
+/* All of the trace in this file, from the first phase to to_ns: into c. -1 and err: it is not whole. */
+int conserve_read(const char *path, int64_t to_ns, struct conserve *c, struct kt_err *err);
 /* The CPU with the longest; NULL: none was idle while a task waited. */
 const struct conserve_cpu *conserve_worst(const struct conserve *c);
 

@@ -9,6 +9,18 @@ void tracked_init(struct tracked_tasks *t, unsigned nr_cpus)
 		t->running[i] = INT64_MAX;
 }
 
+void tracked_deinit(struct tracked_tasks *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		free((char *)t->v[i].task.cgroup);
+		free(t->v[i].wakes);
+	}
+	free(t->v);
+	free(t->slots);
+	free(t->running);
+	*t = (struct tracked_tasks){ 0 };
+}
+
 bool tracked_is_idle(const struct tracked *t)
 {
 	return t->key < 0;

@@ -37,6 +37,7 @@ struct tracked_tasks {
 };
 
 void tracked_init(struct tracked_tasks *t, unsigned nr_cpus);
+void tracked_deinit(struct tracked_tasks *t);
 /* The task of an event. Good until the next one is added. */
 struct tracked *tracked_find(struct tracked_tasks *t, const struct trace_task *task, unsigned cpu);
 /* An event has happened. Of a switch: what ran is in *prev as it was while it ran, with its end in e->ns; NULL: it was not known. */
