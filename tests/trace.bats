@@ -138,6 +138,8 @@ events() {
 	[ "$(awk '$3 == "fork" && $4 ~ /^ForkExit/' got | wc -l)" -ge "$forks" ]
 	[ "$(awk '$3 == "fork" && $4 ~ /^ForkExit/' got | wc -l)" -le "$((forks + 1))" ]
 	awk '$3 == "exit" && $4 ~ /^ForkExit/' got | wc -l | awk -v n="$forks" '{ exit $1 < n || $1 > n + 1 }'
+	# Who is new may run from then on.
+	awk '$3 == "fork" { new[$4] = 1; n++ } $3 == "enqueue" { delete new[$4] } END { exit length(new) > 1 || !n }' got
 	# A tick every 4 ms of a CPU that is busy; CPU 1 is offline for 200 ms.
 	awk '$3 == "tick" && $1 >= 0 && $1 < 400 { n[$2]++ } END { print n[0], n[1]; exit n[0] < 98 || n[0] > 101 }' got
 	awk '$3 == "offline" { off = $1 } off && $1 > off + 20 && $1 < off + 150 && $2 == 1 { print; bad = 1 } END { exit bad || !off }' got

@@ -44,6 +44,7 @@ static struct {
 enum { VERSION_TO_8 = 1, VERSION_FROM_9 = 2 };
 __attribute__((visibility("default"))) int qemu_plugin_version = VERSION_TO_8;
 
+static int (*read_debug)(void *vcpu, uint64_t address, void *to, size_t size, bool writes);
 static struct taps *taps;
 static int to = -1;
 static struct { struct stat file; const unsigned char *base; } nodes[TAPS_NODES_MAX];
@@ -138,6 +139,16 @@ static const void *in_guest(uint64_t address, size_t size)
 		if (phys < taps->node_size[i])
 			return phys + size <= taps->node_size[i] && nodes[i].base ? nodes[i].base + phys : NULL;
 	return NULL;
+}
+
+/* A stack of the kernel's is in no map of all memory: QEMU looks it up in the page tables, which takes longer. In a buffer of its own. */
+static const void *in_tables(uint64_t address, size_t size)
+{
+	static unsigned char buffers[2][TRACE_MASK_SIZE];
+	static unsigned next;
+	unsigned char *buf = buffers[next++ % 2];
+
+	return !turn.vcpu || size > sizeof(buffers[0]) || read_debug((void *)turn.vcpu, address, buf, size, false) ? NULL : buf;
 }
 
 static uint64_t number_at(uint64_t address, size_t size)
@@ -255,12 +266,14 @@ static size_t mask_size(void)
 	return n < TRACE_MASK_SIZE ? n : TRACE_MASK_SIZE;
 }
 
-/* A set of CPUs; none, where there is nothing. */
+/* A set of CPUs, which may be on a stack; none, where there is nothing. */
 static const unsigned char *mask_at(uint64_t address)
 {
 	static const unsigned char none[TRACE_MASK_SIZE];
 	const unsigned char *p = in_guest(address, mask_size());
 
+	if (!p)
+		p = in_tables(address, mask_size());
 	return p ? p : none;
 }
 
@@ -400,8 +413,13 @@ static void record_task(int kind, uint64_t task, int64_t more, int64_t now)
 
 static void record_affinity(uint64_t task, uint64_t context, int64_t now)
 {
+	const void *new_mask = in_tables(context + taps->members.new_mask.offset, sizeof(uint64_t));
+	uint64_t mask = 0;
+
+	if (new_mask)
+		memcpy(&mask, new_mask, sizeof(mask));
 	record_task(RECORD_AFFINITY, task, -1, now);
-	put_text(mask_at(MEMBER(context, new_mask)), mask_size());
+	put_text(mask_at(mask), mask_size());
 }
 
 static void record_throttle(int kind, uint64_t group, uint64_t rq, int64_t now)
@@ -520,6 +538,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(uint64_t id, cons
 	FIND(address, "qemu_plugin_insn_vaddr");
 	FIND(on_execution, "qemu_plugin_register_vcpu_insn_exec_cb");
 #undef FIND
+	if (!(read_debug = (__typeof__(read_debug))shim_exported("cpu_memory_rw_debug")))
+		return -1;
 	empty_block();
 	plugin.on_translation(id, translated);
 	return 0;
