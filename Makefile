@@ -120,7 +120,7 @@ $(IMAGE): guest/pack $(STATIC)
 	$(Q)guest/pack $@ init=guest/init bin/ktstr-work=guest/ktstr-work bin/ktstr-load=guest/sched/ktstr-load
 
 # libFuzzer targets, one a file in tests/fuzz: clang compiles the library once more, with coverage and sanitizers, into .fuzz.
-FUZZ = spec plan report qmp guestlink cpio bzimage
+FUZZ = spec plan report qmp guestlink cpio bzimage trace
 FUZZ_FLAGS = -std=gnu11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 .fuzz/%.o: %.c Makefile | packages
 	$(call msg,FUZZ,$@)

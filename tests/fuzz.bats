@@ -24,6 +24,7 @@ replay() {
 @test "guest link: the fuzzer's corpus" { replay guestlink 3; }
 @test "cpio: the fuzzer's corpus" { replay cpio 8; }
 @test "bzImage and vmlinux: the fuzzer's corpus" { replay bzimage 5; }
+@test "trace: the fuzzer's corpus" { replay trace 3; }
 
 @test "every target is built, has a corpus and is replayed here" {
 	for file in "$TREE"/tests/fuzz/*.c; do

@@ -18,17 +18,17 @@ fetched() {
 # The tests of the virtual clock. What they keep is by QEMU's version and size: nothing of another one's is found.
 tests_pass() {
 	local file
-	for file in clock ready watch; do
+	for file in clock ready watch trace; do
 		KTSTR_FULL=1 bats -F tap "$BATS_TEST_DIRNAME/$file.bats"
 	done
 }
 
-@test "QEMU 7.2 of bookworm: clock.bats, ready.bats and watch.bats" {
+@test "QEMU 7.2 of bookworm: clock.bats, ready.bats, watch.bats and trace.bats" {
 	fetched 7.2
 	tests_pass
 }
 
-@test "QEMU 10.0 of bookworm-backports: clock.bats, ready.bats and watch.bats" {
+@test "QEMU 10.0 of bookworm-backports: clock.bats, ready.bats, watch.bats and trace.bats" {
 	fetched 10.0
 	tests_pass
 }
