@@ -20,8 +20,10 @@ struct assertion {
 	int64_t warmup_ns, deadline_ns;
 };
 
-static const char *const pattern_names[] = { "nondecreasing", "strictly_increasing", "rate_within", "steady_within", "converges_to", "always",
-					     "ratio_within", "at_least", "at_most", "between", "ratio_across_phases", NULL };
+static const char *const pattern_names[] = {
+	"nondecreasing", "strictly_increasing", "rate_within", "steady_within", "converges_to", "always", "ratio_within", "at_least", "at_most",
+	"between", "ratio_across_phases", NULL
+};
 static const char *const of_names[] = { "each", "first", "last", "delta", NULL };
 
 /* The keys that a pattern needs, and those that it may have besides. */
@@ -34,8 +36,8 @@ static const struct { const char *needs, *takes; } pattern_keys[] = {
 };
 
 #define NOT_GIVEN -2e18
-#define REAL(key, text) { .name = #key, .kind = ROW_REAL, .offset = offsetof(struct assertion, key), .min = -1e18, .max = 1e18, .def = NOT_GIVEN, \
-	.help = text }
+#define REAL(key, text) { .name = #key, .kind = ROW_REAL, .offset = offsetof(struct assertion, key), .min = -1e18, .max = 1e18, \
+	.def = NOT_GIVEN, .help = text }
 
 static const struct row rows[] = {
 	{ .name = "path", .kind = ROW_STR, .required = true, .offset = offsetof(struct assertion, path),
@@ -43,12 +45,14 @@ static const struct row rows[] = {
 	{ .name = "is", .kind = ROW_ENUM, .required = true, .offset = offsetof(struct assertion, is), .names = pattern_names,
 	  .help = "what is asserted of it" },
 	{ .name = "of", .kind = ROW_ENUM, .offset = offsetof(struct assertion, of), .names = of_names,
-	  .help = "bounds, and ratios across phases: each value, or one for the phase or the run: the first, the last, or the last without the first" },
+	  .help = "bounds, and ratios across phases: each value, or one for the phase or the run: the first, the last, or the last without "
+		  "the first" },
 	{ .name = "phase", .kind = ROW_UINT, .offset = offsetof(struct assertion, phase), .min = 1, .max = REPORT_SCX_PHASES,
 	  .help = "values in this phase only, from 1" },
 	{ .name = "base_phase", .kind = ROW_UINT, .offset = offsetof(struct assertion, base_phase), .min = 1, .max = REPORT_SCX_PHASES,
 	  .help = "ratio_across_phases: the phase to divide by" },
-	{ .name = "other", .kind = ROW_STR, .offset = offsetof(struct assertion, other), .help = "ratio_within: the path of the value to divide by" },
+	{ .name = "other", .kind = ROW_STR, .offset = offsetof(struct assertion, other),
+	  .help = "ratio_within: the path of the value to divide by" },
 	REAL(min, "the least that is allowed; of a rate, in units a millisecond"),
 	REAL(max, "the most that is allowed"),
 	REAL(target, "converges_to: what the value comes to"),

@@ -4,10 +4,10 @@
  * stands until the host has answered.
  *
  * QEMU's own watchpoints do it, without its gdbstub. When a vCPU is about to write there, QEMU takes back what it has counted of the
- * block of code, has the instruction executed in a block of its own, and ends the vCPU's turn behind it, for a debugger. Here the turn goes
- * on where it was, with what is left of it, once the host has looked: no other vCPU has executed, and each instruction has been counted once.
- * So a run with hits is the run without. Where blocks of code begin is nothing that a guest can see under icount: interrupts come between
- * the same two instructions.
+ * block of code, has the instruction executed in a block of its own, and ends the vCPU's turn behind it, for a debugger. Here the turn
+ * goes on where it was, with what is left of it, once the host has looked: no other vCPU has executed, and each instruction has been
+ * counted once. So a run with hits is the run without. Where blocks of code begin is nothing that a guest can see under icount:
+ * interrupts come between the same two instructions.
  *
  * QEMU has to be told that the watchpoint is dealt with, by a member of its CPUState. It lies behind the list of watchpoints, whose head is
  * found by what it points to. Where that is not as it was in 7.2 and 10.0, QEMU ends with status 125.
