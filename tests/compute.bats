@@ -51,6 +51,14 @@ boot() {
 	grep -v '^{"kind":"host",' whole
 }
 
+# load_host: four busy loops, until the test is over
+load_host() {
+	for _ in 1 2 3 4; do
+		while :; do :; done 3>&- &
+		busy+=($!)
+	done
+}
+
 # pairs SPEC FILTER: true for the array of [modelled, executed] records of its workers, in their order
 pairs() {
 	jq -es --slurpfile x "$1.execute" "$(printf 'def near($a; $b; $pct): $a - $b | fabs <= $pct / 100 * $b;
@@ -113,17 +121,21 @@ probed() {
 @test "what happens to a worker in the middle of computing loses and invents nothing" {
 	printf '{"name":"meddled","memory_mb":256,"duration_s":0.8,"compute":"model","backdrop":{"cgroups":[
 			{"name":"frozen","workers":1,"cpuset":{"exact":[0]}}, {"name":"moved","workers":1,"cpuset":{"exact":[1]}},
-			{"name":"off","workers":2,"cpuset":{"exact":[2,3]}},
+			{"name":"other","workers":0,"cpuset":{"exact":[0]}}, {"name":"off","workers":2,"cpuset":{"exact":[2,3]}},
 			{"name":"signals","workers":2,"work":{"SignalStorm":{"work":16384}},"cpuset":{"exact":[0,1]}}]},
 		"steps":[{"hold":0.2},
 			{"ops":[{"FreezeCgroup":"frozen"},{"SetCpuset":{"cgroup":"moved","cpuset":{"exact":[2]}}}],"hold":0.2},
 			{"ops":[{"UnfreezeCgroup":"frozen"},{"SetCpuset":{"cgroup":"moved","cpuset":{"exact":[1]}}},{"CpuOffline":3}],"hold":0.2},
-			{"ops":[{"CpuOnline":3}],"hold":0.2}]}' >meddled.json
+			{"ops":[{"CpuOnline":3},{"MoveAllTasks":{"from":"moved","to":"other"}}],"hold":0.2}]}' >meddled.json
 	boot meddled >meddled.report
 	jq -es 'map(select(.kind == "worker")) | all(.completed and .modelled_ns <= .cpu_time_ns) and (map(select(.work == "SpinWait")) |
 		length == 4 and all(.modelled_ns > 0.95 * .cpu_time_ns) and (map(.work_units / .modelled_ns) | max < 1.01 * min)) and
 		(map(select(.cgroup == "frozen"))[0] | .modelled_ns < 0.65e9 and .max_gap_ns > 0.15e9) and
-		(map(select(.cgroup == "moved"))[0].cpus_used == "1-2")' meddled.report
+		(map(select(.cgroup == "moved"))[0].cpus_used == "0-2")' meddled.report
+	# Sixteen times the guest stands in the middle, and is looked at.
+	boot meddled --periodic 16 >looked.report
+	[ "$(grep -c '^{"kind":"snapshot"' looked.report)" = 16 ]
+	grep -v '^{"kind":"snapshot"' looked.report | diff meddled.report -
 }
 
 @test "on a CPU without ticks (nohz_full), too; and its worker hears the stop" {
@@ -151,10 +163,7 @@ probed() {
 
 @test "the same report, and beside four busy loops" {
 	boot shares | diff shares.model -
-	for _ in 1 2 3 4; do
-		while :; do :; done 3>&- &
-		busy+=($!)
-	done
+	load_host
 	boot shares | diff shares.model -
 	boot wakes | diff wakes.model -
 }
@@ -184,6 +193,19 @@ near() {
 	# Of the executed ones each has a third of the clock, too.
 	alu() { jq -s 'map(select(.kind == "worker" and .work == "AluHot")) | map(.work_units / .cpu_time_ns * 1e9) | max | round' "$1.report"; }
 	near $((3 * $(alu three))) "$(alu one)"
+}
+
+@test "64 CPUs, computing, executed and handed from one to another: the same report, and all of them work" {
+	ktstr-topo 64cpu-8llc-smt >plan64
+	modelled wide '[{"name":"spin","workers":56,"cpuset":{"exact":"0-55"}},
+		{"name":"alu","workers":4,"work":"AluHot","cpuset":{"exact":"60-61"}},{"name":"futex","workers":4,"work":"FutexPingPong","cpuset":{"exact":"62-63"}}]'
+	sed -i 's/"duration_s":1/"duration_s":0.1/' wide.json
+	boot wide --plan plan64 >wide.first
+	jq -es 'map(select(.kind == "worker")) | length == 64 and all(.completed and .work_units > 0) and
+		(map(select(.cgroup == "spin")) | all(.modelled_ns > 0.9 * .cpu_time_ns) and (map(.cpu_time_ns) | add) > 0.8 * 56 * 0.1e9)' wide.first
+	boot wide --plan plan64 | cmp wide.first -
+	load_host
+	boot wide --plan plan64 | cmp wide.first -
 }
 
 @test "on the real clock computing is executed, and --compute model is refused" {
