@@ -158,7 +158,7 @@ events() {
 	spec conserve '[{"name":"a","workers":2}]'
 	ktstr-boot --plan plan.json --trace pile.trace --scheduler "$TREE/guest/bpf/pile.bpf.o" conserve.json >/dev/null
 	ktstr trace --view conservation --to 900ms pile.trace | tee got
-	awk '$1 == 1 { exit !($2 > 890 && $3 > 300 && $5 ~ /^SpinWait/) }' got
+	awk '$1 == 1 { exit !($2 > 890 && $3 > 300 && $5 ~ /\[[0-9]+\]$/) }' got
 	awk '$1 == 0 { exit $2 > 1 }' got
 	local scheduler
 	for scheduler in none "$TREE/guest/bpf/fifo.bpf.o"; do
