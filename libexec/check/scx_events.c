@@ -43,7 +43,8 @@ static void judge_samples(const struct report *r, double threshold, struct resul
 	double worst = 0, most = -1;
 	size_t row = 0, longest = 0;
 
-	for (const struct report_sample *s = r->samples.v; s < r->samples.v + r->samples.n; s++) {
+	for (size_t i = 0; i < r->samples.n; i++) {
+		const struct report_sample *s = &r->samples.v[i];
 		if (!s->by_time)
 			continue;
 		/* A scheduler that was loaded in between counts from 0. */
