@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Guests see the topologies that were planned. ktstr-boot compares them itself; here jq does, and so would notice a
 # comparison that says yes to everything.
+# KTSTR_FULL=1 also boots every preset of up to 128 CPUs.
 
 load helper
 
@@ -89,10 +90,38 @@ seen() {
 		map(.distances) == [[10, 28], [23, 10]]' report.jsonl
 }
 
-@test "a preset" {
-	preset=$(ktstr-topo --list | awk '$3 == 4 {print $1; exit}')
-	ktstr-topo "$preset" >plan.json
-	seen 4 "$(jq '.cpus | map(.llc) | unique | length' plan.json)" 1 1 "$preset"
+# presets_of CPUS...: every preset with that many; on the virtual clock, which boots 128 CPUs in a minute of CPU time
+presets_of() {
+	local name cpus llcs nodes smt n=0
+	while read -r name cpus llcs nodes smt; do
+		boot='' seen "$cpus" "$llcs" "$nodes" "$([ "$smt" = yes ] && echo 2 || echo 1)" "$name"
+		n=$((n + 1))
+	done < <(ktstr-topo --list | awk -v cpus=" $* " 'index(cpus, " " $3 " ") { print $1, $3, $4, $5, $6 }')
+	[ $n -gt 0 ]
+}
+
+@test "presets of 4 CPUs" {
+	presets_of 4
+}
+
+@test "presets of 8 to 16 CPUs" {
+	[ -n "${KTSTR_FULL-}" ] || skip "takes a minute: KTSTR_FULL=1 asks for it"
+	presets_of 8 9 12 14 15 16
+}
+
+@test "presets of 32 CPUs" {
+	[ -n "${KTSTR_FULL-}" ] || skip "takes a minute: KTSTR_FULL=1 asks for it"
+	presets_of 32
+}
+
+@test "presets of 64 CPUs" {
+	[ -n "${KTSTR_FULL-}" ] || skip "takes a minute: KTSTR_FULL=1 asks for it; compute.bats has one"
+	presets_of 64
+}
+
+@test "presets of 128 CPUs" {
+	[ -n "${KTSTR_FULL-}" ] || skip "takes five minutes: KTSTR_FULL=1 asks for it"
+	presets_of 128
 }
 
 # lies FILTER DIFFERENCE: a plan whose CPUs are edited and whose QEMU arguments are not
