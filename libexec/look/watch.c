@@ -22,10 +22,7 @@ static bool is_code(const struct kallsyms *all, const struct symbol *s)
 	return s->address >= kallsyms_address(all, "_stext") && s->address < kallsyms_address(all, "_etext");
 }
 
-/*
- * What the processor itself writes to when it takes an interrupt: QEMU has no instruction then that it could begin anew, and aborts (7.2:
- * "Raised interrupt while not in I/O function").
- */
+/* What the processor itself writes to when it takes an interrupt: QEMU cannot watch that. */
 static bool is_stack(const struct kallsyms *all, const struct symbol *s)
 {
 	static const char *const stacks[] = { "init_stack", "init_thread_union", "irq_stack_backing_store", "exception_stacks",
