@@ -85,7 +85,7 @@ report() {
 	cd "$BATS_FILE_TMPDIR"
 	run -0 --separate-stderr ktstr sweep small.json --seeds 2..4 --dir six
 	[[ $stderr == *"3 of 3 seeds are done already"* ]]
-	[[ ${lines[0]} == "    PASS seed 2  spread "*"%  gap "*" ms" ]]
+	[[ ${lines[0]} == "    PASS seed 2  spread "*"%  gap "*" ms  imbalance "*"  local_dsq 0 tasks" ]]
 	[[ $output == *"ktstr_sweep 'small' [topo=1n1l2c1t] seeds 2..4: 3 passed, 0 failed, 0 cannot tell, 0 lost"* ]]
 	run -0 --separate-stderr bash -c 'set -o pipefail; ktstr sweep small.json --seeds 1..6 --dir six --json | head -n 1'
 	[ "$output" = "$(head -n 1 six.out)" ]
