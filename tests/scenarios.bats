@@ -44,7 +44,7 @@ run_all() {
 	for name in $(names); do
 		jq -e --arg name "$name" '.name == $name and (.description | length > 20 and length < 120) and
 			.assert.max_gap_ms <= if $name == "sched_mixed" then 1500 else 1250 end and
-			(.assert.max_spread_pct // 0) <= if $name == "load_oscillation" then 80 else 55 end' "$TREE/share/scenarios/$name.json" >/dev/null || { echo "$name" && false; }
+			(.assert.max_spread_pct // 0) <= ({load_oscillation: 80, workload_variety: 85}[$name] // 55)' "$TREE/share/scenarios/$name.json" >/dev/null || { echo "$name" && false; }
 		for topology in 4 8; do
 			run -0 --separate-stderr ktstr-work --check --plan "plan$topology" "$TREE/share/scenarios/$name.json"
 			[ -z "$stderr" ]
