@@ -145,7 +145,7 @@ int watch_find(struct target *t, const struct place *p, const char *text, struct
 	/* Who asks for its members knows whose they are: another's may not have them. */
 	if (here < 0 && *p->owner)
 		return -1;
-	struct kt_err ignored, *in_maps = here < 0 ? &ignored : err;
+	struct kt_err ignored = { 0 }, *in_maps = here < 0 ? &ignored : err;
 	int there = find_in_maps(t, p, text, &in_map, in_maps);
 	if (there < 0 || (there == 0 && here < 0))
 		return -1;
