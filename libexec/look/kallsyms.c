@@ -126,7 +126,7 @@ static bool find_tables(const struct image *m, struct tables *t)
 	return false;
 }
 
-static uint32_t hash_name(const char *name)
+uint32_t kallsyms_hash_name(const char *name)
 {
 	uint32_t h = 2166136261;
 
@@ -166,7 +166,7 @@ static void fill_hash(struct kallsyms *s)
 		;
 	s->hash = xcalloc(s->hash_size, sizeof(*s->hash));
 	for (size_t i = 0; i < s->n; i++) {
-		size_t at = hash_name(kallsyms_name(s, &s->v[i])) & (s->hash_size - 1);
+		size_t at = kallsyms_hash_name(kallsyms_name(s, &s->v[i])) & (s->hash_size - 1);
 
 		while (s->hash[at])
 			at = (at + 1) & (s->hash_size - 1);
@@ -290,7 +290,7 @@ const struct symbol *kallsyms_find(const struct kallsyms *s, const char *name, b
 
 	if (several)
 		*several = false;
-	for (size_t at = s->hash_size ? hash_name(name) & mask : 0; s->hash_size && s->hash[at]; at = (at + 1) & mask) {
+	for (size_t at = s->hash_size ? kallsyms_hash_name(name) & mask : 0; s->hash_size && s->hash[at]; at = (at + 1) & mask) {
 		const struct symbol *sym = &s->v[s->hash[at] - 1];
 
 		if (!streq(kallsyms_name(s, sym), name))

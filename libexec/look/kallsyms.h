@@ -38,6 +38,8 @@ const struct symbol *kallsyms_find(const struct kallsyms *s, const char *name, b
 uint64_t kallsyms_address(const struct kallsyms *s, const char *name);
 /* The symbol that begins at this address or is the last before; NULL: it is outside of the kernel's image. */
 const struct symbol *kallsyms_at(const struct kallsyms *s, uint64_t address);
+/* FNV-1a, 32 bits: what a table of names is hashed by. */
+uint32_t kallsyms_hash_name(const char *name);
 /* Write an ELF file that has the sections of vmlinux, without contents, and these symbols. gdb and crash take it. */
 int kallsyms_write_elf(const struct kallsyms *s, const char *vmlinux, FILE *to, struct kt_err *err);
 

@@ -10,15 +10,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-static uint32_t hash_name(const char *name)
-{
-	uint32_t h = 2166136261;
-
-	for (; *name; name++)
-		h = (h ^ (unsigned char)*name) * 16777619;
-	return h;
-}
-
 static void index_types(struct kernel_types *k)
 {
 	uint32_t n = btf__type_cnt(k->btf);
@@ -29,7 +20,7 @@ static void index_types(struct kernel_types *k)
 	for (uint32_t id = 1; id < n; id++) {
 		const struct btf_type *type = btf__type_by_id(k->btf, id);
 		const char *name = btf_is_composite(type) ? btf__name_by_offset(k->btf, type->name_off) : "";
-		size_t at = hash_name(name) & (k->size - 1);
+		size_t at = kallsyms_hash_name(name) & (k->size - 1);
 
 		while (*name && k->by_name[at])
 			at = (at + 1) & (k->size - 1);
@@ -40,7 +31,7 @@ static void index_types(struct kernel_types *k)
 
 uint32_t kernel_types_find(const struct kernel_types *k, const char *name)
 {
-	for (size_t at = hash_name(name) & (k->size - 1); k->by_name[at]; at = (at + 1) & (k->size - 1)) {
+	for (size_t at = kallsyms_hash_name(name) & (k->size - 1); k->by_name[at]; at = (at + 1) & (k->size - 1)) {
 		const struct btf_type *type = btf__type_by_id(k->btf, k->by_name[at]);
 
 		if (streq(btf__name_by_offset(k->btf, type->name_off), name))
