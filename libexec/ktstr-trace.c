@@ -49,19 +49,12 @@ static const struct view *named_view(const char *name)
 
 static int64_t parse_time(const char *option, const char *text)
 {
-	static const struct { const char *name; int64_t ns; } units[] = { { "ns", 1 }, { "us", NSEC_PER_USEC }, { "ms", NSEC_PER_MSEC },
-									  { "s", NSEC_PER_SEC } };
-	char *unit;
+	const char *end;
+	int64_t ns;
 
-	errno = 0;
-	long long v = strtoll(text, &unit, 10);
-	for (size_t i = 0; unit != text && !errno && i < ARRAY_SIZE(units); i++) {
-		int64_t ns;
-
-		if (streq(unit, units[i].name) && !__builtin_mul_overflow(v, units[i].ns, &ns))
-			return ns;
-	}
-	die_usage("%s: '%s' is not a time: 700ms, 1500us, -2s", option, text);
+	if (kt_parse_time(text, &end, &ns) || *end)
+		die_usage("%s: '%s' is not a time: 700ms, 1500us, -2s", option, text);
+	return ns;
 }
 
 static void parse_task(struct filter *f, const char *text)

@@ -46,6 +46,9 @@ events() {
 	awk -v a="FutexPingPong[$a]" -v b="FutexPingPong[$b]" '
 		function other(x) { return x == a ? b : a }
 		$2 !~ /^(switch|waking|wakeup)$/ { next }
+		# By way of others, or back to the one that they have interrupted.
+		$2 == "switch" && ($3 == a || $3 == b) && $6 != a && $6 != b { from = $3; state = $4; next }
+		$2 == "switch" && from && ($6 == a || $6 == b) { same = $6 == from && state ~ /^R/; $3 = from; $4 = state; from = ""; if (same) next }
 		{ for (i = 3; i <= NF; i++) if ($i != a && $i != b && $i ~ /\]$/) next }
 		last == "waking" && !($2 == "wakeup" && $3 == who) { print "after a waking:", $0; bad++ }
 		last == "wakeup" && !($2 == "switch" && $3 == other(who) && $6 == who) { print "after a wake-up:", $0; bad++ }

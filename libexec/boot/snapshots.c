@@ -19,34 +19,12 @@ static void add_stop(struct snapshots *s, int64_t at_ns, char *name)
 	s->stops[s->n++] = (struct snapshot_stop){ at_ns, name };
 }
 
-/* "700ms". The end of it is put into *end. */
-static int parse_time(const char *text, const char **end, int64_t *ret)
-{
-	static const struct { const char *name; int64_t ns; } units[] = { { "ns", 1 }, { "us", NSEC_PER_USEC }, { "ms", NSEC_PER_MSEC },
-									  { "s", NSEC_PER_SEC } };
-	char *unit;
-
-	errno = 0;
-	long long v = strtoll(text, &unit, 10);
-	if (unit == text || *text < '0' || *text > '9' || errno)
-		return -1;
-	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		size_t n = strlen(units[i].name);
-
-		if (!strncmp(unit, units[i].name, n) && strchr(",", unit[n])) {
-			*end = unit + n;
-			return __builtin_mul_overflow(v, units[i].ns, ret) ? -1 : 0;
-		}
-	}
-	return -1;
-}
-
 static void add_times(struct snapshots *s, const char *list)
 {
 	for (const char *p = list, *end; ; p = end + 1) {
 		int64_t ns;
 
-		if (parse_time(p, &end, &ns) || !ns)
+		if (kt_parse_time(p, &end, &ns) || ns <= 0 || !strchr(",", *end))
 			die_usage("--snapshot-at: '%s' is not a list of times after the first phase begins: 700ms,1500us,2s", list);
 		if (end - p > NAME_MAX_LEN)
 			die_usage("--snapshot-at: '%s' has a number that is too long", list);

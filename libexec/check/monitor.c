@@ -5,19 +5,10 @@
  *
  * A run without samples, on the real clock, has nothing to judge here.
  */
-#include "libexec/check/check.h"
+#include "libexec/check/samples.h"
 #include "libexec/spec/op.h"
 
-enum { SUSTAINED = 5 };
-
-/* Samples in a row, the longest row of those beyond the threshold. */
-struct row_of {
-	size_t n, ends;
-	double worst;
-	unsigned cpu; /* of the worst */
-};
-
-static struct row_of longest_row(const struct report *r, double threshold, double (*value)(const struct report_sample *s))
+struct row_of samples_longest_row(const struct report *r, double threshold, double (*value)(const struct report_sample *s))
 {
 	struct row_of best = { 0 }, now = { 0 };
 
@@ -25,7 +16,7 @@ static struct row_of longest_row(const struct report *r, double threshold, doubl
 		const struct report_sample *s = &r->samples.v[i];
 		double v = value(s);
 
-		if (!s->by_time) /* it may come right behind another */
+		if (!s->by_time)
 			continue;
 		if (v <= threshold) {
 			now = (struct row_of){ 0 };
@@ -50,9 +41,9 @@ static double dsq_of(const struct report_sample *s)
 	return (double)s->dsq;
 }
 
-static double most(const struct report *r, double (*value)(const struct report_sample *s))
+double samples_most(const struct report *r, double (*value)(const struct report_sample *s))
 {
-	double m = 0;
+	double m = -1;
 
 	for (size_t i = 0; i < r->samples.n; i++)
 		m = MAX(m, value(&r->samples.v[i]));
@@ -91,7 +82,7 @@ static bool tasks_differ(const struct spec *s)
 
 static void eval_imbalance(const struct report *r, double threshold, struct results *out)
 {
-	struct row_of row = longest_row(r, threshold, imbalance_of);
+	struct row_of row = samples_longest_row(r, threshold, imbalance_of);
 
 	if (!r->samples.n)
 		return;
@@ -101,12 +92,12 @@ static void eval_imbalance(const struct report *r, double threshold, struct resu
 		result_add(out, VERDICT_FAIL, row.worst, "imbalance ratio %s exceeded threshold %s for %zu consecutive samples (ending at "
 			   "sample %zu)", number_beyond(row.worst, threshold, 1).s, number_plain(threshold, 1).s, row.n, row.ends);
 	else
-		result_add(out, VERDICT_PASS, most(r, imbalance_of), "imbalance ratio %.1f", most(r, imbalance_of));
+		result_add(out, VERDICT_PASS, samples_most(r, imbalance_of), "imbalance ratio %.1f", samples_most(r, imbalance_of));
 }
 
 static void eval_local_dsq(const struct report *r, double threshold, struct results *out)
 {
-	struct row_of row = longest_row(r, threshold, dsq_of);
+	struct row_of row = samples_longest_row(r, threshold, dsq_of);
 
 	if (!r->samples.n)
 		return;
@@ -114,7 +105,7 @@ static void eval_local_dsq(const struct report *r, double threshold, struct resu
 		result_add(out, VERDICT_FAIL, row.worst, "local DSQ depth %.0f on cpu%u exceeded threshold %s for %zu consecutive samples (ending "
 			   "at sample %zu)", row.worst, row.cpu, number_plain(threshold, 0).s, row.n, row.ends);
 	else
-		result_add(out, VERDICT_PASS, most(r, dsq_of), "local DSQ depth %.0f", most(r, dsq_of));
+		result_add(out, VERDICT_PASS, samples_most(r, dsq_of), "local DSQ depth %.0f", samples_most(r, dsq_of));
 }
 
 static void eval_stall(const struct report *r, double threshold, struct results *out)

@@ -3,7 +3,7 @@
  * sched_ext's event counters, phase by phase: how often the kernel had to step in for the scheduler. Three checks: the rates
  * of two events that busy schedulers have and bad ones have many of, and bounds for whatever events the spec names.
  */
-#include "libexec/check/check.h"
+#include "libexec/check/samples.h"
 
 /* Highest rate of one event over the phases, in 1/s; negative when it was not counted. */
 static double worst_rate(const struct report *r, const char *event)
@@ -35,33 +35,22 @@ static void judge_rate(const struct report *r, const char *name, const char *eve
 		result_add(out, VERDICT_PASS, rate, "%s rate %.1f/s", name, rate);
 }
 
+static double fallback_rate(const struct report_sample *s)
+{
+	return s->fallback_rate;
+}
+
 /* Unasked: intervals of the monitor in a row, for a burst is no habit. */
 static void judge_samples(const struct report *r, double threshold, struct results *out)
 {
-	enum { SUSTAINED = 5 };
-	const struct report_sample *last = NULL;
-	double worst = 0, most = -1;
-	size_t row = 0, longest = 0;
+	struct row_of row = samples_longest_row(r, threshold, fallback_rate);
+	double most = samples_most(r, fallback_rate);
 
-	for (size_t i = 0; i < r->samples.n; i++) {
-		const struct report_sample *s = &r->samples.v[i];
-		if (!s->by_time)
-			continue;
-		/* A scheduler that was loaded in between counts from 0. */
-		bool counted = last && last->fallback >= 0 && s->fallback >= last->fallback && s->at_ns > last->at_ns;
-		double rate = counted ? (double)(s->fallback - last->fallback) * NSEC_PER_SEC / (double)(s->at_ns - last->at_ns) : -1;
-
-		most = MAX(most, rate);
-		row = rate > threshold ? row + 1 : 0;
-		worst = row > longest ? (row == 1 ? rate : MAX(worst, rate)) : worst;
-		longest = MAX(longest, row);
-		last = s;
-	}
 	if (most < 0)
 		return;
-	if (longest >= SUSTAINED)
-		result_add(out, VERDICT_FAIL, worst, "fallback rate %s/s exceeded threshold %s/s for %zu consecutive intervals",
-			   number_beyond(worst, threshold, 1).s, number_plain(threshold, 1).s, longest);
+	if (row.n >= SUSTAINED)
+		result_add(out, VERDICT_FAIL, row.worst, "fallback rate %s/s exceeded threshold %s/s for %zu consecutive intervals",
+			   number_beyond(row.worst, threshold, 1).s, number_plain(threshold, 1).s, row.n);
 	else
 		result_add(out, VERDICT_PASS, most, "fallback rate %.1f/s", most);
 }

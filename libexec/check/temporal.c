@@ -175,34 +175,50 @@ static int value_at(const json_t *record, const char *path, long double *ret, st
 	return j ? number_of(j, ret, err) : -1;
 }
 
-/* All moments of the kind that the path is of. */
-static struct series collect(const struct report *r, const char *path)
+/* The value at a moment of the kind that the path is of. record NULL: it cannot be read. */
+static void add_point(struct series *s, const json_t *record, const char *path, size_t samples)
 {
-	struct series s = { 0 };
+	const char *kind = json_string_value(json_object_get(record, "kind")), *by = json_string_value(json_object_get(record, "by"));
+	const char *name = json_string_value(json_object_get(record, "name"));
+	bool is_sample = kind && streq(kind, "sample");
+	struct kt_err err;
+
+	if (is_sample != is_of_samples(path) || (is_sample && !(by && streq(by, "time"))))
+		return;
+	s->v = xrealloc(s->v, s->n + 1, sizeof(*s->v));
+	struct point *p = &s->v[s->n++];
+	*p = (struct point){ .at_ns = json_integer_value(json_object_get(record, "at_ns")),
+			     .phase = json_integer_value(json_object_get(record, "phase")) };
+	if (is_sample)
+		snprintf(p->name, sizeof(p->name), "%zu", samples);
+	else
+		snprintf(p->name, sizeof(p->name), "%s", name ? name : "?");
+	if (!record || value_at(record, path, &p->v, &err))
+		p->why_not = xstrdup(record ? err.msg : "it cannot be read");
+}
+
+/* An assertion, and the values of its path, and of the other one, in the whole run. */
+struct judged {
+	struct assertion a;
+	struct series all, others;
+};
+
+/* A record may be large: it is read once, for all assertions. */
+static void collect(const struct report *r, struct judged *v, size_t n)
+{
 	size_t samples = 0;
 
 	for (size_t i = 0; i < r->nr_moments; i++) {
-		_cleanup_json_ json_t *j = json_loadb(r->moments[i].line, r->moments[i].len, JSON_REJECT_DUPLICATES, NULL);
-		const char *kind = json_string_value(json_object_get(j, "kind")), *by = json_string_value(json_object_get(j, "by"));
-		const char *name = json_string_value(json_object_get(j, "name"));
-		bool is_sample = kind && streq(kind, "sample");
-		struct kt_err err;
+		_cleanup_json_ json_t *record = json_loadb(r->moments[i].line, r->moments[i].len, JSON_REJECT_DUPLICATES, NULL);
+		const char *kind = json_string_value(json_object_get(record, "kind"));
 
-		samples += is_sample;
-		if (is_sample != is_of_samples(path) || (is_sample && !(by && streq(by, "time"))))
-			continue;
-		s.v = xrealloc(s.v, s.n + 1, sizeof(*s.v));
-		struct point *p = &s.v[s.n++];
-		*p = (struct point){ .at_ns = json_integer_value(json_object_get(j, "at_ns")),
-				     .phase = json_integer_value(json_object_get(j, "phase")) };
-		if (is_sample)
-			snprintf(p->name, sizeof(p->name), "%zu", samples - 1);
-		else
-			snprintf(p->name, sizeof(p->name), "%s", name ? name : "?");
-		if (!j || value_at(j, path, &p->v, &err))
-			p->why_not = xstrdup(j ? err.msg : "it cannot be read");
+		for (struct judged *d = v; d < v + n; d++) {
+			add_point(&d->all, record, d->a.path, samples);
+			if (d->a.other)
+				add_point(&d->others, record, d->a.other, samples);
+		}
+		samples += kind && streq(kind, "sample");
 	}
-	return s;
 }
 
 /* Those of one phase; 0: of all. */
@@ -484,12 +500,12 @@ static char *skipped(const struct series *s)
 	return n ? xasprintf("skipped %zu sample(s) with projection errors: %s%s", n, list, n > NAMED ? "; ..." : "") : NULL;
 }
 
-static void judge_one(const struct report *r, const struct assertion *a, struct results *out)
+static void judge_one(const struct report *r, const struct judged *d, struct results *out)
 {
+	const struct assertion *a = &d->a;
 	const char *name = label(a->path), *is = pattern_names[a->is];
-	_cleanup_(series_deinit) struct series all = collect(r, a->path), s = in_phase(&all, a->phase);
-	_cleanup_(series_deinit) struct series others = a->other ? collect(r, a->other) : (struct series){ 0 };
-	_cleanup_(series_deinit) struct series other = a->other ? in_phase(&others, a->phase) : in_phase(&all, a->base_phase);
+	_cleanup_(series_deinit) struct series s = in_phase(&d->all, a->phase);
+	_cleanup_(series_deinit) struct series other = a->other ? in_phase(&d->others, a->phase) : in_phase(&d->all, a->base_phase);
 	struct judge j = { .a = a, .s = &s, .other = &other, .out = out };
 
 	judges[a->is](&j);
@@ -514,14 +530,21 @@ static void eval_temporal(const struct report *r, double threshold, struct resul
 	struct jdoc doc = { "assert", &errs };
 	struct jcur all = jcur_root(&doc, (json_t *)list);
 
-	(void)threshold;
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		struct jcur one = jcur_at(&all, i);
-		struct assertion a;
+	size_t n = json_array_size(list);
+	_cleanup_free_ struct judged *v = xcalloc(n, sizeof(*v));
 
-		if (!parse_assertion(&one, &a))
+	(void)threshold;
+	for (size_t i = 0; i < n; i++) {
+		struct jcur one = jcur_at(&all, i);
+
+		if (!parse_assertion(&one, &v[i].a))
 			BUG("an assertion was read before, and cannot be now: %s", errs.msgs[0]);
-		judge_one(r, &a, out);
+	}
+	collect(r, v, n);
+	for (struct judged *d = v; d < v + n; d++) {
+		judge_one(r, d, out);
+		series_deinit(&d->all);
+		series_deinit(&d->others);
 	}
 }
 

@@ -252,6 +252,24 @@ int kt_parse_i64(const char *s, const char *what, int64_t min, int64_t max, int6
 	return 0;
 }
 
+int kt_parse_time(const char *s, const char **end, int64_t *ret)
+{
+	static const struct { const char *name; int64_t ns; } units[] = { { "ns", 1 }, { "us", NSEC_PER_USEC }, { "ms", NSEC_PER_MSEC },
+									  { "s", NSEC_PER_SEC } };
+	char *unit;
+
+	errno = 0;
+	long long v = strtoll(s, &unit, 10);
+	size_t n = strspn(unit, "nums");
+	if (unit == s || !(*s == '-' || (*s >= '0' && *s <= '9')) || errno)
+		return -1;
+	*end = unit + n;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+		if (strlen(units[i].name) == n && !memcmp(unit, units[i].name, n))
+			return __builtin_mul_overflow(v, units[i].ns, ret) ? -1 : 0;
+	return -1;
+}
+
 int kt_write_all(int fd, const void *buf, size_t len)
 {
 	for (const char *p = buf; len;) {

@@ -79,6 +79,8 @@ char *xasprintf(const char *fmt, ...) KT_PRINTF(1, 2);
 
 /* A decimal integer with nothing before or after it, within [min, max]; what names it in the error. */
 int kt_parse_i64(const char *s, const char *what, int64_t min, int64_t max, int64_t *ret, struct kt_err *err);
+/* A whole number of ns, us, ms or s, as "700ms", in ns; *end is what comes behind it. -1: there is none, or it is beyond an int64_t. */
+int kt_parse_time(const char *s, const char **end, int64_t *ret);
 
 /* Write all of buf, or return -1 with errno set: a disk that fills up in the middle is an error, not a short count. */
 int kt_write_all(int fd, const void *buf, size_t len);

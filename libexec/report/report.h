@@ -99,6 +99,7 @@ struct report_sample {
 	unsigned dsq_cpu;
 	double imbalance, running_per_cpu, dsq_per_cpu;
 	int64_t fallback, keep_last, offline;
+	double fallback_rate; /* in 1/s, since the sample by time before it; -1: not counted */
 };
 
 struct report_samples {

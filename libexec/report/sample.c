@@ -54,6 +54,19 @@ static void note_stuck(struct report_samples *s, size_t n, const int64_t *runnin
 	}
 }
 
+/* A scheduler that was loaded in between counts from 0. */
+static double fallback_rate(const struct report_samples *s, const struct report_sample *now)
+{
+	size_t i = s->n;
+
+	while (i && !s->v[i - 1].by_time)
+		i--;
+	const struct report_sample *last = i && now->by_time ? &s->v[i - 1] : NULL;
+	if (!last || last->fallback < 0 || now->fallback < last->fallback || now->at_ns <= last->at_ns)
+		return -1;
+	return (double)(now->fallback - last->fallback) * NSEC_PER_SEC / (double)(now->at_ns - last->at_ns);
+}
+
 bool report_read_sample(const struct jcur *c, struct report *r)
 {
 	int64_t running[CPUMASK_MAX], clock[CPUMASK_MAX], local[CPUMASK_MAX], sum = 0;
@@ -78,6 +91,7 @@ bool report_read_sample(const struct jcur *c, struct report *r)
 	if (s->n == REPORT_SAMPLES)
 		return jcur_error(c, "is one of more than %d samples", REPORT_SAMPLES);
 	now.by_time = streq(by, "time");
+	now.fallback_rate = fallback_rate(s, &now);
 	now.imbalance = json_number_value(imbalance.j);
 	for (size_t i = 0; i < nr_running; i++)
 		sum += MIN(running[i], INT64_C(1) << 20);

@@ -40,22 +40,21 @@ static void find_functions(const struct kallsyms *symbols, struct taps *t, json_
 	}
 }
 
+static bool find_member(const struct kernel_types *types, struct member m, struct tap_member *ret)
+{
+	target_find_members(&(struct target){ .types = types }, &m, 1);
+	*ret = (struct tap_member){ m.offset, m.size };
+	return m.there;
+}
+
 static int find_members(const struct kernel_types *types, struct taps *t, struct kt_err *err)
 {
-	struct btf_place p;
-	uint32_t id;
-
 #define X(name, type, path, older) \
-	id = kernel_types_find(types, type); \
-	if (!id || (btf_follow(types->btf, id, path, &p, NULL) && (!*older || btf_follow(types->btf, id, older, &p, NULL)))) \
-		return kt_fail(err, "the kernel's %s has no member '%s'", type, path); \
-	t->members.name = (struct tap_member){ (uint32_t)p.offset, p.size };
+	if (!find_member(types, (struct member){ type, path, older }, &t->members.name)) \
+		return kt_fail(err, "the kernel's %s has no member '%s'", type, path);
 	TAP_MEMBERS(X)
 #undef X
-#define X(name, type, path, older) \
-	id = kernel_types_find(types, type); \
-	if (id && !btf_follow(types->btf, id, path, &p, NULL)) \
-		t->members.name = (struct tap_member){ (uint32_t)p.offset, p.size };
+#define X(name, type, path, older) find_member(types, (struct member){ type, path, older }, &t->members.name);
 	TAP_MORE_MEMBERS(X)
 #undef X
 	return 0;

@@ -30,29 +30,29 @@ enum tap_kind {
 	TAP_KINDS,
 };
 
-/* X(name, struct, member, how other kernels call it or ""). Those of the second table need not be there. */
+/* X(name, struct, member, how other kernels call it or NULL). Those of the second table need not be there. */
 #define TAP_MEMBERS(X) \
-	X(state, "task_struct", "__state", "") \
-	X(on_rq, "task_struct", "on_rq", "") \
-	X(tid, "task_struct", "pid", "") \
-	X(tgid, "task_struct", "tgid", "") \
-	X(comm, "task_struct", "comm", "") \
-	X(policy, "task_struct", "policy", "") \
-	X(prio, "task_struct", "prio", "") \
-	X(cpu, "task_struct", "thread_info.cpu", "") \
-	X(css_set, "task_struct", "cgroups", "") \
-	X(cgroup, "css_set", "dfl_cgrp", "") \
-	X(node, "cgroup", "kn", "") \
-	X(node_id, "kernfs_node", "id", "") \
-	X(node_name, "kernfs_node", "name", "") \
+	X(state, "task_struct", "__state", NULL) \
+	X(on_rq, "task_struct", "on_rq", NULL) \
+	X(tid, "task_struct", "pid", NULL) \
+	X(tgid, "task_struct", "tgid", NULL) \
+	X(comm, "task_struct", "comm", NULL) \
+	X(policy, "task_struct", "policy", NULL) \
+	X(prio, "task_struct", "prio", NULL) \
+	X(cpu, "task_struct", "thread_info.cpu", NULL) \
+	X(css_set, "task_struct", "cgroups", NULL) \
+	X(cgroup, "css_set", "dfl_cgrp", NULL) \
+	X(node, "cgroup", "kn", NULL) \
+	X(node_id, "kernfs_node", "id", NULL) \
+	X(node_name, "kernfs_node", "name", NULL) \
 	X(node_parent, "kernfs_node", "__parent", "parent") \
-	X(allowed, "task_struct", "cpus_ptr", "") \
-	X(curr, "rq", "curr", "") \
-	X(rq_cpu, "rq", "cpu", "") \
-	X(new_mask, "affinity_context", "new_mask", "")
+	X(allowed, "task_struct", "cpus_ptr", NULL) \
+	X(curr, "rq", "curr", NULL) \
+	X(rq_cpu, "rq", "cpu", NULL) \
+	X(new_mask, "affinity_context", "new_mask", NULL)
 #define TAP_MORE_MEMBERS(X) \
-	X(delayed, "task_struct", "se.sched_delayed", "") \
-	X(group, "task_group", "css.cgroup", "")
+	X(delayed, "task_struct", "se.sched_delayed", NULL) \
+	X(group, "task_group", "css.cgroup", NULL)
 
 /* From the start of its struct; a number of up to 8 bytes, or an array. */
 struct tap_member { uint32_t offset, size; };
