@@ -113,7 +113,7 @@ says() {
 	says 129 "the kernel's struct rq has no member 'nope'" runqueues.nope@0
 	says 129 "there are 2 CPUs" runqueues.clock@2
 	says 129 "is a function, which nothing writes to" schedule
-	says 129 "is a stack, which the processor writes to" init_stack+16000/8
+	says 129 "is a stack, which the processor writes to" init_stack/8
 	says 129 "begins beyond the 64 bytes that are there" jiffies_64+64
 	says 129 "the size: 9 is not in 1..8" jiffies_64/9
 	ktstr-kernel symbols >symbols.elf
