@@ -230,14 +230,14 @@ put() {
 	damaged 'time goes back' 'put 4127 80'
 	damaged 'the block has fewer events than its head says' 'put 4104 ffff'
 	# In the middle of the block: what comes before is there.
-	damaged 'no record is here that is right' 'put $((2048 + $(stat -c %s bad) / 2)) ffffffffffffffffffffffffffffffff'
+	damaged 'the record here is malformed' 'put $((2048 + $(stat -c %s bad) / 2)) ffffffffffffffffffffffffffffffff'
 	:
 	run -128 --separate-stderr ktstr trace --view events bad
 	[ "${#lines[@]}" -gt 10 ]
 	[ "${#lines[@]}" -lt "$all" ]
 	head -n "$((${#lines[@]} - 1))" whole | cmp - <(printf '%s\n' "${lines[@]:0:${#lines[@]}-1}")
 	# Of fewer CPUs than have events; the header is a line with blanks before its end.
-	damaged 'no record is here that is right' 'sed -i "1s/\"cpus\":2/\"cpus\":1/" bad'
+	damaged 'the record here is malformed' 'sed -i "1s/\"cpus\":2/\"cpus\":1/" bad'
 }
 
 @test "what is no trace, or of another version, is refused" {
@@ -273,9 +273,9 @@ put() {
 		ktstr-boot --plan plan.json --trace full.trace full.json >full.jsonl 2>notes
 	)
 	cmp <(others full.without) <(others full.jsonl)
-	grep 'the trace ends .* it cannot be written: File too large' notes
+	grep 'the trace ends .* the file cannot be written: File too large' notes
 	run -128 --separate-stderr ktstr trace full.trace
-	[[ $stderr == *'the trace ends before the run did: it cannot be written: File too large'* ]]
+	[[ $stderr == *'the trace ends before the run did: the file cannot be written: File too large'* ]]
 	[ "${#lines[@]}" -gt 1000 ]
 }
 

@@ -107,7 +107,7 @@ says() {
 
 @test "places that are none are refused: before anything runs, where the kernel alone tells" {
 	watch_spec ""
-	says 129 "'nosuch' is nothing that the kernel has" nosuch
+	says 129 "the kernel has no 'nosuch'" nosuch
 	says 129 "each CPU has a 'runqueues' of its own: say which, as in 'runqueues.clock@0'" runqueues.clock
 	says 129 "'runqueues@0' has " runqueues@0
 	says 129 "the kernel's struct rq has no member 'nope'" runqueues.nope@0
@@ -126,7 +126,7 @@ says() {
 	[[ $stderr == *"need the virtual clock"* ]]
 	jq '.steps = [{setup: .cgroups, ops: [{WatchSnapshot: "nosuch"}], hold: {fixed_s: 0.1}}] | del(.cgroups)' watch.json >op.json
 	run -129 --separate-stderr ktstr-boot --plan plan.json op.json
-	[[ $stderr == *"op.json: "'$.steps[0].ops[0]: WatchSnapshot: '"'nosuch' is nothing that the kernel has"* ]]
+	[[ $stderr == *"op.json: "'$.steps[0].ops[0]: WatchSnapshot: '"the kernel has no 'nosuch'"* ]]
 }
 
 @test "places that only a guest tells of: the op fails by its path; --watch says so in the report and on stderr" {

@@ -150,7 +150,7 @@ static void set_watchdog(struct events *e, const json_t *request)
 	records_pass_on(e->records, report_log("host", note, strlen(note)));
 }
 
-/* A sample, if there are any; and a scheduler that has come since the last time is watched. The guest stands. */
+/* Take a sample, if the monitor is on, and watch a scheduler that was attached since the last one. The guest stands. */
 static void take_sample(struct events *e, const char *by)
 {
 	int64_t at_ns = atomic_load(&e->guest->vm.shim->stopped_ns);
@@ -222,7 +222,7 @@ static void take_hit(struct events *e)
 	target_deinit(&t);
 }
 
-/* The run is over, and nobody knows why: what can be read may tell. */
+/* The run has timed out: a snapshot may show why. */
 static void take_lost(struct events *e)
 {
 	struct kt_err err = { 0 };
@@ -231,7 +231,7 @@ static void take_lost(struct events *e)
 
 	if (!e->guest->vm.pid || vm_freeze(&e->guest->vm, &err) || open_target(e, &m, &t, &err))
 		return;
-	/* Its time, and its registers, are of long ago. */
+	/* The shim's time and registers are from an earlier stop. */
 	records_pass_on(e->records, snapshots_take(e->snapshots, "lost guest", "lost", &t, NULL, &err));
 	target_deinit(&t);
 }
@@ -244,7 +244,7 @@ int64_t events_next_stop(const struct snapshots *snapshots, const struct monitor
 	return *bare ? sample : snapshot;
 }
 
-/* While the guest stands: when it is to stand next. */
+/* Set the time of the guest's next stop. The guest stands. */
 static void plan_stop(struct events *e)
 {
 	bool bare;
@@ -378,7 +378,7 @@ static bool take_out(struct events *e, struct result *r)
 	return e->link.asks && answer_guest(e, r);
 }
 
-/* The snapshot or sample that is due; if both are, the other one has the next stop, before anything runs. */
+/* Take the snapshot or the sample that is due. If both are due, the second is taken at another stop, before any vCPU runs. */
 static void take_due(struct events *e)
 {
 	struct kt_err err = { 0 };
@@ -398,7 +398,7 @@ static void take_due(struct events *e)
 		target_deinit(&t);
 }
 
-/* The guest stands where it was to. What is taken then comes after all that the guest has said before. True: the run is over. */
+/* The guest stands. First pass on what it has said until now, then take what is due. True: the run is over. */
 static bool take_stop(struct events *e, struct result *r)
 {
 	struct vm *vm = &e->guest->vm;

@@ -17,7 +17,7 @@ struct monitor {
 	unsigned phase;          /* the index of the phase that the guest is in */
 };
 
-/* The first stop is where the first phase begins. looks: there is one although no samples are taken. */
+/* The first stop is at the start of the first phase. looks: make that stop even when no samples are taken. */
 struct monitor monitor_init(bool on, bool looks);
 /*
  * The record of a sample at this time. by: what it was taken for, "time" or "phase", the end of one. The next stop is at the next

@@ -120,9 +120,9 @@ static int get_ready(struct run *run, const char *spec_name)
 static void finish_run(struct run *run)
 {
 	struct result *r = &run->result;
-	struct kt_err ignored; /* who needs them says so */
+	struct kt_err ignored; /* whoever needs the types reports it */
 
-	/* They take a while, in which the guest runs already. */
+	/* Reading the types takes a while: the guest runs meanwhile. */
 	if (run->events.monitor->next_ns)
 		snapshots_types(run->events.snapshots, &ignored);
 	events_follow(&run->events, false, r);

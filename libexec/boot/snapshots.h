@@ -34,12 +34,13 @@ int64_t snapshots_next_ns(const struct snapshots *s);
 /* The kernel's symbols and types, read now if they were not; NULL and err: they cannot be. */
 const struct kernel_types *snapshots_types(struct snapshots *s, struct kt_err *err);
 /*
- * Records. t NULL: nothing can be read, as err says. shim NULL: on the real clock. All vCPUs stand.
+ * Two functions that return the record of a snapshot. t NULL: nothing can be read, as err says. shim NULL: on the real clock. All vCPUs
+ * stand.
  *
- * Of the snapshot that is due, in this phase;
+ * The snapshot that is due, in this phase.
  */
 json_t *snapshots_take_due(struct snapshots *s, unsigned phase, struct target *t, const struct shim_page *shim, const struct kt_err *err);
-/* and of one of this name, or NAME#2 when there is one; by: what it is for. */
+/* A snapshot of this name, or NAME#2 if the name is taken. by: the member of the record. */
 json_t *snapshots_take(struct snapshots *s, const char *name, const char *by, struct target *t, const struct shim_page *shim,
 		       const struct kt_err *err);
 /* The name in the op that the guest asks for; NULL: the spec has no such op. */

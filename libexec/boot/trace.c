@@ -78,7 +78,7 @@ void trace_close(struct trace *t)
 		if (pwrite(fd, &s->block, head->size, end) == (ssize_t)head->size) {
 			s->events += head->events;
 		} else {
-			snprintf(s->why, sizeof(s->why), "it cannot be written: %s", strerror(errno));
+			snprintf(s->why, sizeof(s->why), "the file cannot be written: %s", strerror(errno));
 			s->ended_ns = head->first_ns;
 		}
 	}

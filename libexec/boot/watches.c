@@ -12,7 +12,7 @@ static void add_watch(struct watches *w, const char *text, const char *path)
 		die_usage("--watch: %s", err.msg);
 }
 
-/* What the kernel alone tells. A variable of a scheduler's comes with it. */
+/* Check what the kernel's symbols and types tell. A scheduler's variables are not there before it is loaded. */
 static void check_watch(const struct watch *watch, bool scheduler, const char *file, const struct kernel_types *types, unsigned nr_cpus)
 {
 	struct target t = { .types = types, .nr_cpus = nr_cpus, .missing = json_array() };
@@ -93,7 +93,7 @@ static uint64_t left(uint64_t most, uint64_t had)
 	return most > had ? most - had : 0;
 }
 
-/* QEMU names one watchpoint when an instruction writes to several. */
+/* When an instruction writes to several watchpoints, QEMU names only one: watches must not overlap. */
 static int check_others(const struct watches *w, unsigned i, const struct watch_place *at, struct kt_err *err)
 {
 	for (unsigned k = 0; k < w->n; k++)
@@ -165,7 +165,7 @@ json_t *watches_hit(struct watches *w, struct target *t, struct vm *vm, const ch
 	*name = NULL;
 	if (i >= w->n || !watch->armed)
 		return NULL;
-	/* A scheduler that goes takes its variables along, and others get the memory. */
+	/* A scheduler's variables are freed with it, and the memory may be used for something else by now. */
 	if (!watch->at.of_kernel && (watch_find(t, &watch->place, watch->text, &at, &watch->why_not) || at.address != watch->at.address)) {
 		atomic_fetch_sub(&of_shim(vm, i)->hits, 1);
 		disarm(w, i, vm);

@@ -44,9 +44,9 @@ int watches_do_op(struct watches *w, const json_t *request, bool setting_up, str
  * not one of the others.
  */
 void watches_arm_exit(struct target *t, struct vm *vm, uint64_t at);
-/* It stands for a hit of that. */
+/* Whether the guest stands for a write to that exit kind. */
 bool watches_is_exit(const struct vm *vm);
-/* The guest stands: those that are wanted are watched, where they are by now. */
+/* Arm all wanted watches, at their present addresses. The guest stands. */
 void watches_arm(struct watches *w, struct target *t, struct vm *vm);
 /*
  * The guest stands for a hit. Its record; NULL: what was watched is gone, and something else is there. *name: of the snapshot that is to
@@ -55,9 +55,9 @@ void watches_arm(struct watches *w, struct target *t, struct vm *vm);
 json_t *watches_hit(struct watches *w, struct target *t, struct vm *vm, const char **name);
 /* The record of all hits of a watch, at the end of the run. shim: of the guest that ran; NULL: none did. */
 json_t *watches_total(const struct watches *w, unsigned i, const struct shim_page *shim);
-/* On stderr: those that nothing came of. */
+/* Warn of watches that were never armed. */
 void watches_warn(const struct watches *w);
-/* Paths of the ops that were done, for those who find the guest set up. */
+/* The paths of the ops that were done in set-up. They are saved with the guest, for runs that start from there. */
 json_t *watches_wanted(const struct watches *w);
 void watches_want_all(struct watches *w, const json_t *paths);
 

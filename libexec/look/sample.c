@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A sample of what the runqueues are like: see sample.h. It is taken ten times in a second of guest time, so it reads only what it
- * has in it; all tasks are looked at only when a CPU has many more than another.
+ * A sample of the runqueues: see sample.h. It is taken ten times in a second of guest time, so it reads little. All tasks are looked
+ * at only when one CPU has many more than another.
  */
 #include "libexec/look/sample.h"
 #include "libexec/lib/cpulist.h"

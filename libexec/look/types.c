@@ -128,7 +128,7 @@ static bool recall_types(const char *path, struct kernel_types *ret)
 	return true;
 }
 
-/* Not kept is not wrong, only slow the next time. */
+/* If the file cannot be written, the next run is slower, and not wrong. */
 static void keep_types(const char *path, const struct kernel_types *types)
 {
 	const struct kallsyms *s = &types->symbols;

@@ -21,7 +21,7 @@ struct kernel_types {
 
 /* Of this vmlinux; they stay to the end of the program. -1 and err: it cannot be read, or has no kallsyms or BTF. */
 int kernel_types_read(const char *vmlinux, struct kernel_types *ret, struct kt_err *err);
-/* The same, from the cache if they are there; else they are there afterwards, if they can be kept. */
+/* The same, from the cache. What is not there yet is read from the vmlinux and put there. */
 int kernel_types_recall(const char *vmlinux, struct kernel_types *ret, struct kt_err *err);
 /* A struct or union; 0: there is none. */
 uint32_t kernel_types_find(const struct kernel_types *k, const char *name);

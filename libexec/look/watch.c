@@ -142,7 +142,7 @@ int watch_find(struct target *t, const struct place *p, const char *text, struct
 	bool kernel = !*p->owner || streq(p->owner, "kernel");
 	int here = kernel ? find_in_kernel(t, p, text, ret, err) : 0;
 
-	/* Who asks for its members knows whose they are: another's may not have them. */
+	/* With an owner that is the answer. Without one the name may be a BPF program's, too. */
 	if (here < 0 && *p->owner)
 		return -1;
 	struct kt_err ignored = { 0 }, *in_maps = here < 0 ? &ignored : err;
@@ -154,7 +154,7 @@ int watch_find(struct target *t, const struct place *p, const char *text, struct
 	if (there)
 		*ret = in_map;
 	if (here <= 0 && !there && !t->mem && !streq(p->owner, "kernel"))
-		return kt_fail_as(err, KT_CANNOT_TELL, "'%s' is nothing that the kernel has", text);
+		return kt_fail_as(err, KT_CANNOT_TELL, "the kernel has no '%s'", text);
 	if (here <= 0 && !there && streq(p->owner, "kernel"))
 		return kt_fail(err, "'%s' is no variable of the kernel's", text);
 	if (here <= 0 && !there) {

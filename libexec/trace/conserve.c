@@ -48,7 +48,7 @@ static bool counts(const struct conserve *c, const struct tracked *t)
 	return !throttled || !throttled->depth;
 }
 
-/* The one that may run on this CPU and waits for the longest time. */
+/* Name the task that has waited longest of those that may run on this CPU. */
 static void name_waiter(const struct tracked_tasks *tasks, unsigned cpu, struct conserve_cpu *ret)
 {
 	const struct tracked *first = NULL;
@@ -62,7 +62,7 @@ static void name_waiter(const struct tracked_tasks *tasks, unsigned cpu, struct 
 		snprintf(ret->longest_task, sizeof(ret->longest_task), "%s[%u]", first->task.comm, first->task.tid);
 }
 
-/* It is over now, for this CPU, or goes on. */
+/* Add a CPU's time of being idle beside waiting tasks, up to now. */
 static void note_idle_time(const struct conserve *c, const struct tracked_tasks *tasks, unsigned cpu, int64_t now)
 {
 	struct conserve_cpu *p = &c->cpus[cpu];
@@ -78,7 +78,7 @@ static void note_idle_time(const struct conserve *c, const struct tracked_tasks 
 	name_waiter(tasks, cpu, p);
 }
 
-/* What is the case before an event ends with it, when the event changes that. */
+/* A CPU gets idle or busy, or the number of tasks that wait for it changes: such a time may begin or end. */
 static void change_cpu(const struct conserve *c, const struct tracked_tasks *tasks, unsigned cpu, bool idle, int more_waiting, int64_t now)
 {
 	struct conserve_cpu *p = &c->cpus[cpu];

@@ -250,7 +250,7 @@ static int begin_block(struct trace_reader *r, struct kt_err *err)
 	return 1;
 }
 
-/* An event; false: there is none here that is right. */
+/* Read an event; false: it is malformed. */
 static bool take_event(struct trace_reader *r, struct trace_event *e)
 {
 	uint64_t passed = 0;
@@ -298,7 +298,7 @@ int trace_read_next(struct trace_reader *r, struct trace_event *e, struct kt_err
 		bool ok = e->kind == RECORD_CGROUP ? take_cgroup(r) : e->kind == RECORD_TASK ? take_task(r) : take_event(r, e);
 		if (!ok) {
 			r->at = start;
-			return bad(r, err, "no record is here that is right");
+			return bad(r, err, "the record here is malformed");
 		}
 		if (e->kind >= RECORD_RUNNING)
 			return 1;

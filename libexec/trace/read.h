@@ -16,7 +16,7 @@ struct trace_task {
 	uint32_t tid, tgid, policy, prio;
 	const char *cgroup;      /* its path, "/" for the root; "": not known */
 	struct cpumask allowed;  /* CPUs that it may use */
-	char comm[TRACE_COMM_SIZE]; /* printable but for what the guest has put there; ends with NUL */
+	char comm[TRACE_COMM_SIZE]; /* as the guest has it, so perhaps not printable; ends with NUL */
 };
 
 struct trace_event {

@@ -26,7 +26,7 @@ static void add_absent(json_t *absent, int tap, const char *has)
 	json_array_append_new(absent, KT_PACK("{ss ss}", "event", functions[tap].event, "why", why));
 }
 
-/* A name that several functions have is none that can be watched. */
+/* When several functions have the name, nobody knows which one is meant. */
 static void find_functions(const struct kallsyms *symbols, struct taps *t, json_t *absent)
 {
 	for (int i = 0; i < TAP_KINDS; i++) {

@@ -12,7 +12,7 @@
 #include "libexec/trace/format.h"
 #include <stdatomic.h>
 
-/* What a function tells. Not each is an event of its own. */
+/* What each function tells. TAP_SCHEDULE is no event: it completes a switch. */
 enum tap_kind {
 	TAP_SCHEDULE,   /* __schedule(mode): whether the switch that follows is a preemption */
 	TAP_SWITCH,     /* __switch_to_asm(prev, next) */

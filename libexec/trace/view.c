@@ -161,7 +161,7 @@ static void print_latencies(const struct filter *f, const struct trace_reader *r
 	for (size_t i = 0; i < tasks->n; i++) {
 		const struct tracked *t = &tasks->v[i];
 
-		/* The times of this view are sums: it has all of them. */
+		/* This view has sums over all of the trace. */
 		if (tracked_is_idle(t) || !filter_passes(f, f->from_ns, t->cpu, &t->task))
 			continue;
 		printf("%-24s %12s %9llu %9llu %12s %12s %12s %12s  %s\n", view_task(&t->task), view_ms(t->run_ns), (unsigned long long)t->switches,

@@ -69,7 +69,7 @@ void order_hear(struct order *o, const void *id);
  * as if there had been none.
  */
 struct order_vcpu *order_next(struct order *o, int64_t now, int64_t most_ns, int64_t *ns);
-/* The turn has a break now, as if it had been given out with one then. */
+/* The turn stops here for a moment, and order_next() gives out the rest of it. */
 void order_break(struct order *o, int64_t now);
 /* That turn is not taken. */
 void order_decline(struct order *o);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The trace: --trace of ktstr-boot. QEMU loads this library once more as its plugin, which makes it no other: its calls then come from
- * the vCPU thread, before the first instruction of each function in taps.h. No clock moves meanwhile, nothing in the guest
- * changes, and a block of code ends where it would have ended. So the run is the one that it would have been.
+ * The trace: --trace of ktstr-boot. QEMU opens this library a second time, as its plugin, and gets the one that is loaded already. The
+ * vCPU thread then calls tapped() before the first instruction of each function in taps.h. No clock moves meanwhile, nothing in the
+ * guest changes, and blocks of code end where they would have ended. So the run is the same as without a trace.
  *
- * When: a block of code is paid for in instructions when it begins. What was paid in this turn, less this block, is how far the
- * clock is from the start of the turn. Where QEMU keeps what is left of a turn is not exported, nor where it keeps registers. Both are
- * found: preparing a turn changes three numbers of a vCPU and nothing else, and QEMU prints the registers. At the end of each turn the
- * clock has to be where these numbers say, or the trace ends there, with a word.
+ * The time of an event: QEMU takes a block's instructions off the turn's budget when the block begins. The instructions taken in this
+ * turn, less those of this block, are the time since the turn began. QEMU does not export where a vCPU's budget and its registers
+ * are, so both are searched for: preparing a turn changes three numbers of a vCPU and nothing else, and QEMU can print the registers.
+ * At the end of each turn the clock must agree with the budget. If it does not, the trace ends there, and says so.
  *
  * environment: KTSTR_TRACE, four numbers: the descriptor of the memory in taps.h, that of the file, that of the first file of guest
  * memory, and how many of these there are.
@@ -141,7 +141,7 @@ static const void *in_guest(uint64_t address, size_t size)
 	return NULL;
 }
 
-/* A stack of the kernel's is in no map of all memory: QEMU looks it up in the page tables, which takes longer. In a buffer of its own. */
+/* The kernel's stacks are not in the direct map: QEMU walks the page tables for them, which is slower. Returns one of two buffers. */
 static const void *in_tables(uint64_t address, size_t size)
 {
 	static unsigned char buffers[2][TRACE_MASK_SIZE];
@@ -201,7 +201,7 @@ static void empty_block(void)
 	began = false;
 }
 
-/* What of it cannot be written is not left in the file. */
+/* A block that cannot be written whole is cut off the file again. */
 static void close_block(void)
 {
 	const char *p = (const char *)&taps->block;
@@ -210,7 +210,7 @@ static void close_block(void)
 	while (left && !*taps->why) {
 		ssize_t n = write(to, p, left);
 		if (n < 0) {
-			end_trace("it cannot be written: %m");
+			end_trace("the file cannot be written: %m");
 			atomic_store(&taps->ended_ns, taps->block.head.first_ns);
 		}
 		p += n;
@@ -266,7 +266,7 @@ static size_t mask_size(void)
 	return n < TRACE_MASK_SIZE ? n : TRACE_MASK_SIZE;
 }
 
-/* A set of CPUs, which may be on a stack; none, where there is nothing. */
+/* A set of CPUs, which may be on a stack; the empty set if it cannot be read. */
 static const unsigned char *mask_at(uint64_t address)
 {
 	static const unsigned char none[TRACE_MASK_SIZE];
@@ -277,7 +277,7 @@ static const unsigned char *mask_at(uint64_t address)
 	return p ? p : none;
 }
 
-/* Its number in this block. What an event says of a task comes before the event. */
+/* The task's number in this block. A task that is new here, or has changed, is defined before the event that names it. */
 static uint32_t task_number(uint64_t task)
 {
 	static const char nothing[TRACE_COMM_SIZE];
